@@ -1,0 +1,51 @@
+# make run    set-up, then today's snapshot (the simulator and a local folder unless you set up more)
+# make test   set-up, then every check and test
+# make lint   the checks alone;   make local   the HTTP routes on 127.0.0.1:8000;   make clean   removes .venv
+
+# The newest Python that truly runs: a version manager's stub may exist and only print an error.
+PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3 python; do \
+	$$python -c 'import sys, ensurepip, ssl, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+	&& echo $$python && break; done)
+
+PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet install
+LOCK = pyproject.toml requirements.txt requirements-dev.txt constraints.txt
+
+.PHONY: run test lint local clean lock
+
+run: .venv/ready
+	@.venv/bin/chartlake extract
+
+test: lint
+	.venv/bin/python -m pytest
+
+lint: .venv/ready-for-tests
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+local: .venv/ready-for-tests
+	.venv/bin/chalice local
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "chartlake needs Python 3.11 or newer with venv (Debian: apt-get install python3-venv)." >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/ready: .venv/bin/python $(LOCK)
+	$(PIP) -c constraints.txt -e .
+	@touch $@
+
+.venv/ready-for-tests: .venv/bin/python $(LOCK)
+	$(PIP) -r requirements-dev.txt
+	@touch $@ .venv/ready
+
+# Writes the newest versions of everything into constraints.txt.
+lock:
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	sed -i '/^-c /d' requirements-dev.txt
+	$(PIP) -r requirements-dev.txt
+	sed -i '1a -c constraints.txt' requirements-dev.txt
+	.venv/bin/python -m pip freeze --exclude-editable > constraints.txt
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,44 @@
+"""chartlake on AWS: what starts when, and which function of `chalicelib` it starts. Nothing else."""
+
+import os
+
+from chalice import Chalice, IAMAuthorizer, Response
+from chalice.app import CloudWatchEvent
+
+from chalicelib import service
+from chalicelib.settings import parse_schedule
+
+# Chalice's own logging swallows INFO of every logger below the app's name; Lambda's JSON logging is better.
+app = Chalice(app_name="chartlake", configure_logs=False)
+
+SCHEDULE = parse_schedule(os.environ.get("CHARTLAKE_SCHEDULE") or "rate(1 day)")
+
+
+# Every day (or as CHARTLAKE_SCHEDULE says, in UTC): today's snapshot of every followed playlist. Running it twice, or
+# Lambda retrying it, skips what is there.
+@app.schedule(SCHEDULE)
+def daily(event: CloudWatchEvent) -> dict:
+    return service.daily(event.context.get_remaining_time_in_millis)
+
+
+# What POST /backfill cannot finish within API Gateway's 29 seconds; also `chalice invoke -n extract`.
+@app.lambda_function(name="extract")
+def extract(event: dict, context) -> dict:
+    return service.extract(event or {}, context.get_remaining_time_in_millis)
+
+
+# Take snapshots now: {"playlists": ["<id, URI or link>", …], "again": false}, both optional.
+@app.route("/backfill", methods=["POST"], authorizer=IAMAuthorizer(), content_types=["application/json"])
+def backfill() -> Response:
+    return _response(service.backfill(app.current_request.raw_body, app.lambda_context.get_remaining_time_in_millis))
+
+
+# Fresh or stale: public, so it tells nothing of what is followed.
+@app.route("/health", methods=["GET"])
+def health() -> Response:
+    return _response(service.health())
+
+
+def _response(answer: service.Answer) -> Response:
+    headers = {"Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return Response(body=answer.body, status_code=answer.status, headers=headers)

@@ -1,0 +1,5 @@
+"""`python -m chalicelib` is the `chartlake` command."""
+
+from .cli import main
+
+main()

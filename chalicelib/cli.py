@@ -1,0 +1,202 @@
+"""The `chartlake` command, for a person at a terminal. Never imported by the Lambda functions."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+from dotenv import dotenv_values
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from . import __version__, terminal
+from .coverage import coverage as read_coverage
+from .errors import BadSetting, ChartlakeError
+from .lake.lake import Lake
+from .outcome import Outcome, Run
+from .pipeline import followed_playlists, open_lake, open_pipeline
+from .settings import Settings, from_environment
+from .spotify.references import parse_playlist_reference
+from .verify import verify as verify_lake
+from .world import World
+
+DONE, FAILED, WRONG_USAGE, PARTLY_DONE = 0, 1, 2, 3
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead, for machines.")
+
+
+class _Commands(click.Group):
+    """Turns every error of ours into words and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ChartlakeError as error:
+            if ctx.obj and ctx.obj.get("as_json"):
+                click.echo(json.dumps({"error": error.kind, "message": error.message, "advice": error.advice}))
+            else:
+                terminal.show_error(Console(stderr=True), error)
+            ctx.exit(WRONG_USAGE if isinstance(error, BadSetting) else FAILED)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+@click.option("-v", "--verbose", is_flag=True, help="Show the log that the Lambda functions would write.")
+@click.pass_context
+def main(ctx: click.Context, verbose: bool) -> None:
+    """Daily, complete, trustworthy snapshots of Spotify playlists in your own storage.
+
+    Settings come from the environment or from a file .env; the README lists them. Without Spotify credentials the
+    embedded simulator answers, and says so.
+
+    \b
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly done.
+    """
+    ctx.ensure_object(dict)
+    logging.getLogger("chalicelib").addHandler(logging.NullHandler())
+    if verbose:
+        logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+
+
+@main.command()
+@click.argument("playlists", nargs=-1, metavar="[PLAYLIST]...")
+@click.option("--again", is_flag=True, help="Take another snapshot where today's is there already.")
+@_as_json
+@click.pass_context
+def extract(ctx: click.Context, playlists: tuple[str, ...], again: bool, as_json: bool) -> None:
+    """Make sure that each playlist has today's snapshot.
+
+    A PLAYLIST is an id, a URI or a link; without one, those that you follow (CHARTLAKE_PLAYLISTS, or
+    config/playlists.txt in the lake).
+
+    \b
+    Example:
+      chartlake extract "https://open.spotify.com/playlist/37i9dQZEVXbMDoHDwVN2tF?si=abc"
+    """
+    ctx.obj["as_json"] = as_json
+    world = World()
+    named = [parse_playlist_reference(one) for one in playlists]
+    with _spotify(_settings(), Console(stderr=as_json)) as settings:
+        lake = open_lake(settings, world)
+        playlist_ids = list(dict.fromkeys(named)) or followed_playlists(settings, lake)
+        pipeline = open_pipeline(settings, world, lake)
+        with _progress(len(playlist_ids), quiet=as_json) as report:
+            run = pipeline.extract(playlist_ids, again=again, report=report)
+    if as_json:
+        click.echo(json.dumps(run.to_json(), ensure_ascii=False))
+    else:
+        terminal.show_run(Console(), run, lake, _command_name())
+    ctx.exit(_exit_code(run))
+
+
+@main.command()
+@_as_json
+@click.pass_context
+def verify(ctx: click.Context, as_json: bool) -> None:
+    """Re-read the whole lake and prove it: hashes, rows, counts, positions, commits.
+
+    \b
+    Example:
+      CHARTLAKE_LAKE=s3://my-charts/chartlake chartlake verify
+    """
+    ctx.obj["as_json"] = as_json
+    lake, console = _open_lake(), Console()
+    with console.status("Reading the lake") as status:
+        verdict = verify_lake(lake, lambda playlist_id, year: status.update(f"Reading {playlist_id} {year}"))
+    if as_json:
+        click.echo(json.dumps(verdict.to_json(), ensure_ascii=False))
+    else:
+        terminal.show_verdict(console, verdict, lake.store.locate(""))
+    ctx.exit(FAILED if verdict.findings else DONE)
+
+
+@main.command()
+@click.argument("playlists", nargs=-1, metavar="[PLAYLIST]...")
+@_as_json
+@click.pass_context
+def coverage(ctx: click.Context, playlists: tuple[str, ...], as_json: bool) -> None:
+    """Show which days are known, which failed and why, and which were missed.
+
+    \b
+    Example:
+      chartlake coverage 37i9dQZEVXbMDoHDwVN2tF
+    """
+    ctx.obj["as_json"] = as_json
+    settings, world = _settings(), World()
+    today = world.now().astimezone(settings.timezone).date()
+    found = read_coverage(open_lake(settings, world), today, [parse_playlist_reference(one) for one in playlists])
+    if as_json:
+        click.echo(json.dumps([one.to_json() for one in found], ensure_ascii=False))
+    else:
+        terminal.show_coverage(Console(), found)
+
+
+def _settings() -> Settings:
+    in_file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    # AWS's own variables in .env are for boto3, which reads the environment by itself.
+    for name, value in in_file.items():
+        if name.startswith("AWS_"):
+            os.environ.setdefault(name, value)
+    return from_environment(in_file | dict(os.environ))
+
+
+def _open_lake() -> Lake:
+    return open_lake(_settings(), World())
+
+
+@contextmanager
+def _spotify(settings: Settings, console: Console) -> Iterator[Settings]:
+    """Settings that reach a Spotify: the real one, or the embedded simulator where there are no credentials."""
+    if settings.has_credentials or settings.api_url != Settings.api_url:
+        yield settings
+        return
+    from simulator import EXTENDED, TOP_50, Simulator
+
+    console.print("No Spotify credentials: reading the embedded simulator (invented artists and songs).")
+    with Simulator().serve() as server:
+        yield replace(
+            settings,
+            api_url=server.api_url,
+            accounts_url=server.accounts_url,
+            client_id=EXTENDED.client_id,
+            client_secret=EXTENDED.client_secret,
+            playlists=settings.playlists or TOP_50,
+        )
+
+
+@contextmanager
+def _progress(total: int, quiet: bool) -> Iterator[Any]:
+    """A function that takes each outcome: a line a playlist, and a bar while a person watches."""
+    console = Console(stderr=quiet)
+    if quiet:
+        yield lambda outcome: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("Playlists", total=total)
+
+        def report(outcome: Outcome) -> None:
+            terminal.show_outcome(bar.console, outcome)
+            bar.advance(task)
+
+        yield report
+
+
+def _exit_code(run: Run) -> int:
+    if run.complete:
+        return DONE
+    return PARTLY_DONE if run.published else FAILED
+
+
+def _command_name() -> str:
+    """How this person called the command, so that the next one can be copied as it is."""
+    called = sys.argv[0]
+    return called if called.endswith("chartlake") and not Path(called).is_absolute() else "chartlake"

@@ -1,0 +1,62 @@
+"""The Spotify app's credentials: from the environment, or from one encrypted SSM parameter."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from .errors import BadSetting, CredentialsRefused
+from .settings import Settings
+from .spotify.tokens import Credentials
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm.client import SSMClient
+
+_FORM = '{"client_id": "…", "client_secret": "…", "refresh_token": "…"} (the last one only for a signed-in user)'
+
+
+def load_credentials(settings: Settings, ssm: SSMClient | None = None) -> Credentials:
+    """The credentials that the settings name. Raises `BadSetting` or `CredentialsRefused`; never shows a value."""
+    if settings.secret:
+        return _from_parameter(settings.secret, ssm)
+    if not settings.has_credentials:
+        raise BadSetting(
+            "There are no Spotify credentials.",
+            advice=(
+                "Make an app on developer.spotify.com/dashboard and set SPOTIPY_CLIENT_ID and SPOTIPY_CLIENT_SECRET; "
+                "in AWS put them into an SSM parameter and name it in CHARTLAKE_SECRET."
+            ),
+        )
+    return Credentials(settings.client_id, settings.client_secret, settings.refresh_token)
+
+
+def _from_parameter(name: str, ssm: SSMClient | None) -> Credentials:
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        client = ssm or boto3.client("ssm")
+        text = client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        raise CredentialsRefused(
+            f"The SSM parameter {name} cannot be read: {code}.",
+            advice=(
+                f"Store it as a SecureString: aws ssm put-parameter --type SecureString --name {name} --value "
+                f"'{_FORM}', and allow ssm:GetParameter on it."
+            ),
+        ) from None
+    except BotoCoreError as error:
+        raise CredentialsRefused(
+            f"The SSM parameter {name} cannot be read: {error}",
+            advice="Check the AWS credentials, AWS_REGION and the network.",
+        ) from None
+    try:
+        stored = json.loads(text)
+        credentials = Credentials(
+            stored["client_id"], stored.get("client_secret") or "", stored.get("refresh_token") or ""
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        # Without the cause: a JSON error quotes what it could not read.
+        raise BadSetting(f"The SSM parameter {name} does not hold {_FORM}.") from None
+    return credentials

@@ -1,0 +1,275 @@
+"""What Spotify's JSON means: answers to rows. Pure: no clock, no network, no files.
+
+Spotify speaks three dialects, chosen by the client id: a playlist's page sits under `tracks`, `items` or both, and an
+entry's payload under `track`, `item` or both. Fields vanish by omission. So everything here looks at types, never
+trusts a name, and reads `track: true` (a boolean inside an item) as what it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+Json = Any
+Row = dict[str, Any]
+
+_INT64_MAX = 2**63 - 1
+_INT32_MAX = 2**31 - 1
+
+
+class UnknownEntryShape(ValueError):
+    """An entry or a page does not look like anything that Spotify is known to send."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One run of consecutive entries: `offset` is the 0-based place of the first one, `total` the whole list's size."""
+
+    entries: list[Json]
+    offset: int
+    total: int | None
+    wrapper: str = ""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What every row of one capture has in common."""
+
+    snapshot_date: date
+    playlist_id: str
+    captured_at: datetime
+    capture_id: str
+    source: str
+
+
+def page_of(body: Json) -> Page | None:
+    """The page of entries in a playlist object or in a page's own body; None where Spotify gave no contents."""
+    if not isinstance(body, Mapping):
+        return None
+    if isinstance(body.get("items"), list):
+        return _page(body, "")
+    wrappers = [name for name in ("items", "tracks") if _holds_entries(body.get(name))]
+    if not wrappers:
+        return None
+    return _page(body[wrappers[0]], "+".join(sorted(wrappers, reverse=True)))
+
+
+def _holds_entries(value: Json) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get("items"), list)
+
+
+def _page(body: Mapping[str, Json], wrapper: str) -> Page:
+    return Page(body["items"], _int(body.get("offset")) or 0, _int(body.get("total")), wrapper)
+
+
+def payload_of(entry: Json) -> Mapping[str, Json] | None:
+    """The track, episode or local file in an entry; None for a slot whose item is gone.
+
+    Raises `UnknownEntryShape` where neither key exists: an unknown dialect read as "gone" would erase a whole list.
+    """
+    if entry is None:
+        return None
+    if not isinstance(entry, Mapping):
+        raise UnknownEntryShape(f"an entry is {_described(entry)}, not an object")
+    if "item" not in entry and "track" not in entry:
+        raise UnknownEntryShape(f"an entry has neither 'item' nor 'track', only {sorted(map(str, entry))[:8]}")
+    candidates = [entry.get("item"), entry.get("track")]
+    for candidate in candidates:
+        if isinstance(candidate, Mapping):
+            return candidate
+    wrong = next((candidate for candidate in candidates if candidate is not None), None)
+    if wrong is not None:
+        raise UnknownEntryShape(f"an entry's payload is {_described(wrong)}, not an object")
+    return None
+
+
+def _described(value: Json) -> str:
+    return {bool: "a boolean", int: "a number", float: "a number", str: "a text", list: "a list"}.get(
+        type(value), "something else"
+    )
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a reading holds: slots, slots that are not empty, a hash of the content, and the dialect it came in."""
+
+    entry_count: int
+    readable_count: int
+    content_hash: str
+    dialect: str | None
+
+
+def summarise(pages: Iterable[Page]) -> Summary:
+    """Count and hash a list in one pass. Raises `UnknownEntryShape` rather than guess.
+
+    `content_hash` is a SHA-256 over what is on the list, in order: equal for equal lists, whatever popularity, markets
+    or the order of keys do. `dialect` is `track`, `item` or `track+item`, null for a list without items.
+    """
+    digest = hashlib.sha256()
+    entry_count = readable_count = 0
+    keys: set[str] = set()
+    for page in pages:
+        for entry in page.entries:
+            payload = payload_of(entry)
+            facts, item = _mapping(entry), payload or {}
+            keys.update(key for key in ("track", "item") if isinstance(facts.get(key), Mapping))
+            identity = _id(item.get("uri")) or _id(item.get("id")) or _text(item.get("name")) or ""
+            digest.update(f"{identity}\x1f{_text(facts.get('added_at')) or ''}\x1e".encode())
+            entry_count += 1
+            readable_count += payload is not None
+    return Summary(entry_count, readable_count, digest.hexdigest(), "+".join(sorted(keys, reverse=True)) or None)
+
+
+def entry_rows(pages: Iterable[Page], origin: Origin) -> Iterator[Row]:
+    """One row a slot, at its true 1-based position, with every column of the table `entries`.
+
+    Pages are taken one at a time, so a list of any length needs the memory of one page.
+    Raises `UnknownEntryShape` rather than guess.
+    """
+    for page in pages:
+        for place, entry in enumerate(page.entries, start=page.offset + 1):
+            yield _row(entry, place, origin)
+
+
+def _row(entry: Json, position: int, origin: Origin) -> Row:
+    payload = payload_of(entry)
+    facts: Mapping[str, Json] = entry if isinstance(entry, Mapping) else {}
+    item = payload or {}
+    item_type = _item_type(facts, payload)
+    album = _mapping(item.get("album"))
+    show = _mapping(item.get("show"))
+    release = album if "release_date" in album else item
+    return {
+        "snapshot_date": origin.snapshot_date.isoformat(),
+        "playlist_id": origin.playlist_id,
+        "position": position,
+        "item_type": item_type,
+        "item_id": _id(item.get("id")),
+        "uri": _id(item.get("uri")),
+        "name": _text(item.get("name")),
+        "url": _id(_mapping(item.get("external_urls")).get("spotify")),
+        "artists": _artists(item),
+        "album_id": _id(album.get("id")),
+        "album_name": _text(album.get("name")),
+        "album_type": _lower(album.get("album_type")),
+        "album_release_date": _id(release.get("release_date")),
+        "album_release_precision": _id(release.get("release_date_precision")),
+        "album_total_tracks": _int(album.get("total_tracks")),
+        "album_image_url": _image(album) or _image(item) or _image(show),
+        "show_id": _id(show.get("id")) or (_id(album.get("id")) if item_type == "episode" and not show else None),
+        "show_name": _text(show.get("name")) or (_text(album.get("name")) if item_type == "episode" else None),
+        "isrc": _id(_mapping(item.get("external_ids")).get("isrc")),
+        "duration_ms": _int(item.get("duration_ms"), _INT64_MAX),
+        "explicit": _bool(item.get("explicit")),
+        "popularity": _int(item.get("popularity")),
+        "disc_number": _int(item.get("disc_number")),
+        "track_number": _int(item.get("track_number")),
+        "is_local": item_type == "local",
+        "is_playable": _bool(item.get("is_playable")),
+        "added_at": _instant(facts.get("added_at")),
+        "added_by": _id(_mapping(facts.get("added_by")).get("id")),
+        "streams": None,
+        "captured_at": _iso(origin.captured_at),
+        "capture_id": origin.capture_id,
+        "source": origin.source,
+    }
+
+
+def _item_type(facts: Mapping[str, Json], payload: Mapping[str, Json] | None) -> str:
+    if payload is None:
+        return "unavailable"
+    uri = _text(payload.get("uri")) or ""
+    if facts.get("is_local") is True or payload.get("is_local") is True or uri.startswith("spotify:local:"):
+        return "local"
+    if not _id(payload.get("id")) and not _id(payload.get("name")) and not uri:
+        return "unavailable"
+    named = _lower(payload.get("type"))
+    if named:
+        return named
+    return "episode" if "show" in payload or uri.startswith("spotify:episode:") else "track"
+
+
+def _artists(item: Mapping[str, Json]) -> list[Row]:
+    artists = item.get("artists")
+    if not isinstance(artists, list):
+        return []
+    return [{"id": _id(one.get("id")), "name": _text(one.get("name"))} for one in artists if isinstance(one, Mapping)]
+
+
+def playlist_facts(body: Json) -> Row:
+    """The playlist's own columns of the table `snapshots`, from the playlist object."""
+    playlist = _mapping(body)
+    owner = _mapping(playlist.get("owner"))
+    return {
+        "name": _text(playlist.get("name")),
+        "description": _text(playlist.get("description")),
+        "owner_id": _id(owner.get("id")),
+        "owner_name": _text(owner.get("display_name")),
+        "public": _bool(playlist.get("public")),
+        "collaborative": _bool(playlist.get("collaborative")),
+        "followers": _int(_mapping(playlist.get("followers")).get("total"), _INT64_MAX),
+        "snapshot_id": snapshot_id_of(playlist),
+    }
+
+
+def snapshot_id_of(body: Json) -> str | None:
+    return _id(_mapping(body).get("snapshot_id"))
+
+
+# Values: what is not of the documented type is null, so that one odd field never costs a day.
+
+
+def _mapping(value: Json) -> Mapping[str, Json]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: Json) -> str | None:
+    if not isinstance(value, str):
+        return None
+    # JSON may carry half of a surrogate pair, which no UTF-8 file can hold.
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _id(value: Json) -> str | None:
+    return _text(value) or None
+
+
+def _lower(value: Json) -> str | None:
+    # "TRACK" and "ALBUM" have been seen; https://developer.spotify.com documents lower case.
+    text = _id(value)
+    return text.lower() if text else None
+
+
+def _int(value: Json, largest: int = _INT32_MAX) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if -largest <= value <= largest else None
+
+
+def _bool(value: Json) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _image(item: Mapping[str, Json]) -> str | None:
+    images = item.get("images")
+    first = images[0] if isinstance(images, list) and images else None
+    return _id(_mapping(first).get("url"))
+
+
+def _instant(value: Json) -> str | None:
+    """ISO instants to UTC; Spotify's sentinel of 1970 and anything unreadable to null."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return None if moment.year <= 1970 else _iso(moment)
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,165 @@
+"""Every failure that a user can meet.
+
+Each error says what happened (the message, with Spotify's or AWS's own words), and what to do next (`advice`). Two
+families tell a caller what to do: `Retryable` (later, perhaps at a known moment) and `Final` (a person must act).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class ChartlakeError(Exception):
+    """Base of all. `status` is the worth of the day that this error leaves behind (see `snapshots.status`)."""
+
+    advice = "Read the message above; `chartlake verify` shows the state of the lake."
+    status = "unavailable"
+    stops_run = False
+
+    def __init__(self, message: str, *, advice: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if advice is not None:
+            self.advice = advice
+
+    @property
+    def kind(self) -> str:
+        """The error's name, for logs and machine-readable answers."""
+        return type(self).__name__
+
+
+class Retryable(ChartlakeError):
+    """Passing trouble. `retry_after` is in seconds where the service named a time."""
+
+    def __init__(self, message: str, *, advice: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message, advice=advice)
+        self.retry_after = retry_after
+
+
+class Final(ChartlakeError):
+    """Trying again changes nothing until a person has acted."""
+
+
+# Spotify, the whole run: every further call would be pointless or harmful.
+
+
+class CredentialsRefused(Final):
+    """The client id, the secret or the access token is not accepted, or the app may not act for this user."""
+
+    advice = (
+        "Check the client id and secret on developer.spotify.com/dashboard (SPOTIPY_CLIENT_ID and "
+        "SPOTIPY_CLIENT_SECRET, or the parameter named by CHARTLAKE_SECRET)."
+    )
+    status = "forbidden"
+    stops_run = True
+
+
+class ConsentExpired(Final):
+    """The user's sign-in ended: refresh tokens die six months after consent, or earlier when revoked."""
+
+    advice = "Sign in again and store the new refresh token (SPOTIPY_REFRESH_TOKEN); days already kept are safe."
+    status = "forbidden"
+    stops_run = True
+
+
+class PremiumRequired(Final):
+    """Spotify lets development-mode apps work only while their owner has Premium."""
+
+    advice = "The owner of the Spotify app needs an active Premium subscription; it can take some hours to count."
+    status = "forbidden"
+    stops_run = True
+
+
+class QuotaExceeded(Retryable):
+    """The developer account's daily quota is used up; asking on only makes the ban longer."""
+
+    advice = "Nothing will be asked of Spotify before that time; the next scheduled run then goes on by itself."
+    status = "deferred"
+    stops_run = True
+
+
+class RateLimited(Retryable):
+    """Spotify asked for a pause longer than this run can wait."""
+
+    advice = "Nothing will be asked of Spotify before that time; the next scheduled run then goes on by itself."
+    status = "deferred"
+    stops_run = True
+
+
+# Spotify, one playlist.
+
+
+class NotReadable(Final):
+    """403: this app or this sign-in may not read the playlist's entries."""
+
+    advice = (
+        "Apps created since 11 February 2026 read only playlists that the signed-in user owns or collaborates on: sign "
+        "in as the owner, or become a collaborator, or use an app with extended quota."
+    )
+    status = "forbidden"
+
+
+class NotFound(Final):
+    """404: deleted, private, or one of Spotify's own lists; Spotify does not say which."""
+
+    advice = (
+        "Check the link. A private playlist needs its owner's sign-in. Spotify's own lists (ids that begin with "
+        "37i9dQ, such as the Top 50) cannot be read by apps registered after 27 November 2024: for charts, download "
+        "the CSV files from charts.spotify.com instead."
+    )
+    status = "not_found"
+
+
+class SpotifyUnavailable(Retryable):
+    """5xx, time-outs, broken connections, empty or unreadable answers."""
+
+    advice = "Spotify or the network is failing; run `chartlake extract` again later, it repairs today's snapshot."
+    status = "unavailable"
+
+
+class InconsistentPlaylist(Retryable):
+    """The playlist kept changing while it was read, or entries were missing, after all re-reads."""
+
+    advice = "Nothing was stored, so no wrong day exists; run `chartlake extract` again when nobody edits the playlist."
+    status = "incomplete"
+
+
+class UnknownShape(Final):
+    """Spotify answered something whose meaning is unknown; guessing would corrupt history."""
+
+    advice = "The raw answer is kept under raw/. If Spotify changed its API, a newer chartlake can replay it."
+    status = "suspect"
+
+    def __init__(self, message: str, *, advice: str | None = None, evidence: tuple[Any, ...] = ()) -> None:
+        """`evidence` holds the answers that could not be understood (`spotify.capture.Answer`), to be kept."""
+        super().__init__(message, advice=advice)
+        self.evidence = evidence
+
+
+class OutOfTime(Retryable):
+    """The time that this process may run is nearly over; the playlist was left for the next one."""
+
+    advice = "The next run continues with it."
+    status = "deferred"
+
+
+# The lake, the settings.
+
+
+class LakeUnavailable(Retryable):
+    """The storage cannot be read or written."""
+
+    advice = "Check that the bucket or folder exists, can be written, and has room; then run the same command again."
+    stops_run = True
+
+
+class BadSetting(Final):
+    """A setting or a request has a value that cannot be used; the message names it and shows a right one."""
+
+    advice = "Correct the value and run the same command again; nothing was asked of Spotify or changed in the lake."
+
+
+class DamagedFile(Final):
+    """A file in the lake is not what chartlake wrote."""
+
+    advice = "Restore the file (the bucket keeps versions), or move it away and rebuild the day from raw."

@@ -1,0 +1,320 @@
+"""The jobs. The only place where Spotify and the lake meet.
+
+The order of writes is what keeps a day honest: raw first, then the entries, and last the snapshot's row, which is the
+commit. A process that dies in between leaves a day that is not there yet, and the next run makes it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from .credentials import load_credentials
+from .days import doubt, empty_row, known_snapshot, last_published, row_of, snapshot_row
+from .entries import Origin, Row, UnknownEntryShape, entry_rows, summarise
+from .errors import (
+    BadSetting,
+    ChartlakeError,
+    DamagedFile,
+    InconsistentPlaylist,
+    LakeUnavailable,
+    OutOfTime,
+    QuotaExceeded,
+    RateLimited,
+    UnknownShape,
+)
+from .lake import keys
+from .lake.lake import Lake
+from .lake.schema import PUBLISHED, Status
+from .lake.store import open_store
+from .outcome import Outcome, Run
+from .settings import Settings
+from .spotify.capture import Capture
+from .spotify.client import Client
+from .spotify.reader import Reader, Unchanged
+from .spotify.references import parse_playlist_list
+from .spotify.retry import RetryBudget
+from .spotify.tokens import Tokens
+from .world import World
+
+RUN_BUDGET = 300.0
+# Less time than this is left: no further playlist is begun, whatever the earlier ones took.
+_SHORTEST = 5.0
+# A quota ban without Retry-After: the shortest seen in practice took hours.
+_UNNAMED_BAN = 3600.0
+
+_log = logging.getLogger(__name__)
+
+
+class Pipeline:
+    """Takes snapshots of playlists into a lake."""
+
+    def __init__(self, reader: Reader, lake: Lake, timezone: ZoneInfo, world: World) -> None:
+        self._reader = reader
+        self._lake = lake
+        self._timezone = timezone
+        self._world = world
+
+    def extract(
+        self,
+        playlist_ids: Sequence[str],
+        *,
+        again: bool = False,
+        report: Callable[[Outcome], None] = lambda outcome: None,
+    ) -> Run:
+        """Make sure that each playlist has today's snapshot; `again` takes another one where it has.
+
+        One playlist's failure is its own day's status. What makes further calls pointless stops the run, and the
+        remaining playlists get that as the reason of their gap. Near the end of the process's time the rest is left.
+        """
+        outcomes: list[Outcome] = []
+        left: tuple[str, ...] = ()
+        stopped: ChartlakeError | None = None
+        slowest = _SHORTEST
+        try:
+            stopped = self._ban()
+            for number, playlist_id in enumerate(playlist_ids):
+                if self._world.time_left() < slowest:
+                    left = tuple(playlist_ids[number:])
+                    break
+                try:
+                    outcome = self._attempt(playlist_id, again, stopped)
+                except OutOfTime:
+                    left = tuple(playlist_ids[number:])
+                    break
+                outcomes.append(outcome)
+                slowest = max(slowest, outcome.seconds)
+                report(outcome)
+                if stopped is None and outcome.error is not None and outcome.error.stops_run:
+                    stopped = outcome.error
+                    self._remember(stopped)
+            self._note_newest(outcomes)
+        except LakeUnavailable as error:
+            # Without the lake not even the reason can be written down.
+            stopped, left = error, tuple(playlist_ids[len(outcomes) :])
+        run = Run(tuple(outcomes), left, stopped)
+        _log_run(run)
+        return run
+
+    def _attempt(self, playlist_id: str, again: bool, stopped: ChartlakeError | None) -> Outcome:
+        """One playlist's outcome, whatever happens to it (but for the lake being gone, and the time being over)."""
+        began = self._world.monotonic()
+        try:
+            if stopped is not None:
+                outcome = self._gap(playlist_id, stopped)
+            else:
+                outcome = self.snapshot(playlist_id, again=again)
+        except (LakeUnavailable, OutOfTime):
+            raise
+        except ChartlakeError as error:
+            outcome = self._gap(playlist_id, error)
+        except Exception as error:
+            _log.exception("a defect of chartlake", extra={"playlist_id": playlist_id})
+            defect = ChartlakeError(
+                f"playlist {playlist_id}: {type(error).__name__} inside chartlake: {error}.",
+                advice="This is a defect of chartlake; please report it. Other playlists are not affected.",
+            )
+            outcome = self._gap(playlist_id, defect)
+        outcome = Outcome(
+            **{**outcome.__dict__, "seconds": self._world.monotonic() - began},
+        )
+        _log.log(
+            logging.INFO if outcome.published else logging.WARNING,
+            "snapshot %s: %s",
+            playlist_id,
+            outcome.status,
+            extra=outcome.to_json() | {"name": None, "playlist_name": outcome.row.get("name")},
+        )
+        return outcome
+
+    def snapshot(self, playlist_id: str, *, again: bool = False) -> Outcome:
+        """Take today's snapshot of one playlist, or find that it is there. Raises the errors of `errors.py`."""
+        today = self._day(self._world.now())
+        history = self._lake.history(playlist_id, today)
+        if history and history[-1]["snapshot_date"] == today and history[-1]["status"] in PUBLISHED and not again:
+            return Outcome(playlist_id, today, Status(history[-1]["status"]), history[-1], already=True)
+        try:
+            reading = self._reader.read(playlist_id, None if again else known_snapshot(history))
+        except UnknownShape as error:
+            if error.evidence:
+                return self._keep_suspect(playlist_id, error)
+            raise
+        if isinstance(reading, Unchanged):
+            return self._carry(playlist_id, reading, history)
+        return self._keep(reading, history)
+
+    def _keep(self, capture: Capture, history: list[Row]) -> Outcome:
+        """Raw, entries, commit."""
+        day = self._day(capture.captured_at)
+        raw = self._put_raw(capture, day)
+        try:
+            row = snapshot_row(capture, day) | raw
+        except UnknownEntryShape as error:
+            return self._keep_suspect(
+                capture.playlist_id, UnknownShape(f"playlist {capture.playlist_id}: {error}."), raw
+            )
+        if row["entry_count"] != row["total"]:
+            raise InconsistentPlaylist(
+                f"playlist {capture.playlist_id}: Spotify counts {row['total']} entries and gave {row['entry_count']}."
+            )
+        doubted = doubt(row, summarise(capture.pages()), history)
+        if doubted:
+            return self._commit(row | {"status": Status.SUSPECT, "reason": doubted})
+        origin = Origin(day, capture.playlist_id, capture.captured_at, capture.capture_id, capture.source)
+        row["entries_key"] = self._lake.put_entries(
+            capture.playlist_id, day, capture.captured_at, capture.source, entry_rows(capture.pages(), origin)
+        )
+        return self._commit(row)
+
+    def _carry(self, playlist_id: str, reading: Unchanged, history: list[Row]) -> Outcome:
+        """The list is the one already kept: its entries stand for today too, marked by status and capture."""
+        last = last_published(history)
+        if last is None:
+            raise DamagedFile(f"playlist {playlist_id}: the day that Spotify calls unchanged is not in the lake.")
+        capture = Capture(
+            playlist_id=playlist_id,
+            capture_id=self._world.new_id(),
+            captured_at=reading.answer.received_at,
+            source=reading.source,
+            requests=reading.requests,
+            answers=(reading.answer,),
+            proof="unchanged snapshot_id",
+        )
+        day = self._day(capture.captured_at)
+        raw = self._put_raw(capture, day)
+        entries_key = self._lake.carry_entries(playlist_id, last["snapshot_date"], day)
+        row = row_of(capture, day) | raw
+        row |= {name: last[name] for name in ("total", "entry_count", "content_hash", "dialect")}
+        return self._commit(
+            row
+            | {
+                "status": Status.UNCHANGED,
+                "entries_key": entries_key,
+                "reason": f"Spotify's snapshot_id is that of {last['snapshot_date']}, whose entries stand for today.",
+            }
+        )
+
+    def _keep_suspect(self, playlist_id: str, error: UnknownShape, raw: Row | None = None) -> Outcome:
+        """Keep what could not be understood, and publish nothing."""
+        now = self._world.now()
+        capture = Capture(playlist_id, self._world.new_id(), now, "", len(error.evidence), error.evidence, "none")
+        day = self._day(now)
+        row = empty_row(playlist_id, day, now) | {"capture_id": capture.capture_id}
+        row |= raw or self._put_raw(capture, day)
+        outcome = self._commit(row | {"status": Status.SUSPECT, "reason": error.message})
+        return Outcome(**{**outcome.__dict__, "error": error})
+
+    def _gap(self, playlist_id: str, error: ChartlakeError) -> Outcome:
+        """Write down that there is no snapshot, and why; a day that has one keeps it."""
+        now = self._world.now()
+        row = empty_row(playlist_id, self._day(now), now) | {"status": Status(error.status), "reason": error.message}
+        try:
+            outcome = self._commit(row)
+        except DamagedFile as damage:
+            # The very file that would hold the reason cannot be read: say both, write nothing over it.
+            return Outcome(
+                playlist_id, row["snapshot_date"], Status(error.status), row | {"reason": damage.message}, error=damage
+            )
+        return Outcome(**{**outcome.__dict__, "error": error})
+
+    def _commit(self, row: Row) -> Outcome:
+        """Put the row in place; where a better one stands already, that one is the outcome."""
+        playlist_id, day = row["playlist_id"], row["snapshot_date"]
+        if self._lake.put_snapshot(row):
+            return Outcome(playlist_id, day, row["status"], row)
+        standing = self._lake.snapshot(playlist_id, day) or row
+        return Outcome(playlist_id, day, Status(standing["status"]), standing, already=True)
+
+    def _put_raw(self, capture: Capture, day: date) -> Row:
+        return self._lake.put_raw(capture.playlist_id, day, capture.captured_at, capture.capture_id, capture.to_raw())
+
+    def _day(self, moment: datetime) -> date:
+        return moment.astimezone(self._timezone).date()
+
+    def _ban(self) -> ChartlakeError | None:
+        """Spotify's own wish to be left alone, while it lasts."""
+        state = self._lake.read_state(keys.NOT_BEFORE)
+        try:
+            until = datetime.fromisoformat(state["not_before"])
+            now = self._world.now()
+        except (KeyError, TypeError, ValueError):
+            return None
+        if until <= now:
+            return None
+        error = QuotaExceeded if state.get("error") == QuotaExceeded.__name__ else RateLimited
+        reason = state.get("reason", "no reason kept")
+        return error(
+            f"Spotify asked to be left alone until {until:%Y-%m-%d %H:%M:%S} UTC: {reason}",
+            retry_after=(until - now).total_seconds(),
+        )
+
+    def _remember(self, error: ChartlakeError) -> None:
+        """Keep the moment before which nothing may be asked, for every run that comes before it."""
+        if not isinstance(error, QuotaExceeded | RateLimited):
+            return
+        seconds = error.retry_after
+        if seconds is None:
+            if not isinstance(error, QuotaExceeded):
+                return
+            seconds = _UNNAMED_BAN
+        until = (self._world.now() + timedelta(seconds=seconds)).astimezone(UTC).isoformat()
+
+        def later(state: dict[str, Any]) -> dict[str, Any]:
+            if state.get("not_before", "") >= until:
+                return state
+            return {"not_before": until, "reason": error.message, "error": error.kind}
+
+        self._lake.update_state(keys.NOT_BEFORE, later)
+
+    def _note_newest(self, outcomes: Iterable[Outcome]) -> None:
+        """Keep the moment of the newest complete day, which is all that `/health` may know."""
+        moments = [outcome.row["captured_at"] for outcome in outcomes if outcome.published]
+        if not moments:
+            return
+        newest = max(moments).astimezone(UTC).isoformat()
+        self._lake.update_state(
+            keys.NEWEST_OK, lambda state: {"captured_at": max(newest, state.get("captured_at", ""))}
+        )
+
+
+def _log_run(run: Run) -> None:
+    found = run.to_json()
+    found.pop("snapshots")
+    found["run_message"] = found.pop("message", None)
+    _log.log(logging.INFO if run.complete else logging.ERROR, "run finished", extra=found)
+
+
+def open_lake(settings: Settings, world: World) -> Lake:
+    return Lake(open_store(settings.lake, world), world)
+
+
+def open_pipeline(settings: Settings, world: World, lake: Lake) -> Pipeline:
+    """Everything wired as the settings say."""
+    budget = RetryBudget(RUN_BUDGET, world)
+    tokens = Tokens(settings.accounts_url, load_credentials(settings), world, budget)
+    reader = Reader(Client(settings.api_url, tokens, world), world, budget)
+    return Pipeline(reader, lake, settings.timezone, world)
+
+
+def followed_playlists(settings: Settings, lake: Lake) -> list[str]:
+    """The ids to take snapshots of: CHARTLAKE_PLAYLISTS, else the lake's own list."""
+    text, where = settings.playlists, "CHARTLAKE_PLAYLISTS"
+    if not text:
+        found = lake.store.get(keys.PLAYLISTS)
+        text, where = (found.data.decode("utf-8-sig", "replace") if found else ""), lake.store.locate(keys.PLAYLISTS)
+    try:
+        playlist_ids = parse_playlist_list(text)
+    except BadSetting as error:
+        raise BadSetting(f"{where}: {error.message}", advice=error.advice) from None
+    if not playlist_ids:
+        raise BadSetting(
+            "No playlist is followed.",
+            advice=(
+                "Name one: chartlake extract https://open.spotify.com/playlist/…, or set CHARTLAKE_PLAYLISTS, or write "
+                f"one link a line into {lake.store.locate(keys.PLAYLISTS)}."
+            ),
+        )
+    return playlist_ids

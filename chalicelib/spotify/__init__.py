@@ -1,0 +1,1 @@
+"""Reading Spotify truthfully. Knows nothing of S3."""

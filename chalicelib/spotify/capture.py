@@ -1,0 +1,136 @@
+"""One reading of one playlist: the answers as they came, plus when and how."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from ..entries import Page, page_of
+from ..errors import DamagedFile
+
+# What helps to explain an answer later; nothing that could hold a secret.
+KEPT_HEADERS = ("date", "content-type", "etag", "cache-control", "retry-after", "x-chartlake-simulator")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One response of Spotify: `body` holds the bytes as sent (after HTTP's own compression)."""
+
+    url: str
+    status: int
+    received_at: datetime
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.body).hexdigest()
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Capture:
+    """One complete reading: the playlist object, its further pages in order, and the closing check if there was one.
+
+    `captured_at` is when the reading began, `requests` how many it took in all (re-reads included), `proof` why the
+    pages belong together: `one answer`, `equal snapshot_id` or `equal content`.
+    """
+
+    playlist_id: str
+    capture_id: str
+    captured_at: datetime
+    source: str
+    requests: int
+    answers: tuple[Answer, ...]
+    proof: str
+
+    def playlist(self) -> Any:
+        """The playlist object, parsed."""
+        return self.answers[0].json()
+
+    def pages(self) -> Iterator[Page]:
+        """The pages that hold the entries, in order, each parsed when its turn comes; where two overlap, the
+        second one's share of the overlap is left out."""
+        place = 0
+        for answer in self.answers:
+            page = page_of(answer.json())
+            if page is not None:
+                known = max(0, place - page.offset)
+                yield replace(page, entries=page.entries[known:], offset=page.offset + known)
+                place = max(place, page.offset + len(page.entries))
+
+    def to_raw(self) -> bytes:
+        """The raw document, gzipped: the capture's facts and every answer with its body byte for byte.
+
+        The same capture always gives the same bytes (no time stamp in the gzip header).
+        """
+        facts = {
+            "format": "chartlake-raw-1",
+            "playlist_id": self.playlist_id,
+            "capture_id": self.capture_id,
+            "captured_at": self.captured_at.isoformat(),
+            "source": self.source,
+            "requests": self.requests,
+            "proof": self.proof,
+        }
+        buffer = io.BytesIO()
+        with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=6, mtime=0) as out:
+            out.write(json.dumps(facts)[:-1].encode() + b', "answers": [')
+            for number, answer in enumerate(self.answers):
+                out.write((b",\n" if number else b"\n") + json.dumps(_answer_to_json(answer)).encode())
+            out.write(b"\n]}\n")
+        return buffer.getvalue()
+
+
+def from_raw(data: bytes, name: str) -> Capture:
+    """Read a raw document back; `name` is for the error. Raises `DamagedFile` where bytes and SHA-256 disagree."""
+    try:
+        document = json.loads(gzip.decompress(data))
+        answers = tuple(_answer_from_json(one) for one in document["answers"])
+        capture = Capture(
+            playlist_id=document["playlist_id"],
+            capture_id=document["capture_id"],
+            captured_at=datetime.fromisoformat(document["captured_at"]).astimezone(UTC),
+            source=document["source"],
+            requests=document["requests"],
+            answers=answers,
+            proof=document["proof"],
+        )
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        raise DamagedFile(f"{name} is not a raw capture of chartlake: {error}") from error
+    for answer, stored in zip(answers, document["answers"], strict=True):
+        if answer.sha256 != stored["sha256"]:
+            raise DamagedFile(f"{name}: the answer of {answer.url} does not match its SHA-256.")
+    return capture
+
+
+def _answer_to_json(answer: Answer) -> dict[str, Any]:
+    stored: dict[str, Any] = {
+        "url": answer.url,
+        "status": answer.status,
+        "received_at": answer.received_at.isoformat(),
+        "headers": dict(answer.headers),
+        "sha256": answer.sha256,
+    }
+    try:
+        stored["body"] = answer.body.decode()
+    except UnicodeDecodeError:
+        stored["body_base64"] = base64.b64encode(answer.body).decode()
+    return stored
+
+
+def _answer_from_json(stored: Mapping[str, Any]) -> Answer:
+    text = stored.get("body")
+    body = text.encode() if isinstance(text, str) else base64.b64decode(stored["body_base64"])
+    return Answer(
+        stored["url"], stored["status"], datetime.fromisoformat(stored["received_at"]), body, stored["headers"]
+    )

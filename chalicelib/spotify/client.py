@@ -1,0 +1,226 @@
+"""One request to Spotify's Web API, and what its answer means when it is not the one asked for.
+
+Requests go through spotipy on a session of our own: spotipy's default one sleeps Retry-After inside urllib3 (for hours,
+inside a billed Lambda) and loses the real status (https://github.com/spotipy-dev/spotipy/issues/766). spotipy also
+stumbles over error bodies that are not its usual object, so the verdict is always drawn from the response itself, which
+a hook on the session keeps for each thread.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import requests
+import spotipy
+from requests.adapters import HTTPAdapter
+
+from ..errors import (
+    ChartlakeError,
+    CredentialsRefused,
+    NotFound,
+    NotReadable,
+    PremiumRequired,
+    QuotaExceeded,
+    RateLimited,
+    SpotifyUnavailable,
+    UnknownShape,
+)
+from ..world import World
+from .capture import KEPT_HEADERS, Answer
+from .tokens import Tokens
+
+CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 30.0
+PAGE_SIZE = 50
+_TYPES = ("track", "episode")
+_ERROR_TEXT_LENGTH = 200
+
+# spotipy logs every failure a second time, and bearer tokens at DEBUG; each failure is reported here once instead.
+for _name in ("spotipy.client", "spotipy.oauth2", "spotipy.util", "spotipy.cache_handler"):
+    logging.getLogger(_name).addFilter(lambda record: False)
+
+
+class Client:
+    """GETs of the Web API as `Answer`s. Safe to use from several threads."""
+
+    def __init__(self, api_url: str, tokens: Tokens, world: World, connections: int = 4) -> None:
+        self._world = world
+        self._tokens = tokens
+        self._last = threading.local()
+        self._session = requests.Session()
+        self._session.mount("http://", HTTPAdapter(pool_maxsize=connections))
+        self._session.mount("https://", HTTPAdapter(pool_maxsize=connections))
+        self._session.hooks["response"].append(self._keep)
+        self._spotify = spotipy.Spotify(
+            auth_manager=tokens, requests_session=self._session, requests_timeout=(CONNECT_TIMEOUT, READ_TIMEOUT)
+        )
+        self._spotify.prefix = f"{api_url}/"
+        self._count = 0
+        self._count_lock = threading.Lock()
+
+    @property
+    def request_count(self) -> int:
+        """How many requests were sent so far."""
+        return self._count
+
+    def playlist(self, playlist_id: str) -> Answer:
+        """`GET /playlists/{id}`: the playlist object with its first entries (100 at most) embedded."""
+        return self._get(playlist_id, lambda: self._spotify.playlist(playlist_id, additional_types=_TYPES))
+
+    def snapshot(self, playlist_id: str) -> Answer:
+        """`GET /playlists/{id}?fields=snapshot_id`: whether it is still the list that was read."""
+        return self._get(
+            playlist_id,
+            lambda: self._spotify.playlist(playlist_id, fields="id,snapshot_id", additional_types=_TYPES),
+        )
+
+    def page(self, playlist_id: str, offset: int) -> Answer:
+        """`GET /playlists/{id}/items`: up to 50 entries from the 0-based `offset` on."""
+        return self._get(
+            playlist_id,
+            lambda: self._spotify.playlist_items(playlist_id, limit=PAGE_SIZE, offset=offset, additional_types=_TYPES),
+        )
+
+    def _keep(self, response: requests.Response, *_: Any, **__: Any) -> None:
+        self._last.response = response
+
+    def _get(self, playlist_id: str, call: Callable[[], Any]) -> Answer:
+        token = self._tokens.get_access_token()
+        answer = self._answer(playlist_id, call)
+        if answer.status == 401:
+            # Expired, or one of Spotify's spurious refusals of a good token: one new token, one more try.
+            self._tokens.discard(token)
+            answer = self._answer(playlist_id, call)
+        if answer.status != 200:
+            raise error_of(answer, playlist_id, self._world)
+        return answer
+
+    def _answer(self, playlist_id: str, call: Callable[[], Any]) -> Answer:
+        self._last.response = None
+        with self._count_lock:
+            self._count += 1
+        result: Any = None
+        try:
+            result = call()
+        except ChartlakeError:
+            raise
+        except requests.RequestException as error:
+            if self._last.response is None or self._last.response.status_code == 200:
+                raise SpotifyUnavailable(
+                    f"playlist {playlist_id}: no complete answer from Spotify ({_network_words(error)})."
+                ) from None
+        except Exception:
+            # spotipy trips over unusual error bodies; the response below is the truth.
+            if self._last.response is None:
+                raise
+        response: requests.Response = self._last.response
+        answer = Answer(
+            url=response.url,
+            status=response.status_code,
+            received_at=self._world.now(),
+            body=response.content,
+            headers={name: response.headers[name] for name in KEPT_HEADERS if name in response.headers},
+        )
+        if answer.status == 200:
+            _check_object(result, answer, playlist_id)
+        return answer
+
+
+def _check_object(result: Any, answer: Answer, playlist_id: str) -> None:
+    if isinstance(result, dict) and result:
+        return
+    words = _excerpt(answer.body)
+    if result is None or result == {}:
+        raise SpotifyUnavailable(f"playlist {playlist_id}: Spotify answered 200 with nothing usable: {words}.")
+    raise UnknownShape(
+        f"playlist {playlist_id}: Spotify answered 200 with something that is no object: {words}.", evidence=(answer,)
+    )
+
+
+def error_of(answer: Answer, playlist_id: str, world: World) -> ChartlakeError:
+    """The error that an answer other than 200 stands for. Bodies are an object, a list, a text, HTML or nothing."""
+    message, reason = words_of(answer.body)
+    said = f"Spotify answered {answer.status}" + (f" “{message}”" if message else "")
+    what = f"playlist {playlist_id}: {said}"
+    match answer.status:
+        case 429:
+            return _pause(answer, reason, what, world)
+        case 404:
+            return NotFound(f"{what}.")
+        case 400:
+            # Some personalised ids are answered 400 for ever: that playlist's trouble, not the run's.
+            return NotFound(f"{what}.", advice="Check the link: Spotify does not accept this id.")
+        case 401:
+            return CredentialsRefused(f"{said}, also with a fresh access token.")
+        case 403 if "premium" in message.lower():
+            return PremiumRequired(f"{said}.")
+        case 403 if "not registered" in message.lower() or "not approved" in message.lower():
+            return CredentialsRefused(
+                f"{said}.",
+                advice="Add this Spotify user under “User Management” of the app on developer.spotify.com/dashboard.",
+            )
+        case 403:
+            return NotReadable(f"{what}.")
+        case status if status >= 500:
+            return SpotifyUnavailable(f"{what}.")
+        case _:
+            return UnknownShape(f"{what}, which chartlake does not know.")
+
+
+def _pause(answer: Answer, reason: str, what: str, world: World) -> ChartlakeError:
+    seconds = retry_after_of(answer)
+    until = ""
+    if seconds is not None:
+        moment = world.now() + timedelta(seconds=seconds)
+        until = f"; it asks to be left alone for {seconds:.0f} s, until {moment:%Y-%m-%d %H:%M:%S} UTC"
+    if reason == "QUOTA_EXCEEDED":
+        return QuotaExceeded(f"{what}: the developer account's quota is used up{until}.", retry_after=seconds)
+    return RateLimited(f"{what}{until}.", retry_after=seconds)
+
+
+def retry_after_of(answer: Answer) -> float | None:
+    """Seconds in Retry-After; None where it is missing or unreadable."""
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    try:
+        return max(0.0, float(headers["retry-after"]))
+    except (KeyError, ValueError):
+        return None
+
+
+def words_of(body: bytes) -> tuple[str, str]:
+    """Message and reason in an error body of any shape: Spotify's object, OAuth's pair, a list, plain text, HTML."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return _excerpt(body), ""
+    error = document.get("error", document) if isinstance(document, dict) else document
+    if isinstance(error, dict):
+        return str(error.get("message") or ""), str(error.get("reason") or "")
+    description = document.get("error_description") if isinstance(document, dict) else None
+    text = " ".join(str(part) for part in (error, description) if part)
+    return (text or _excerpt(body))[:_ERROR_TEXT_LENGTH], ""
+
+
+def _excerpt(body: bytes) -> str:
+    text = " ".join(body.decode("utf-8", "replace").split())
+    return text if len(text) <= _ERROR_TEXT_LENGTH else text[:_ERROR_TEXT_LENGTH] + "…"
+
+
+def _network_words(error: requests.RequestException) -> str:
+    """The cause in a person's words; requests' own text repeats addresses and objects."""
+    if isinstance(error, requests.ConnectTimeout | requests.ReadTimeout):
+        return f"no answer within {READ_TIMEOUT:.0f} s"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
+        return "the answer broke off"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "the TLS connection failed"
+    text = str(error)
+    if "resolve" in text or "Name or service" in text:
+        return "its name cannot be resolved; is there a network?"
+    if "refused" in text:
+        return "the connection was refused"
+    return "the connection broke"

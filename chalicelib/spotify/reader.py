@@ -1,0 +1,189 @@
+"""Reading one playlist so that the result is provably complete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from ..entries import Page, UnknownEntryShape, page_of, snapshot_id_of, summarise
+from ..errors import InconsistentPlaylist, OutOfTime, UnknownShape
+from ..world import World
+from .capture import Answer, Capture
+from .client import PAGE_SIZE, Client
+from .retry import RetryBudget, with_retries
+
+READINGS = 4
+PLAYLIST_BUDGET = 60.0
+_SPOTIFY, _SIMULATOR = "spotify", "simulator"
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """Spotify's `snapshot_id` and `total` are those of the day already kept, so the long list was not read again."""
+
+    answer: Answer
+    requests: int
+    source: str
+
+
+class _Torn(Exception):
+    """The pages of one reading do not belong together."""
+
+
+class Reader:
+    """Reads playlists, one after the other, each with up to `parallel` requests at once."""
+
+    def __init__(self, client: Client, world: World, run_budget: RetryBudget, parallel: int = 4) -> None:
+        self._client = client
+        self._world = world
+        self._run_budget = run_budget
+        self._parallel = parallel
+
+    def read(self, playlist_id: str, known_snapshot: tuple[str, int] | None = None) -> Capture | Unchanged:
+        """Read a playlist until a reading is proven complete, at most four times.
+
+        `known_snapshot` (snapshot_id, total) is that of the last complete day: where Spotify names it again and the
+        list needs more than one request, `Unchanged` is given instead of reading it.
+
+        Raises any of Spotify's errors, `InconsistentPlaylist` where the list kept changing, `OutOfTime` where the
+        process has to end first.
+        """
+        before = self._client.request_count
+        reading = _Reading(self._client, self._world, RetryBudget(PLAYLIST_BUDGET, self._world, self._run_budget))
+        last_content = trouble = ""
+        for _ in range(READINGS):
+            started_at = self._world.now()
+            try:
+                first = reading.first(playlist_id)
+                if known_snapshot is not None and _is_known(first, known_snapshot):
+                    return Unchanged(first, self._client.request_count - before, _source(first))
+                answers, proof = reading.complete(playlist_id, first, self._parallel)
+            except _Torn as torn:
+                trouble, last_content = str(torn), ""
+                continue
+            capture = Capture(
+                playlist_id=playlist_id,
+                capture_id=self._world.new_id(),
+                captured_at=started_at,
+                source=_source(first),
+                requests=self._client.request_count - before,
+                answers=answers,
+                proof=proof or "equal content",
+            )
+            if proof:
+                return capture
+            # Some lists get a new snapshot_id at every request; two complete readings with equal content prove as much.
+            content = _content(capture)
+            if content == last_content:
+                return capture
+            last_content, trouble = content, "its snapshot_id changed during every reading"
+        raise InconsistentPlaylist(f"playlist {playlist_id} could not be read in one piece: {trouble}.")
+
+
+class _Reading:
+    """The requests of one playlist, with its own retry budget."""
+
+    def __init__(self, client: Client, world: World, budget: RetryBudget) -> None:
+        self._client = client
+        self._world = world
+        self._budget = budget
+
+    def first(self, playlist_id: str) -> Answer:
+        self._check_time(playlist_id)
+        return with_retries(lambda: self._client.playlist(playlist_id), self._budget, self._world)
+
+    def complete(self, playlist_id: str, first: Answer, parallel: int) -> tuple[tuple[Answer, ...], str]:
+        """All answers of one reading in order, and its proof ("" where only equal content could prove it)."""
+        body = first.json()
+        page = page_of(body)
+        pages: dict[int, tuple[Answer, int]] = {}
+        if page is None:
+            # A 200 proves nothing: for lists that are not one's own, some apps get the cover without the contents.
+            if snapshot_id_of(body) is None and "owner" not in body:
+                raise UnknownShape(f"playlist {playlist_id}: Spotify's answer is no playlist.", evidence=(first,))
+            total = self._take(playlist_id, 0, None, pages)
+        else:
+            total = _total(page, playlist_id, first)
+        held = len(page.entries) if page else 0
+        self._take_missing(playlist_id, held, total, pages, parallel)
+        answers = [first, *(answer for _, (answer, _) in sorted(pages.items()))]
+        if not pages:
+            return tuple(answers), "one answer"
+        check = with_retries(lambda: self._client.snapshot(playlist_id), self._budget, self._world)
+        answers.append(check)
+        opened, closed = snapshot_id_of(body), snapshot_id_of(check.json())
+        return tuple(answers), "equal snapshot_id" if opened and opened == closed else ""
+
+    def _take_missing(
+        self, playlist_id: str, held: int, total: int, pages: dict[int, tuple[Answer, int]], parallel: int
+    ) -> None:
+        """Fetch until every place up to `total` is held. A page may come shorter than asked for: what is still missing
+        is asked for again, as long as each round brings something."""
+        with ThreadPoolExecutor(max_workers=parallel) as pool:
+            while missing := list(_missing(held, total, pages)):
+                size = len(pages)
+                list(pool.map(lambda offset: self._take(playlist_id, offset, total, pages), missing))
+                if all(pages[offset][1] == 0 for offset in list(pages)[size:]):
+                    raise _Torn(f"Spotify counts {total} entries and gives none from {missing[0] + 1} on")
+
+    def _take(self, playlist_id: str, offset: int, total: int | None, pages: dict[int, tuple[Answer, int]]) -> int:
+        self._check_time(playlist_id)
+        answer = with_retries(lambda: self._client.page(playlist_id, offset), self._budget, self._world)
+        page = page_of(answer.json())
+        if page is None:
+            raise UnknownShape(f"playlist {playlist_id}: the page at {offset} holds no entries.", evidence=(answer,))
+        counted = _total(page, playlist_id, answer)
+        if page.offset != offset or (total is not None and counted != total):
+            raise _Torn(f"it changed size from {total} to {counted} entries, or a page came from another place")
+        if offset + len(page.entries) > counted:
+            raise _Torn(f"Spotify counts {counted} entries and gives more")
+        pages[offset] = (answer, len(page.entries))
+        return counted
+
+    def _check_time(self, playlist_id: str) -> None:
+        if self._world.time_left() <= 0:
+            raise OutOfTime(f"playlist {playlist_id}: the time was over before it was read.")
+
+
+def _missing(held: int, total: int, pages: dict[int, tuple[Answer, int]]) -> Iterator[int]:
+    """The offsets to ask for next: every 50th place that nothing covers yet."""
+    place = held
+    for offset, (_, count) in [*sorted(pages.items()), (total, (None, 0))]:
+        while place < offset:
+            yield place
+            place = min(place + PAGE_SIZE, offset)
+        place = max(place, offset + count)
+
+
+def _total(page: Page, playlist_id: str, answer: Answer) -> int:
+    if page.total is None:
+        raise UnknownShape(
+            f"playlist {playlist_id}: Spotify does not say how many entries there are.", evidence=(answer,)
+        )
+    if len(page.entries) > page.total:
+        raise _Torn(f"Spotify counts {page.total} entries and gives {len(page.entries)}")
+    return page.total
+
+
+def _is_known(first: Answer, known: tuple[str, int]) -> bool:
+    body = first.json()
+    page = page_of(body)
+    return (
+        page is not None
+        and page.total is not None
+        and page.total > len(page.entries)
+        and (snapshot_id_of(body), page.total) == known
+    )
+
+
+def _content(capture: Capture) -> str:
+    try:
+        return summarise(capture.pages()).content_hash
+    except UnknownEntryShape as error:
+        raise UnknownShape(f"playlist {capture.playlist_id}: {error}.", evidence=capture.answers) from None
+
+
+def _source(answer: Answer) -> str:
+    simulated = any(name.lower() == "x-chartlake-simulator" for name in answer.headers)
+    return _SIMULATOR if simulated else _SPOTIFY

@@ -1,0 +1,58 @@
+"""The forms in which people name a playlist."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from ..errors import BadSetting
+
+_ID = re.compile(r"[0-9A-Za-z]{22}")
+_EXAMPLE = "a playlist looks like 37i9dQZEVXbMDoHDwVN2tF or https://open.spotify.com/playlist/37i9dQZEVXbMDoHDwVN2tF"
+
+
+def parse_playlist_reference(text: str) -> str:
+    """Give the 22-character playlist id in an id, a URI or a link.
+
+    Understands `spotify:playlist:ID`, `spotify:user:NAME:playlist:ID`, and open.spotify.com links with `?si=`,
+    `/intl-xx/`, `/embed/`, `/user/NAME/playlist/ID` or a trailing slash. Raises `BadSetting` for everything else.
+    """
+    reference = text.strip().strip("<>\"'")
+    if _ID.fullmatch(reference):
+        return reference
+    if reference.startswith("spotify:"):
+        parts = reference.split(":")
+    else:
+        if "://" not in reference:
+            reference = f"https://{reference}"
+        try:
+            url = urlsplit(reference)
+        except ValueError:
+            raise BadSetting(f"{text!r} is not a playlist: {_EXAMPLE}") from None
+        if url.hostname in ("spotify.link", "spotify.app.link"):
+            raise BadSetting(
+                f"{text!r} is a short link, which hides the playlist's id.",
+                advice="Open it in a browser and copy the long link that begins with https://open.spotify.com/playlist/.",
+            )
+        if url.hostname not in ("open.spotify.com", "play.spotify.com", "api.spotify.com"):
+            raise BadSetting(f"{text!r} is not a playlist: {_EXAMPLE}")
+        parts = [part for part in url.path.split("/") if part]
+    kinds = [part for part in parts[:-1] if part in ("playlist", "playlists")]
+    if not kinds or parts[-2] not in ("playlist", "playlists"):
+        what = next((part for part in parts if part in ("album", "artist", "track", "show", "episode")), None)
+        found = f"is a link to {'an' if what and what[0] in 'ae' else 'a'} {what}, not to" if what else "is not"
+        raise BadSetting(f"{text!r} {found} a playlist: {_EXAMPLE}")
+    if not _ID.fullmatch(parts[-1]):
+        raise BadSetting(f"{text!r}: {parts[-1]!r} is not a playlist id of 22 letters and digits: {_EXAMPLE}")
+    return parts[-1]
+
+
+def parse_playlist_list(text: str) -> list[str]:
+    """Read references separated by commas or lines, with `#` comments, to ids without repeats, in order."""
+    references = [reference.strip() for line in text.splitlines() for reference in _without_comment(line).split(",")]
+    return list(dict.fromkeys(parse_playlist_reference(reference) for reference in references if reference))
+
+
+def _without_comment(line: str) -> str:
+    # A link may hold a '#' of its own; a comment begins the line or follows white space.
+    return re.sub(r"(^|\s)#.*", "", line)

@@ -1,0 +1,66 @@
+"""How long and how often Spotify is asked again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
+
+from ..errors import RateLimited, SpotifyUnavailable
+from ..world import World
+
+ATTEMPTS = 5
+# Spotify counts requests over a rolling 30 s; a 429 without Retry-After is waited for about as long.
+_UNNAMED_PAUSE = 10.0
+_backoff = wait_random_exponential(multiplier=0.5, max=20)
+
+_Result = TypeVar("_Result")
+
+
+class RetryBudget:
+    """Seconds that may be spent waiting. Threads that wait at the same time spend them once."""
+
+    def __init__(self, seconds: float, world: World, parent: RetryBudget | None = None) -> None:
+        self._left = seconds
+        self._world = world
+        self._parent = parent
+        self._waiting_until = float("-inf")
+        self._lock = threading.Lock()
+
+    def take(self, seconds: float) -> bool:
+        """Take a wait of that many seconds from now on; False where it does not fit, and then nothing is taken."""
+        with self._lock:
+            now = self._world.monotonic()
+            extra = max(0.0, now + seconds - max(now, self._waiting_until))
+            if extra > self._left or seconds >= self._world.time_left():
+                return False
+            if self._parent and not self._parent.take(seconds):
+                return False
+            self._left -= extra
+            self._waiting_until = max(self._waiting_until, now + seconds)
+            return True
+
+
+def with_retries(call: Callable[[], _Result], budget: RetryBudget, world: World) -> _Result:
+    """Call until it answers; passing trouble is waited for while attempts and budget last, then its error is raised."""
+
+    def wait(state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, RateLimited):
+            # One second more than asked for: Spotify's clock and ours differ.
+            return (error.retry_after if error.retry_after is not None else _UNNAMED_PAUSE) + 1
+        return _backoff(state) * (0.5 + world.random.random() / 2)
+
+    def give_up(state: RetryCallState) -> bool:
+        return state.attempt_number >= ATTEMPTS or not budget.take(state.upcoming_sleep)
+
+    retrying = Retrying(
+        retry=retry_if_exception_type((SpotifyUnavailable, RateLimited)),
+        wait=wait,
+        stop=give_up,
+        sleep=world.sleep,
+        reraise=True,
+    )
+    return retrying(call)

@@ -1,0 +1,113 @@
+"""Access tokens: fetched once, shared between threads, fetched again when they end or are refused.
+
+The two grants that a job without a browser can use, posted by ourselves: spotipy's auth managers lose the status of a
+failed token request, are not safe between threads, ask for input on a console, and write a cache into the working
+folder (read-only in Lambda). https://developer.spotify.com/documentation/web-api/concepts/authorization
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+from ..errors import ChartlakeError, ConsentExpired, CredentialsRefused, RateLimited, SpotifyUnavailable
+from ..world import World
+from .retry import RetryBudget, with_retries
+
+_TIMEOUT = (5.0, 15.0)
+# A token that ends during a long reading costs a round trip; one that ends a minute later does not.
+_MARGIN = 60.0
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """A Spotify app, and optionally one user's consent. Nothing of it but the client id is ever shown."""
+
+    client_id: str
+    client_secret: str = field(default="", repr=False)
+    refresh_token: str = field(default="", repr=False)
+
+
+class Tokens:
+    """The current access token. Has the one method that spotipy asks of an auth manager, `get_access_token`."""
+
+    def __init__(self, accounts_url: str, credentials: Credentials, world: World, budget: RetryBudget) -> None:
+        self._url = f"{accounts_url}/api/token"
+        self._credentials = credentials
+        self._world = world
+        self._budget = budget
+        self._lock = threading.Lock()
+        self._token = ""
+        self._ends_at = float("-inf")
+        self._refresh_token = credentials.refresh_token
+
+    def get_access_token(self, as_dict: bool = False) -> str:
+        """A token that is good for another minute at least. `as_dict` is there because spotipy passes it."""
+        with self._lock:
+            if not self._token or self._world.monotonic() >= self._ends_at:
+                self._token, lifetime = with_retries(self._fetch, self._budget, self._world)
+                self._ends_at = self._world.monotonic() + max(0.0, lifetime - _MARGIN)
+            return self._token
+
+    def discard(self, token: str) -> None:
+        """Forget a token that was refused, unless another thread has replaced it already."""
+        with self._lock:
+            if token == self._token:
+                self._token = ""
+
+    def _fetch(self) -> tuple[str, float]:
+        app = self._credentials
+        form = {"grant_type": "client_credentials"}
+        if self._refresh_token:
+            form = {"grant_type": "refresh_token", "refresh_token": self._refresh_token}
+        if not app.client_secret:
+            form["client_id"] = app.client_id  # PKCE: no secret, so no Basic header
+        try:
+            response = requests.post(
+                self._url,
+                data=form,
+                auth=(app.client_id, app.client_secret) if app.client_secret else None,
+                timeout=_TIMEOUT,
+                allow_redirects=False,
+            )
+        except requests.RequestException:
+            # Without the cause: its text may hold what was sent.
+            raise _unavailable(f"No answer from Spotify's token endpoint {self._url}.") from None
+        return self._read(response)
+
+    def _read(self, response: requests.Response) -> tuple[str, float]:
+        try:
+            document = response.json()
+        except ValueError:
+            document = None
+        answer: dict[str, Any] = document if isinstance(document, dict) else {}
+        if response.status_code == 200 and isinstance(answer.get("access_token"), str) and answer["access_token"]:
+            if isinstance(answer.get("refresh_token"), str) and answer["refresh_token"]:
+                self._refresh_token = answer["refresh_token"]
+            lifetime = answer.get("expires_in")
+            return answer["access_token"], float(lifetime) if isinstance(lifetime, int | float) else 3600.0
+        raise _refusal(response, answer)
+
+
+def _refusal(response: requests.Response, answer: dict[str, Any]) -> ChartlakeError:
+    error = str(answer.get("error") or "")
+    description = str(answer.get("error_description") or "")
+    words = f": {error}" + (f" ({description})" if description else "") if error else ""
+    said = f"Spotify's token endpoint answered {response.status_code}{words}"
+    if response.status_code == 429:
+        wait = response.headers.get("retry-after", "")
+        return RateLimited(f"{said}.", retry_after=float(wait) if wait.isdigit() else None)
+    if error == "invalid_grant":
+        return ConsentExpired(f"{said}: the user's sign-in has ended.")
+    if response.status_code in (400, 401, 403) and error:
+        return CredentialsRefused(f"{said}.")
+    return _unavailable(f"{said}, and gave no token.")
+
+
+def _unavailable(message: str) -> SpotifyUnavailable:
+    error = SpotifyUnavailable(message)
+    error.stops_run = True  # without a token no other playlist can be read either
+    return error

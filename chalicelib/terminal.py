@@ -1,0 +1,156 @@
+"""What a person sees in the terminal."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .coverage import MISSED, Coverage
+from .entries import Row
+from .errors import ChartlakeError
+from .lake.lake import Lake
+from .lake.schema import PUBLISHED, Status
+from .outcome import Outcome, Run
+from .verify import Verdict
+
+_TOP = 10
+_TABLES_SHOWN = 3
+_GAPS_SHOWN = 10
+_MARKS = {Status.OK: ("●", "green"), Status.UNCHANGED: ("○", "green"), MISSED: ("·", "red")}
+_FAILED_MARK = ("×", "red")
+
+
+def show_error(console: Console, error: ChartlakeError) -> None:
+    """What happened, and what to do next."""
+    console.print(Text(error.message, style="bold red"), soft_wrap=True)
+    console.print(Text(error.advice), soft_wrap=True)
+
+
+def show_outcome(console: Console, outcome: Outcome) -> None:
+    """One line a playlist; two where there is advice."""
+    mark, style = _MARKS.get(outcome.status, _FAILED_MARK)
+    name = printable(outcome.row.get("name")) or outcome.playlist_id
+    line = Text.assemble((f"{mark} ", style), (name, "bold"), f"  {outcome.snapshot_date}  ")
+    if outcome.published:
+        count = outcome.row["entry_count"]
+        line.append(f"{count} {'entry' if count == 1 else 'entries'}")
+        line.append(" (today's snapshot is already there)" if outcome.already else f", {outcome.status}")
+    else:
+        line.append(f"{outcome.status}: ", style)
+        line.append(printable(outcome.row.get("reason")))
+    console.print(line, soft_wrap=True)
+
+
+def show_run(console: Console, run: Run, lake: Lake, command: str) -> None:
+    """After the lines of the playlists: errors' advice once each, the top ten, the files, the next command."""
+    advised = [run.stopped] if run.stopped else []
+    advised += [one.error for one in run.outcomes if one.error and not one.published]
+    if run.stopped and not any(one.error is run.stopped for one in run.outcomes):
+        show_error(console, run.stopped)
+    else:
+        for advice in dict.fromkeys(error.advice for error in advised):
+            console.print(Text(advice), soft_wrap=True)
+    if run.left:
+        console.print(f"{len(run.left)} playlists were not reached; the next run continues with them.")
+    published = [outcome for outcome in run.outcomes if outcome.published]
+    for outcome in published[:_TABLES_SHOWN]:
+        _show_top(console, outcome, lake)
+    if published:
+        console.print()
+        console.print(Text(f"Entries  {lake.store.locate(published[-1].row['entries_key'] or 'tables/entries')}"))
+        if published[-1].row["raw_key"]:
+            console.print(Text(f"Raw      {lake.store.locate(published[-1].row['raw_key'])}"), soft_wrap=True)
+        console.print(Text(f"Next     {command} coverage    or    {command} verify"))
+
+
+def _show_top(console: Console, outcome: Outcome, lake: Lake) -> None:
+    entries = lake.entries(outcome.playlist_id, outcome.snapshot_date)
+    if not entries:
+        return
+    before = _previous(lake, outcome)
+    title = printable(outcome.row["name"]) or outcome.playlist_id
+    table = Table(title=Text(f"{title}, {outcome.snapshot_date}"), title_justify="left", title_style="bold")
+    table.add_column("#", justify="right")
+    if before:
+        table.add_column("since " + str(before[0]["snapshot_date"]), justify="right")
+    table.add_column("Title", overflow="ellipsis", no_wrap=True, max_width=44)
+    table.add_column("Artists", overflow="ellipsis", no_wrap=True, max_width=34)
+    table.add_column("Popularity", justify="right")
+    places = {entry["uri"]: entry["position"] for entry in reversed(before)}
+    for entry in entries[:_TOP]:
+        movement = [_movement(entry, places)] if before else []
+        artists = ", ".join(printable(artist["name"]) for artist in entry["artists"] or [])
+        popularity = "" if entry["popularity"] is None else str(entry["popularity"])
+        name = printable(entry["name"]) or f"({entry['item_type']})"
+        table.add_row(str(entry["position"]), *movement, Text(name), Text(artists), popularity)
+    console.print()
+    console.print(table)
+    if outcome.row["source"] == "simulator":
+        console.print("Simulated data: no such artists, no such songs.")
+
+
+def _previous(lake: Lake, outcome: Outcome) -> list[Row]:
+    history = lake.history(outcome.playlist_id, outcome.snapshot_date)
+    earlier = [r for r in history if r["status"] in PUBLISHED and r["snapshot_date"] < outcome.snapshot_date]
+    return lake.entries(outcome.playlist_id, earlier[-1]["snapshot_date"]) if earlier else []
+
+
+def _movement(entry: Row, places: dict[str, int]) -> Text:
+    before = places.get(entry["uri"]) if entry["uri"] else None
+    if before is None:
+        return Text("new", style="cyan")
+    change = before - entry["position"]
+    if change == 0:
+        return Text("=")
+    return Text(f"▲ {change}", style="green") if change > 0 else Text(f"▼ {-change}", style="red")
+
+
+def show_verdict(console: Console, verdict: Verdict, where: str) -> None:
+    """The counts, then every broken promise."""
+    if not verdict.days and not verdict.findings:
+        console.print(Text(f"There is no snapshot in {where} yet."))
+        return
+    for finding in verdict.findings:
+        day = finding.snapshot_date or "every day"
+        console.print(Text(f"× {finding.playlist_id} {day}: {finding.problem}", style="red"), soft_wrap=True)
+    kept = f"{verdict.days} days tried, {verdict.published} kept, {verdict.entries} entries"
+    if verdict.findings:
+        console.print(Text(f"{len(verdict.findings)} problems in {where}: {kept}.", style="bold red"), soft_wrap=True)
+    else:
+        console.print(Text(f"Proven: {kept} in {where}.", style="bold green"), soft_wrap=True)
+
+
+def show_coverage(console: Console, found: list[Coverage]) -> None:
+    """A calendar a playlist, a line a month, then the newest gaps with their reasons."""
+    if not found:
+        console.print("There is no snapshot in the lake yet.")
+    for one in found:
+        simulated = "  (simulated)" if one.source == "simulator" and "simulated" not in (one.name or "") else ""
+        title = Text.assemble((printable(one.name) or one.playlist_id, "bold"), f"  {one.playlist_id}{simulated}")
+        console.print(title, soft_wrap=True)
+        for month, days in groupby(one.days, key=lambda day: f"{day.day:%Y-%m}"):
+            line = Text(f"  {month}  ")
+            listed = list(days)
+            line.append(" " * (listed[0].day.day - 1))
+            for day in listed:
+                mark, style = _MARKS.get(day.status, _FAILED_MARK)
+                line.append(mark, style)
+            console.print(line, soft_wrap=True)
+        gaps = [day for day in one.days if day.status not in PUBLISHED]
+        for day in gaps[-_GAPS_SHOWN:]:
+            reason = printable(day.reason) or "no run tried this day"
+            console.print(Text(f"  {day.day}  {day.status}: {reason}"), soft_wrap=True)
+        if len(gaps) > _GAPS_SHOWN:
+            console.print(f"  … and {len(gaps) - _GAPS_SHOWN} earlier gaps (--json lists all)")
+        counts = ", ".join(f"{count} {status}" for status, count in one.counts.items())
+        console.print(Text(f"  {counts or 'never tried'}"))
+    if found:
+        console.print("● kept  ○ unchanged  × tried, no snapshot  · missed")
+
+
+def printable(text: str | None) -> str:
+    """A name without control characters: names are anybody's text, and a terminal obeys some of it."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text or "")

@@ -1,0 +1,176 @@
+"""What tests share: a world they own, lakes of every kind, and the real payloads where they are at hand."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from moto.server import ThreadedMotoServer
+
+from chalicelib.lake.lake import Lake
+from chalicelib.lake.store import ObjectStore, open_store
+from chalicelib.world import World
+
+SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that moves only when it is told to, or when somebody sleeps."""
+
+    def __init__(self, start: datetime = NOON) -> None:
+        self.start = self.moment = start
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def monotonic(self) -> float:
+        return (self.moment - self.start).total_seconds()
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.moment += timedelta(seconds=seconds)
+
+    def advance(self, **amount: float) -> None:
+        self.moment += timedelta(**amount)
+
+    def world(self, seed: int = 1, seconds_left: float = float("inf")) -> World:
+        end = self.monotonic() + seconds_left
+        return World(
+            self.now, self.monotonic, self.sleep, random.Random(seed), time_left=lambda: end - self.monotonic()
+        )
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    """AWS as moto knows it, over real HTTP on this machine."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def s3_server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real S3 server: moto checks and writes in two steps, so it cannot prove that of two writers one wins."""
+    port = _free_port()
+    command = [
+        str(Path(sys.executable).parent / "weed"),
+        "mini",
+        f"-dir={tmp_path_factory.mktemp('weed')}",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        f"-s3.port={port}",
+        *(f"-{part}.port={_free_port()}" for part in ("master", "volume", "filer")),
+        *("-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-bucket=charts"),
+    ]
+    keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    process = subprocess.Popen(command, env=os.environ | keys, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_it_writes(url, process)
+        yield url
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def _free_port() -> int:
+    # The server also takes each port + 10000.
+    while True:
+        with socket.socket() as one, socket.socket() as two:
+            one.bind(("127.0.0.1", 0))
+            port: int = one.getsockname()[1]
+            if port < 55_000:
+                try:
+                    two.bind(("127.0.0.1", port + 10_000))
+                except OSError:
+                    continue
+                return port
+
+
+def _wait_until_it_writes(url: str, process: subprocess.Popen[bytes]) -> None:
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=url,
+        region_name="eu-west-1",
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+        config=Config(retries={"max_attempts": 0}),
+    )
+    for _ in range(300):
+        try:
+            s3.put_object(Bucket="charts", Key="ready", Body=b"")
+        except (BotoCoreError, ClientError):
+            assert process.poll() is None, "the S3 server ended at once"
+            threading.Event().wait(0.1)
+        else:
+            return
+    raise AssertionError("the S3 server did not start within 30 s")
+
+
+def _as_aws(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_REGION": "eu-west-1",
+        "AWS_ENDPOINT_URL": url,
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The environment of a person whose AWS is moto; a fresh, empty bucket `charts`."""
+    _as_aws(moto_url, monkeypatch)
+    bucket = boto3.resource("s3").Bucket("charts")
+    if bucket.creation_date is None:
+        bucket.create(CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    bucket.objects.all().delete()
+    return moto_url
+
+
+@pytest.fixture(params=["folder", "s3"])
+def address(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A new lake's address, once in a folder and once on a real S3 server."""
+    if request.param == "folder":
+        return str(tmp_path / "lake")
+    _as_aws(request.getfixturevalue("s3_server_url"), monkeypatch)
+    return f"s3://charts/{uuid.uuid4().hex}/prefix"
+
+
+@pytest.fixture
+def store(address: str, clock: Clock) -> ObjectStore:
+    return open_store(address, clock.world())
+
+
+@pytest.fixture
+def lake(tmp_path: Path, clock: Clock) -> Lake:
+    return Lake(open_store(str(tmp_path / "lake"), clock.world()), clock.world())
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the recorded payloads of ../shared/data are not on this machine")
+    return SHARED_DATA

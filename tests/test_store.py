@@ -1,0 +1,177 @@
+"""One contract, every kind of store."""
+
+from __future__ import annotations
+
+import random
+import threading
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.stub import ANY, Stubber
+
+from chalicelib.errors import LakeUnavailable
+from chalicelib.lake.folder import FolderStore
+from chalicelib.lake.s3 import S3Store
+from chalicelib.lake.store import Conflict, ObjectStore, open_store, update
+from chalicelib.world import World
+
+from .conftest import Clock
+
+
+def test_what_was_never_written_is_not_there(store: ObjectStore) -> None:
+    assert store.get("a/b") is None
+    assert list(store.list("")) == []
+
+
+def test_create_writes_once(store: ObjectStore) -> None:
+    store.create("a/b", b"first")
+    with pytest.raises(Conflict):
+        store.create("a/b", b"second")
+    assert store.get("a/b").data == b"first"
+
+
+def test_creating_the_same_bytes_again_is_the_lost_answer_of_the_first_time(store: ObjectStore) -> None:
+    store.create("a/b", b"same")
+    store.create("a/b", b"same")
+    assert store.get("a/b").data == b"same"
+
+
+def test_replace_needs_the_version_that_was_read(store: ObjectStore) -> None:
+    store.create("a/b", b"1")
+    stale = store.get("a/b").etag
+    store.replace("a/b", b"2", stale)
+    with pytest.raises(Conflict):
+        store.replace("a/b", b"3", stale)
+    assert store.get("a/b").data == b"2"
+    store.replace("a/b", b"2", stale)  # these very bytes are there: one's own write, whose answer got lost
+
+
+def test_replacing_what_is_gone_is_a_conflict(store: ObjectStore) -> None:
+    store.create("a/b", b"1")
+    etag = store.get("a/b").etag
+    with pytest.raises(Conflict):
+        store.replace("a/c", b"2", etag)
+    assert store.get("a/c") is None
+
+
+def test_list_gives_sorted_keys_of_a_prefix_that_need_not_be_a_folder(store: ObjectStore) -> None:
+    for key in ("t/x-2.parquet", "t/x-1.parquet", "t/y-1.parquet", "u/x-1"):
+        store.create(key, b"")
+    assert list(store.list("t/x-")) == ["t/x-1.parquet", "t/x-2.parquet"]
+    assert list(store.list("t/")) == ["t/x-1.parquet", "t/x-2.parquet", "t/y-1.parquet"]
+
+
+def test_keys_may_hold_percent_signs_and_letters_of_any_script(store: ObjectStore) -> None:
+    store.create("t/chart%3Aregional-é.parquet", b"x")
+    assert list(store.list("t/chart%3A")) == ["t/chart%3Aregional-é.parquet"]
+    assert store.get("t/chart%3Aregional-é.parquet").data == b"x"
+
+
+def test_of_many_creators_one_wins(store: ObjectStore) -> None:
+    winners: list[int] = []
+
+    def create(number: int) -> None:
+        try:
+            store.create("race", f"{number}".encode())
+            winners.append(number)
+        except Conflict:
+            pass
+
+    _run_together([lambda n=n: create(n) for n in range(8)])
+    assert len(winners) == 1
+    assert store.get("race").data == f"{winners[0]}".encode()
+
+
+def test_no_update_is_lost_between_writers(address: str, clock: Clock) -> None:
+    def append(store: ObjectStore, writer: int) -> None:
+        for number in range(5):
+            line = f"{writer}-{number}\n".encode()
+            update(
+                store,
+                lambda: ("lines", store.get("lines")),
+                lambda old, line=line: (old or b"") + line,
+                World(random=random.Random(writer)),
+            )
+
+    _run_together([lambda n=n: append(open_store(address, clock.world()), n) for n in range(4)])
+    lines = open_store(address, clock.world()).get("lines").data.decode().split()
+    assert sorted(lines) == sorted(f"{writer}-{number}" for writer in range(4) for number in range(5))
+
+
+def _run_together(calls: list) -> None:
+    threads = [threading.Thread(target=call) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_an_update_that_changes_nothing_writes_nothing(store: ObjectStore, clock: Clock) -> None:
+    store.create("x", b"1")
+    before = store.get("x").etag
+    update(store, lambda: ("x", store.get("x")), lambda old: None, clock.world())
+    update(store, lambda: ("x", store.get("x")), lambda old: old, clock.world())
+    assert store.get("x").etag == before
+
+
+# What only one kind of store can meet.
+
+
+def test_a_folder_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(LakeUnavailable, match="file"):
+        FolderStore(str(tmp_path / "file" / "lake")).create("a", b"")
+
+
+def test_an_unfinished_file_of_a_killed_process_is_nobodys_object(tmp_path: Path) -> None:
+    store = FolderStore(str(tmp_path))
+    store.create("t/a.parquet", b"whole")
+    (tmp_path / "t" / ".b.parquet.unfinished").write_bytes(b"half")
+    assert list(store.list("")) == ["t/a.parquet"]
+    store.create("t/b.parquet", b"whole")
+    assert [path.name for path in (tmp_path / "t").iterdir() if "unfinished" in path.name] == []
+
+
+@pytest.fixture
+def stubbed(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> tuple[S3Store, Stubber]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    client = boto3.client("s3", region_name="eu-west-1")
+    return S3Store("s3://charts/p", clock.world(), client), Stubber(client)
+
+
+_PUT = {"Bucket": "charts", "Key": "p/k", "Body": b"x"}
+
+
+def test_409_is_tried_again_because_another_write_was_only_under_way(stubbed: tuple, clock: Clock) -> None:
+    store, stub = stubbed
+    stub.add_client_error("put_object", "ConditionalRequestConflict", http_status_code=409)
+    stub.add_client_error("get_object", "NoSuchKey", http_status_code=404)
+    stub.add_response("put_object", {"ETag": '"1"'}, _PUT | {"IfNoneMatch": "*"})
+    with stub:
+        store.create("k", b"x")
+        stub.assert_no_pending_responses()
+    assert len(clock.slept) == 1
+
+
+def test_if_match_on_a_missing_object_is_a_conflict_on_aws_too(stubbed: tuple) -> None:
+    store, stub = stubbed
+    stub.add_client_error("put_object", "NoSuchKey", http_status_code=404, expected_params=_PUT | {"IfMatch": '"1"'})
+    stub.add_client_error("get_object", "NoSuchKey", http_status_code=404)
+    with stub, pytest.raises(Conflict):
+        store.replace("k", b"x", '"1"')
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "advice"),
+    [("NoSuchBucket", 404, "Create the bucket"), ("AccessDenied", 403, "s3:ListBucket"), ("SlowDown", 503, "Check")],
+)
+def test_what_s3_refuses_is_explained(stubbed: tuple, code: str, status: int, advice: str) -> None:
+    store, stub = stubbed
+    stub.add_client_error("get_object", code, "Words of S3", status, expected_params={"Bucket": ANY, "Key": ANY})
+    with stub, pytest.raises(LakeUnavailable, match="Words of S3") as caught:
+        store.get("k")
+    assert advice in caught.value.advice
+    assert "s3://charts/p/k" in str(caught.value)
