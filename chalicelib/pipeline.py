@@ -126,7 +126,7 @@ class Pipeline:
             "snapshot %s: %s",
             playlist_id,
             outcome.status,
-            extra=outcome.to_json() | {"name": None, "playlist_name": outcome.row.get("name")},
+            extra=_loggable(outcome.to_json()),
         )
         return outcome
 
@@ -281,10 +281,14 @@ class Pipeline:
 
 
 def _log_run(run: Run) -> None:
-    found = run.to_json()
-    found.pop("snapshots")
-    found["run_message"] = found.pop("message", None)
-    _log.log(logging.INFO if run.complete else logging.ERROR, "run finished", extra=found)
+    found = {name: value for name, value in run.to_json().items() if name != "snapshots"}
+    _log.log(logging.INFO if run.complete else logging.ERROR, "run finished", extra=_loggable(found))
+
+
+def _loggable(found: dict[str, Any]) -> dict[str, Any]:
+    # logging keeps `name` and `message` for itself and raises where `extra` brings them.
+    taken = {"name": "playlist_name", "message": "stopped_by"}
+    return {taken.get(name, name): value for name, value in found.items()}
 
 
 def open_lake(settings: Settings, world: World) -> Lake:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 STALE_AFTER_HOURS = 26.0
 # API Gateway hangs up after 29 s; what does not fit goes to the worker function.
 _HTTP_SECONDS = 22.0
+_FUNCTION_NAME = "AWS_LAMBDA_FUNCTION_NAME"
 # Kept free at the end of an invocation for the last writes.
 _RESERVE_SECONDS = 5.0
 
@@ -51,7 +52,8 @@ def extract(
     settings = from_environment(os.environ)
     world = _limited(world, milliseconds_left, float("inf"))
     run = _extract(settings, request.playlists, request.again, world)
-    if run.left and run.outcomes and run.stopped is None and _hand_over(run, request.again):
+    if run.left and run.outcomes and run.stopped is None:
+        _hand_over(run, request.again)
         return run.to_json()
     return _finished(run)
 
@@ -69,8 +71,8 @@ def backfill(body: bytes, milliseconds_left: Callable[[], int], world: World | N
         if run.stopped is not None:
             return Answer(503 if isinstance(run.stopped, LakeUnavailable) else 502, run.to_json())
         if run.left:
-            handed_over = _hand_over(run, request.again)
-            return Answer(202 if handed_over else 503, run.to_json() | {"handed_over": handed_over})
+            _hand_over(run, request.again)
+            return Answer(202, run.to_json() | {"handed_over": True})
         return Answer(200 if run.published or not run.outcomes else 502, run.to_json())
     except BadSetting as error:
         return Answer(400, _refusal(error))
@@ -146,8 +148,10 @@ def _extract(settings: Settings, playlists: list[str] | None, again: bool, world
 
 
 def _limited(world: World | None, milliseconds_left: Callable[[], int], seconds: float) -> World:
-    """The world with the end of this invocation in it."""
+    """The world with the end of this invocation in it; outside Lambda nothing ends it."""
     world = world or World()
+    if _FUNCTION_NAME not in os.environ:
+        return world
     until = world.monotonic() + seconds
     return replace(
         world,
@@ -165,19 +169,17 @@ def _finished(run: Run) -> dict[str, Any]:
     return run.to_json()
 
 
-def _hand_over(run: Run, again: bool) -> bool:
-    """Start the worker function with what is left; False outside AWS, where nothing limits the time."""
-    api_function = os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
-    if not api_function:
-        return False
+def _hand_over(run: Run, again: bool) -> None:
+    """Start the worker function with what is left."""
     import boto3
 
+    function = os.environ[_FUNCTION_NAME]
+
     # `chalice deploy` names the API's function <app>-<stage> and the worker <app>-<stage>-extract.
-    worker = os.environ.get("CHARTLAKE_WORKER") or f"{api_function.removesuffix('-extract')}-extract"
+    worker = os.environ.get("CHARTLAKE_WORKER") or f"{function.removesuffix('-extract')}-extract"
     payload = json.dumps({"playlists": list(run.left), "again": again}).encode()
     boto3.client("lambda").invoke(FunctionName=worker, InvocationType="Event", Payload=payload)
     _log.info("handed over", extra={"worker": worker, "left": len(run.left)})
-    return True
 
 
 def _refusal(error: ChartlakeError) -> dict[str, Any]:

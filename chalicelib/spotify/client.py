@@ -8,36 +8,24 @@ a hook on the session keeps for each thread.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import requests
 import spotipy
 from requests.adapters import HTTPAdapter
 
-from ..errors import (
-    ChartlakeError,
-    CredentialsRefused,
-    NotFound,
-    NotReadable,
-    PremiumRequired,
-    QuotaExceeded,
-    RateLimited,
-    SpotifyUnavailable,
-    UnknownShape,
-)
+from ..errors import ChartlakeError, SpotifyUnavailable, UnknownShape
 from ..world import World
 from .capture import KEPT_HEADERS, Answer
+from .refusals import error_of, excerpt
 from .tokens import Tokens
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 30.0
 PAGE_SIZE = 50
 _TYPES = ("track", "episode")
-_ERROR_TEXT_LENGTH = 200
 
 # spotipy logs every failure a second time, and bearer tokens at DEBUG; each failure is reported here once instead.
 for _name in ("spotipy.client", "spotipy.oauth2", "spotipy.util", "spotipy.cache_handler"):
@@ -133,81 +121,12 @@ class Client:
 def _check_object(result: Any, answer: Answer, playlist_id: str) -> None:
     if isinstance(result, dict) and result:
         return
-    words = _excerpt(answer.body)
+    words = excerpt(answer.body)
     if result is None or result == {}:
         raise SpotifyUnavailable(f"playlist {playlist_id}: Spotify answered 200 with nothing usable: {words}.")
     raise UnknownShape(
         f"playlist {playlist_id}: Spotify answered 200 with something that is no object: {words}.", evidence=(answer,)
     )
-
-
-def error_of(answer: Answer, playlist_id: str, world: World) -> ChartlakeError:
-    """The error that an answer other than 200 stands for. Bodies are an object, a list, a text, HTML or nothing."""
-    message, reason = words_of(answer.body)
-    said = f"Spotify answered {answer.status}" + (f" “{message}”" if message else "")
-    what = f"playlist {playlist_id}: {said}"
-    match answer.status:
-        case 429:
-            return _pause(answer, reason, what, world)
-        case 404:
-            return NotFound(f"{what}.")
-        case 400:
-            # Some personalised ids are answered 400 for ever: that playlist's trouble, not the run's.
-            return NotFound(f"{what}.", advice="Check the link: Spotify does not accept this id.")
-        case 401:
-            return CredentialsRefused(f"{said}, also with a fresh access token.")
-        case 403 if "premium" in message.lower():
-            return PremiumRequired(f"{said}.")
-        case 403 if "not registered" in message.lower() or "not approved" in message.lower():
-            return CredentialsRefused(
-                f"{said}.",
-                advice="Add this Spotify user under “User Management” of the app on developer.spotify.com/dashboard.",
-            )
-        case 403:
-            return NotReadable(f"{what}.")
-        case status if status >= 500:
-            return SpotifyUnavailable(f"{what}.")
-        case _:
-            return UnknownShape(f"{what}, which chartlake does not know.")
-
-
-def _pause(answer: Answer, reason: str, what: str, world: World) -> ChartlakeError:
-    seconds = retry_after_of(answer)
-    until = ""
-    if seconds is not None:
-        moment = world.now() + timedelta(seconds=seconds)
-        until = f"; it asks to be left alone for {seconds:.0f} s, until {moment:%Y-%m-%d %H:%M:%S} UTC"
-    if reason == "QUOTA_EXCEEDED":
-        return QuotaExceeded(f"{what}: the developer account's quota is used up{until}.", retry_after=seconds)
-    return RateLimited(f"{what}{until}.", retry_after=seconds)
-
-
-def retry_after_of(answer: Answer) -> float | None:
-    """Seconds in Retry-After; None where it is missing or unreadable."""
-    headers = {name.lower(): value for name, value in answer.headers.items()}
-    try:
-        return max(0.0, float(headers["retry-after"]))
-    except (KeyError, ValueError):
-        return None
-
-
-def words_of(body: bytes) -> tuple[str, str]:
-    """Message and reason in an error body of any shape: Spotify's object, OAuth's pair, a list, plain text, HTML."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return _excerpt(body), ""
-    error = document.get("error", document) if isinstance(document, dict) else document
-    if isinstance(error, dict):
-        return str(error.get("message") or ""), str(error.get("reason") or "")
-    description = document.get("error_description") if isinstance(document, dict) else None
-    text = " ".join(str(part) for part in (error, description) if part)
-    return (text or _excerpt(body))[:_ERROR_TEXT_LENGTH], ""
-
-
-def _excerpt(body: bytes) -> str:
-    text = " ".join(body.decode("utf-8", "replace").split())
-    return text if len(text) <= _ERROR_TEXT_LENGTH else text[:_ERROR_TEXT_LENGTH] + "…"
 
 
 def _network_words(error: requests.RequestException) -> str:

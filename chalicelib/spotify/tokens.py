@@ -13,8 +13,9 @@ from typing import Any
 
 import requests
 
-from ..errors import ChartlakeError, ConsentExpired, CredentialsRefused, RateLimited, SpotifyUnavailable
+from ..errors import ChartlakeError, ConsentExpired, CredentialsRefused, SpotifyUnavailable
 from ..world import World
+from .refusals import pause_of, words_of
 from .retry import RetryBudget, with_retries
 
 _TIMEOUT = (5.0, 15.0)
@@ -89,22 +90,18 @@ class Tokens:
                 self._refresh_token = answer["refresh_token"]
             lifetime = answer.get("expires_in")
             return answer["access_token"], float(lifetime) if isinstance(lifetime, int | float) else 3600.0
-        raise _refusal(response, answer)
+        raise self._refusal(response, answer.get("error"))
 
-
-def _refusal(response: requests.Response, answer: dict[str, Any]) -> ChartlakeError:
-    error = str(answer.get("error") or "")
-    description = str(answer.get("error_description") or "")
-    words = f": {error}" + (f" ({description})" if description else "") if error else ""
-    said = f"Spotify's token endpoint answered {response.status_code}{words}"
-    if response.status_code == 429:
-        wait = response.headers.get("retry-after", "")
-        return RateLimited(f"{said}.", retry_after=float(wait) if wait.isdigit() else None)
-    if error == "invalid_grant":
-        return ConsentExpired(f"{said}: the user's sign-in has ended.")
-    if response.status_code in (400, 401, 403) and error:
-        return CredentialsRefused(f"{said}.")
-    return _unavailable(f"{said}, and gave no token.")
+    def _refusal(self, response: requests.Response, error: Any) -> ChartlakeError:
+        message, reason = words_of(response.content)
+        said = f"Spotify's token endpoint answered {response.status_code}" + (f" “{message}”" if message else "")
+        if response.status_code == 429:
+            return pause_of(said, reason, response.headers.get("retry-after"), self._world)
+        if error == "invalid_grant":
+            return ConsentExpired(f"{said}: the user's sign-in has ended.")
+        if response.status_code in (400, 401, 403) and isinstance(error, str):
+            return CredentialsRefused(f"{said}.")
+        return _unavailable(f"{said}, and gave no token.")
 
 
 def _unavailable(message: str) -> SpotifyUnavailable:

@@ -1,0 +1,54 @@
+"""Every key in the lake. A key is relative to the lake's root, with '/' between its parts."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from urllib.parse import quote, unquote
+
+PLAYLISTS = "config/playlists.txt"
+NOT_BEFORE = "state/not_before.json"
+NEWEST_OK = "state/newest_ok.json"
+ENTRIES = "tables/entries/"
+SNAPSHOTS = "tables/snapshots/"
+RAW = "raw/"
+
+
+def raw(playlist_id: str, day: date, captured_at: datetime, capture_id: str) -> str:
+    """One capture, for ever: its day, its moment and its own id."""
+    moment = captured_at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return f"{RAW}playlist_id={_safe(playlist_id)}/date={day}/{moment}-{capture_id}.json.gz"
+
+
+def snapshots(playlist_id: str, year: int) -> str:
+    """One playlist's year of days that were tried."""
+    return f"{SNAPSHOTS}year={year}/{_safe(playlist_id)}.parquet"
+
+
+def segment(playlist_id: str, first_day: date) -> str:
+    """One run of a playlist's days: the segment that begins with `first_day`."""
+    return f"{segments_prefix(playlist_id, first_day.year)}{first_day}.parquet"
+
+
+def segments_prefix(playlist_id: str, year: int) -> str:
+    return f"{ENTRIES}year={year}/{_safe(playlist_id)}-"
+
+
+def segment_first_day(key: str, playlist_id: str, year: int) -> date | None:
+    """The first day of a segment of that playlist; None for another object that shares the prefix."""
+    try:
+        return date.fromisoformat(key.removeprefix(segments_prefix(playlist_id, year)).removesuffix(".parquet"))
+    except ValueError:
+        return None
+
+
+def playlist_of_snapshots(key: str) -> str:
+    return unquote(key.rsplit("/", 1)[-1].removesuffix(".parquet"))
+
+
+def year_of(key: str) -> int:
+    """The year in a table object's key."""
+    return int(key.split("/year=", 1)[1].split("/", 1)[0])
+
+
+def _safe(playlist_id: str) -> str:
+    return quote(playlist_id, safe="")

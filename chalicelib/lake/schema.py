@@ -1,0 +1,84 @@
+"""The columns of the two tables, in order, with their types as DuckDB writes them to Parquet."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+ENTRIES = {
+    "snapshot_date": "DATE",
+    "playlist_id": "VARCHAR",
+    "position": "INTEGER",
+    "item_type": "VARCHAR",
+    "item_id": "VARCHAR",
+    "uri": "VARCHAR",
+    "name": "VARCHAR",
+    "url": "VARCHAR",
+    "artists": "STRUCT(id VARCHAR, name VARCHAR)[]",
+    "album_id": "VARCHAR",
+    "album_name": "VARCHAR",
+    "album_type": "VARCHAR",
+    "album_release_date": "VARCHAR",
+    "album_release_precision": "VARCHAR",
+    "album_total_tracks": "INTEGER",
+    "album_image_url": "VARCHAR",
+    "show_id": "VARCHAR",
+    "show_name": "VARCHAR",
+    "isrc": "VARCHAR",
+    "duration_ms": "BIGINT",
+    "explicit": "BOOLEAN",
+    "popularity": "INTEGER",
+    "disc_number": "INTEGER",
+    "track_number": "INTEGER",
+    "is_local": "BOOLEAN",
+    "is_playable": "BOOLEAN",
+    "added_at": "TIMESTAMP WITH TIME ZONE",
+    "added_by": "VARCHAR",
+    "streams": "BIGINT",
+    "captured_at": "TIMESTAMP WITH TIME ZONE",
+    "capture_id": "VARCHAR",
+    "source": "VARCHAR",
+}
+
+SNAPSHOTS = {
+    "snapshot_date": "DATE",
+    "playlist_id": "VARCHAR",
+    "name": "VARCHAR",
+    "description": "VARCHAR",
+    "owner_id": "VARCHAR",
+    "owner_name": "VARCHAR",
+    "public": "BOOLEAN",
+    "collaborative": "BOOLEAN",
+    "followers": "BIGINT",
+    "snapshot_id": "VARCHAR",
+    "total": "INTEGER",
+    "entry_count": "INTEGER",
+    "entries_key": "VARCHAR",
+    "status": "VARCHAR",
+    "reason": "VARCHAR",
+    "content_hash": "VARCHAR",
+    "requests": "INTEGER",
+    "dialect": "VARCHAR",
+    "captured_at": "TIMESTAMP WITH TIME ZONE",
+    "capture_id": "VARCHAR",
+    "source": "VARCHAR",
+    "raw_key": "VARCHAR",
+    "raw_sha256": "VARCHAR",
+    "app_version": "VARCHAR",
+}
+
+
+class Status(StrEnum):
+    """What a day is worth."""
+
+    OK = "ok"
+    UNCHANGED = "unchanged"
+    INCOMPLETE = "incomplete"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    UNAVAILABLE = "unavailable"
+    DEFERRED = "deferred"
+    SUSPECT = "suspect"
+
+
+# A day with one of these has its entries; a day with any other status, or without a row, has none.
+PUBLISHED = (Status.OK, Status.UNCHANGED)

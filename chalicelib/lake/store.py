@@ -1,0 +1,87 @@
+"""The object store that a lake lives in: the one interface, and how an address becomes a store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..errors import LakeUnavailable
+from ..world import World
+
+_TRIES = 12
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object as read: its bytes, and the tag that says which version they are."""
+
+    data: bytes = field(repr=False)
+    etag: str
+
+
+class Conflict(Exception):
+    """Somebody else wrote the object first: read again, decide again."""
+
+
+class ObjectStore(Protocol):
+    """Whole objects by key. A reader sees an object's old bytes or its new ones, never a mixture.
+
+    All methods raise `LakeUnavailable` where the storage fails.
+    """
+
+    def get(self, key: str) -> Stored | None:
+        """The object, or None where there is none."""
+
+    def create(self, key: str, data: bytes) -> None:
+        """Write a new object. Raises `Conflict` where the key holds other bytes already; equal bytes are success,
+        since they are one's own write whose answer got lost."""
+
+    def replace(self, key: str, data: bytes, etag: str) -> None:
+        """Write over the version read as `etag`. Raises `Conflict` where the object is another version or gone
+        (unless it holds these very bytes already)."""
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """The keys that begin with `prefix`, sorted."""
+
+    def locate(self, key: str) -> str:
+        """Where a person finds that key: a path or an s3:// address."""
+
+
+def open_store(address: str, world: World) -> ObjectStore:
+    """The store behind `s3://bucket/prefix` or a folder's path."""
+    if address.startswith("s3://"):
+        from .s3 import S3Store
+
+        return S3Store(address, world)
+    from .folder import FolderStore
+
+    return FolderStore(address)
+
+
+def update(
+    store: ObjectStore,
+    find: Callable[[], tuple[str, Stored | None]],
+    change: Callable[[bytes | None], bytes | None],
+    world: World,
+) -> str:
+    """Read, change, write back if nobody was faster, else all of it again. Gives the key.
+
+    `find` reads the object and decides which one it is; `change` maps its bytes (None: there is none) to the new ones,
+    or to None for "leave it as it is".
+    """
+    for attempt in range(_TRIES):
+        key, found = find()
+        data = change(found.data if found else None)
+        if data is None or (found and data == found.data):
+            return key
+        try:
+            if found:
+                store.replace(key, data, found.etag)
+            else:
+                store.create(key, data)
+        except Conflict:
+            world.sleep(world.random.uniform(0, min(1.0, 0.05 * 2**attempt)))
+        else:
+            return key
+    raise LakeUnavailable(f"{store.locate(key)} was changed by others {_TRIES} times while it was being written.")

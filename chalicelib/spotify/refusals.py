@@ -1,0 +1,87 @@
+"""What Spotify's answers other than 200 stand for. Bodies are an object, a list, a text, HTML or nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+
+from ..errors import (
+    ChartlakeError,
+    CredentialsRefused,
+    NotFound,
+    NotReadable,
+    PremiumRequired,
+    QuotaExceeded,
+    RateLimited,
+    SpotifyUnavailable,
+    UnknownShape,
+)
+from ..world import World
+from .capture import Answer
+
+_TEXT_LENGTH = 200
+# Longer than any ban ever seen; a number beyond it is no time.
+_LONGEST_PAUSE = 7 * 86_400.0
+
+
+def error_of(answer: Answer, playlist_id: str, world: World) -> ChartlakeError:
+    """The error that an answer of the Web API other than 200 stands for."""
+    message, reason = words_of(answer.body)
+    said = f"Spotify answered {answer.status}" + (f" “{message}”" if message else "")
+    what = f"playlist {playlist_id}: {said}"
+    match answer.status:
+        case 429:
+            return pause_of(what, reason, answer.headers.get("retry-after"), world)
+        case 404:
+            return NotFound(f"{what}.")
+        case 400:
+            # Some personalised ids are answered 400 for ever: that playlist's trouble, not the run's.
+            return NotFound(f"{what}.", advice="Check the link: Spotify does not accept this id.")
+        case 401:
+            return CredentialsRefused(f"{said}, also with a fresh access token.")
+        case 403 if "premium" in message.lower():
+            return PremiumRequired(f"{said}.")
+        case 403 if "not registered" in message.lower() or "not approved" in message.lower():
+            return CredentialsRefused(
+                f"{said}.",
+                advice="Add this Spotify user under “User Management” of the app on developer.spotify.com/dashboard.",
+            )
+        case 403:
+            return NotReadable(f"{what}.")
+        case status if status >= 500:
+            return SpotifyUnavailable(f"{what}.")
+        case _:
+            return UnknownShape(f"{what}, which chartlake does not know.")
+
+
+def pause_of(what: str, reason: str, retry_after: str | None, world: World) -> QuotaExceeded | RateLimited:
+    """The error behind a 429: how long Spotify wants to be left alone, or that it does not say."""
+    named = retry_after is not None and re.fullmatch(r"\d+(\.\d+)?", retry_after.strip())
+    seconds = min(float(named[0]), _LONGEST_PAUSE) if named else None
+    until = ""
+    if seconds is not None:
+        moment = world.now() + timedelta(seconds=seconds)
+        until = f"; it asks to be left alone for {seconds:.0f} s, until {moment:%Y-%m-%d %H:%M:%S} UTC"
+    if reason == "QUOTA_EXCEEDED":
+        return QuotaExceeded(f"{what}: the developer account's quota is used up{until}.", retry_after=seconds)
+    return RateLimited(f"{what}{until}.", retry_after=seconds)
+
+
+def words_of(body: bytes) -> tuple[str, str]:
+    """Message and reason in an error body of any shape: Spotify's object, OAuth's pair, a list, plain text, HTML."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return excerpt(body), ""
+    error = document.get("error", document) if isinstance(document, dict) else document
+    if isinstance(error, dict):
+        return str(error.get("message") or ""), str(error.get("reason") or "")
+    description = document.get("error_description") if isinstance(document, dict) else None
+    text = " ".join(str(part) for part in (error, description) if part)
+    return (text or excerpt(body))[:_TEXT_LENGTH], ""
+
+
+def excerpt(body: bytes) -> str:
+    text = " ".join(body.decode("utf-8", "replace").split())
+    return text if len(text) <= _TEXT_LENGTH else text[:_TEXT_LENGTH] + "…"

@@ -1,0 +1,8 @@
+"""A Spotify to run against: invented artists, songs and playlists over real HTTP. Never Spotify itself."""
+
+from .accounts import DEVELOPMENT, EXTENDED, GRANDFATHERED, App
+from .faults import Fault
+from .playlists import TOP_50
+from .simulator import Served, Simulator
+
+__all__ = ["DEVELOPMENT", "EXTENDED", "GRANDFATHERED", "TOP_50", "App", "Fault", "Served", "Simulator"]

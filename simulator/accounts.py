@@ -1,0 +1,157 @@
+"""Apps, users and tokens: what accounts.spotify.com knows."""
+
+from __future__ import annotations
+
+import calendar
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from .hashing import base62, number
+
+REFRESH_TOKEN_MONTHS = 6
+_SCOPE = "playlist-read-collaborative playlist-read-private"
+LISTENER, STRANGER, SPOTIFY = "listener", "stranger", "spotify"
+DISPLAY_NAMES = {
+    LISTENER: "Listener (simulated)",
+    STRANGER: "Stranger (simulated)",
+    SPOTIFY: "Spotify (simulated)",
+}
+
+
+@dataclass(frozen=True)
+class App:
+    """A registered app; `dialect` is how the Web API answers it: extended, grandfathered or development."""
+
+    client_id: str
+    client_secret: str
+    dialect: str
+
+
+def _app(dialect: str) -> App:
+    client_id, secret = (f"{number('simulated app', dialect, part):032x}" for part in ("id", "secret"))
+    return App(client_id, secret, dialect)
+
+
+EXTENDED, GRANDFATHERED, DEVELOPMENT = (_app(dialect) for dialect in ("extended", "grandfathered", "development"))
+APPS = {app.client_id: app for app in (EXTENDED, GRANDFATHERED, DEVELOPMENT)}
+
+
+@dataclass(frozen=True)
+class Access:
+    """What an access token stands for; `user` is None for an app by itself (client credentials)."""
+
+    app: App
+    user: str | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class _Grant:
+    app: App
+    user: str
+    consented_at: datetime
+
+
+class TokenRefused(Exception):
+    """The token endpoint says no: the OAuth error and, where Spotify gives one, its description."""
+
+    def __init__(self, error: str, description: str | None = None) -> None:
+        super().__init__(error, description)
+        self.body = {"error": error} | ({"error_description": description} if description else {})
+
+
+class Accounts:
+    """Issues tokens and knows what they are worth at a moment of the simulator's clock. Thread-safe."""
+
+    def __init__(self, now: Callable[[], datetime], lifetime: int, seed: int) -> None:
+        self._now = now
+        self._lifetime = lifetime
+        self._seed = seed
+        self._lock = threading.Lock()
+        self._issued = 0
+        self._access: dict[str, Access] = {}
+        self._grants: dict[str, _Grant] = {}
+        self._revoked: set[str] = set()
+
+    def consent(self, user: str, app: App, at: datetime | None) -> str:
+        """Let a user consent to an app, now unless `at` says when, and give the refresh token."""
+        if user not in DISPLAY_NAMES:
+            raise ValueError(f"no user {user!r}: there are {', '.join(DISPLAY_NAMES)}")
+        token = self._new_token("refresh", 131)
+        with self._lock:
+            self._grants[token] = _Grant(app, user, at or self._now())
+        return token
+
+    def revoke(self, refresh_token: str) -> None:
+        """Take a refresh token back, as a user does on the page of connected apps."""
+        with self._lock:
+            self._revoked.add(refresh_token)
+
+    def access(self, token: str) -> Access | None:
+        """Give what an access token stands for, expired or not; None where it was never issued here."""
+        with self._lock:
+            return self._access.get(token)
+
+    def exchange(self, form: Mapping[str, str], credentials: tuple[str, str] | None) -> dict[str, Any]:
+        """Answer `POST /api/token`; `credentials` are those of the Basic header. Raises `TokenRefused`."""
+        app, proven = _identify(form, credentials)
+        grant_type = form.get("grant_type")
+        if grant_type == "refresh_token":
+            return self._token_answer(app, self._refresh(app, form.get("refresh_token")))
+        if grant_type == "client_credentials":
+            if not proven:
+                raise TokenRefused("invalid_client", "Invalid client secret")
+            return self._token_answer(app, None)
+        if not grant_type:
+            raise TokenRefused("unsupported_grant_type", "grant_type parameter is missing")
+        raise TokenRefused(
+            "unsupported_grant_type", "grant_type must be client_credentials, authorization_code or refresh_token"
+        )
+
+    def _refresh(self, app: App, token: str | None) -> str:
+        """Give the user that a refresh token of this app speaks for."""
+        if not token:
+            raise TokenRefused("invalid_request", "refresh_token must be supplied")
+        with self._lock:
+            grant, revoked = self._grants.get(token), token in self._revoked
+        if revoked:
+            raise TokenRefused("invalid_grant", "Refresh token revoked")
+        if grant is None or grant.app != app:
+            raise TokenRefused("invalid_grant", "Invalid refresh token")
+        if self._now() >= _months_later(grant.consented_at, REFRESH_TOKEN_MONTHS):
+            raise TokenRefused("invalid_grant", "Refresh token expired")
+        return grant.user
+
+    def _token_answer(self, app: App, user: str | None) -> dict[str, Any]:
+        token = self._new_token("access", 115)
+        with self._lock:
+            self._access[token] = Access(app, user, self._now() + timedelta(seconds=self._lifetime))
+        answer = {"access_token": token, "token_type": "Bearer", "expires_in": self._lifetime}
+        return answer | ({"scope": _SCOPE} if user else {})
+
+    def _new_token(self, kind: str, length: int) -> str:
+        with self._lock:
+            self._issued += 1
+            return ("BQ" if kind == "access" else "AQ") + base62(self._seed, kind, self._issued, length=length)
+
+
+def _identify(form: Mapping[str, str], credentials: tuple[str, str] | None) -> tuple[App, bool]:
+    """Give the app that asks and whether it showed its secret; a PKCE app has only its id, in the form."""
+    client_id, secret = credentials or (form.get("client_id"), form.get("client_secret"))
+    if not client_id:
+        raise TokenRefused("invalid_client")
+    app = APPS.get(client_id)
+    if app is None:
+        raise TokenRefused("invalid_client", "Invalid client")
+    if secret is not None and secret != app.client_secret:
+        raise TokenRefused("invalid_client", "Invalid client secret")
+    return app, secret is not None
+
+
+def _months_later(moment: datetime, months: int) -> datetime:
+    years, month = divmod(moment.month - 1 + months, 12)
+    year, month = moment.year + years, month + 1
+    return moment.replace(year=year, month=month, day=min(moment.day, calendar.monthrange(year, month)[1]))

@@ -1,0 +1,61 @@
+"""Serves a simulator over HTTP on this machine only, in a thread of its own."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from types import TracebackType
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from .simulator import Simulator
+from .web import create_app
+
+HOST = "127.0.0.1"
+_POLL_SECONDS = 0.02
+
+
+class _Handler(WSGIRequestHandler):
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing: what was asked is in `Simulator.requests`."""
+
+
+class Server:
+    """The address of a running simulator; as a context manager it runs from entry to exit."""
+
+    def __init__(self, simulator: Simulator, port: int, verbose: bool = False) -> None:
+        # werkzeug ends the process where a port is taken, so the socket is opened here.
+        with socket.create_server((HOST, port), backlog=128) as listener:
+            self.port: int = listener.getsockname()[1]
+            self._server = make_server(
+                HOST,
+                self.port,
+                create_app(simulator),
+                threaded=True,
+                request_handler=WSGIRequestHandler if verbose else _Handler,
+                fd=listener.fileno(),
+            )
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_POLL_SECONDS,), name="simulator", daemon=True
+        )
+
+    @property
+    def accounts_url(self) -> str:
+        """The base of the token endpoint, without a trailing slash."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def api_url(self) -> str:
+        """The base of the Web API, without a trailing slash."""
+        return f"{self.accounts_url}/v1"
+
+    def __enter__(self) -> Server:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()

@@ -1,0 +1,273 @@
+"""The handlers as AWS calls them: Chalice's own test client, moto's S3 and SSM, the simulator over HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import requests
+from chalice.test import Client
+
+from chalicelib import service
+from chalicelib.lake import keys
+from chalicelib.lake.store import open_store
+from chalicelib.world import World
+from simulator import EXTENDED, TOP_50, Fault, Simulator
+
+ROOT = Path(__file__).parents[1]
+LAKE = "s3://charts/lake"
+
+
+@pytest.fixture
+def simulator() -> Simulator:
+    return Simulator()
+
+
+@pytest.fixture
+def deployed(simulator: Simulator, aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    with simulator.serve() as server:
+        for name, value in {
+            "CHARTLAKE_LAKE": LAKE,
+            "CHARTLAKE_PLAYLISTS": f"{TOP_50}, {simulator.playlist_id('fifty')}",
+            "CHARTLAKE_SECRET": "/chartlake/spotify",
+            "SPOTIFY_API_URL": server.api_url,
+            "SPOTIFY_ACCOUNTS_URL": server.accounts_url,
+        }.items():
+            monkeypatch.setenv(name, value)
+        secret = json.dumps({"client_id": EXTENDED.client_id, "client_secret": EXTENDED.client_secret})
+        boto3.client("ssm").put_parameter(Name="/chartlake/spotify", Type="SecureString", Value=secret, Overwrite=True)
+        monkeypatch.chdir(ROOT)
+        from app import app
+
+        with Client(app) as client:
+            yield client
+
+
+def daily(client: Client) -> Any:
+    event = client.events.generate_cw_event(
+        source="aws.events",
+        detail_type="Scheduled Event",
+        detail={},
+        resources=["arn:aws:events:eu-west-1:123456789012:rule/chartlake-dev-daily-event"],
+        region="eu-west-1",
+    )
+    return client.lambda_.invoke("daily", event).payload
+
+
+def post(client: Client, body: Any) -> Any:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return client.http.post("/backfill", headers={"Content-Type": "application/json"}, body=data)
+
+
+def snapshots() -> list[str]:
+    return list(open_store(LAKE, World()).list(keys.SNAPSHOTS))
+
+
+def test_the_scheduled_event_takes_todays_snapshots_once(deployed: Client, simulator: Simulator) -> None:
+    first = daily(deployed)
+    assert (first["complete"], first["published"]) == (True, 2)
+    assert len(snapshots()) == 2
+    asked = len(simulator.requests)
+    second = daily(deployed)
+    assert [one["already"] for one in second["snapshots"]] == [True, True]
+    assert not any(request.path.startswith("/v1/") for request in simulator.requests[asked:])
+
+
+def test_the_followed_playlists_may_stand_in_the_lake(
+    deployed: Client, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CHARTLAKE_PLAYLISTS")
+    text = f"\ufeff# mine\r\nhttps://open.spotify.com/playlist/{simulator.playlist_id('one')}?si=1\r\n"
+    open_store(LAKE, World()).create(keys.PLAYLISTS, text.encode())
+    assert [one["playlist_id"] for one in daily(deployed)["snapshots"]] == [simulator.playlist_id("one")]
+
+
+def test_a_run_that_was_stopped_fails_so_that_the_alarm_rings(deployed: Client, simulator: Simulator) -> None:
+    simulator.faults.add(Fault.quota_exceeded(50_000))
+    with pytest.raises(Exception, match="quota"):
+        daily(deployed)
+
+
+def test_one_bad_playlist_does_not_fail_the_run(
+    deployed: Client, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARTLAKE_PLAYLISTS", f"{'0' * 22},{TOP_50}")
+    found = daily(deployed)
+    assert (found["complete"], [one["status"] for one in found["snapshots"]]) == (False, ["not_found", "ok"])
+
+
+def test_backfill_takes_a_snapshot_and_answers_with_a_summary(deployed: Client, simulator: Simulator) -> None:
+    link = f"https://open.spotify.com/playlist/{simulator.playlist_id('one')}?si=x"
+    answer = post(deployed, {"playlists": [link]})
+    assert answer.status_code == 200
+    assert answer.json_body["snapshots"][0]["status"] == "ok"
+    assert post(deployed, {"playlists": [link]}).json_body["snapshots"][0]["already"] is True
+    assert post(deployed, {"playlists": [link], "again": True}).json_body["snapshots"][0]["already"] is False
+    assert post(deployed, b"").json_body["published"] == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"playlist": [TOP_50]}, "'playlist'"),
+        ({"playlists": TOP_50}, "'playlists'"),
+        ({"playlists": []}, "'playlists'"),
+        ({"playlists": [7]}, "'playlists'"),
+        ({"playlists": ["nonsense"]}, "'nonsense'"),
+        ({"again": "yes"}, "'again'"),
+        ([TOP_50], "JSON object"),
+        (b"{not json", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+    ],
+)
+def test_backfill_names_the_field_that_is_wrong(deployed: Client, simulator: Simulator, body: Any, words: str) -> None:
+    answer = post(deployed, body)
+    assert answer.status_code == 400
+    assert words in answer.json_body["message"]
+    assert answer.json_body["advice"]
+    assert simulator.requests == []
+
+
+def test_backfill_passes_on_that_spotify_refuses(deployed: Client, simulator: Simulator) -> None:
+    simulator.faults.add(Fault.premium_required(on="playlist"))
+    answer = post(deployed, {})
+    assert (answer.status_code, answer.json_body["stopped"]) == (502, "PremiumRequired")
+    assert "Premium" in answer.json_body["advice"]
+
+
+def test_backfill_says_that_the_lake_cannot_be_used(deployed: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHARTLAKE_LAKE", "s3://no-such-bucket-here/lake")
+    answer = post(deployed, {})
+    assert (answer.status_code, "Create the bucket" in answer.json_body["advice"]) == (503, True)
+
+
+def test_what_does_not_fit_is_handed_over(
+    deployed: Client, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invoked: list[dict[str, Any]] = []
+
+    class Lambda:
+        def invoke(self, **call: Any) -> None:
+            invoked.append(call)
+
+    real = boto3.client
+    monkeypatch.setattr(boto3, "client", lambda name, **facts: Lambda() if name == "lambda" else real(name, **facts))
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "chartlake-dev")
+    answer = service.backfill(json.dumps({"again": True}).encode(), lambda: 6_000)
+    assert (answer.status, answer.body["handed_over"]) == (202, True)
+    assert len(invoked) == 1
+    assert (invoked[0]["FunctionName"], invoked[0]["InvocationType"]) == ("chartlake-dev-extract", "Event")
+    payload = json.loads(invoked[0]["Payload"])
+    assert payload == {"playlists": [TOP_50, simulator.playlist_id("fifty")], "again": True}
+    # and the worker takes it from there
+    monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME")
+    assert deployed.lambda_.invoke("extract", payload).payload["published"] == 2
+
+
+def test_every_route_but_health_asks_for_iam(deployed: Client) -> None:
+    from app import app
+
+    routes = {(path, method): entry for path, methods in app.routes.items() for method, entry in methods.items()}
+    assert {where for where, entry in routes.items() if entry.authorizer is None} == {("/health", "GET")}
+    assert all(
+        entry.authorizer.to_swagger()["x-amazon-apigateway-authtype"] == "awsSigv4"
+        for entry in routes.values()
+        if entry.authorizer
+    )
+    assert app.debug is False
+
+
+def test_health_tells_fresh_or_stale_and_nothing_else(deployed: Client) -> None:
+    answer = deployed.http.get("/health")
+    assert (answer.status_code, answer.json_body) == (503, {"status": "stale", "age_hours": None})
+    daily(deployed)
+    answer = deployed.http.get("/health")
+    assert (answer.status_code, answer.json_body["status"], set(answer.json_body)) == (
+        200,
+        "fresh",
+        {"status", "age_hours"},
+    )
+    assert answer.json_body["age_hours"] < 1
+    tomorrow = World(now=lambda: datetime.now(UTC) + timedelta(hours=27))
+    assert service.health(tomorrow).status == 503
+
+
+def test_health_of_a_broken_lake_is_stale_and_tells_no_details(
+    deployed: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARTLAKE_LAKE", "s3://no-such-bucket-here/lake")
+    answer = deployed.http.get("/health")
+    assert (answer.status_code, answer.json_body) == (503, {"status": "stale", "age_hours": None})
+
+
+def test_a_wrong_schedule_is_refused_before_anything_is_deployed() -> None:
+    environment = os.environ | {"CHARTLAKE_SCHEDULE": "every day"}
+    found = subprocess.run(
+        [sys.executable, "-c", "import app"], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert found.returncode != 0
+    assert "CHARTLAKE_SCHEDULE='every day'" in found.stderr
+    assert "rate(1 day)" in found.stderr
+
+
+def test_a_secret_that_is_not_there_is_explained(deployed: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHARTLAKE_SECRET", "/chartlake/nothing")
+    answer = post(deployed, {})
+    assert answer.status_code == 502
+    assert "put-parameter" in answer.json_body["advice"]
+
+
+def test_chalice_local_serves_the_same_routes_over_http(simulator: Simulator, tmp_path: Path) -> None:
+    with simulator.serve() as server:
+        environment = os.environ | {
+            "CHARTLAKE_LAKE": str(tmp_path / "lake"),
+            "CHARTLAKE_PLAYLISTS": TOP_50,
+            "SPOTIFY_API_URL": server.api_url,
+            "SPOTIFY_ACCOUNTS_URL": server.accounts_url,
+            "SPOTIPY_CLIENT_ID": EXTENDED.client_id,
+            "SPOTIPY_CLIENT_SECRET": EXTENDED.client_secret,
+        }
+        port = _free_port()
+        command = [str(Path(sys.executable).parent / "chalice"), "local", "--port", str(port), "--no-autoreload"]
+        log = (tmp_path / "log").open("w")
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            assert _answer_of(f"{url}/health", process).status_code == 503
+            answer = requests.post(f"{url}/backfill", json={}, timeout=60)
+            assert (answer.status_code, answer.json()["snapshots"][0]["entry_count"]) == (200, 50)
+            assert requests.get(f"{url}/health", timeout=10).json()["status"] == "fresh"
+            assert requests.post(f"{url}/backfill", json={"x": 1}, timeout=10).status_code == 400
+        finally:
+            process.kill()
+            process.wait(10)
+            log.close()
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def _answer_of(url: str, process: subprocess.Popen[bytes]) -> requests.Response:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        assert process.poll() is None
+        try:
+            return requests.get(url, timeout=10)
+        except requests.ConnectionError:
+            continue
+    raise AssertionError("chalice local did not start within a minute")

@@ -1,0 +1,608 @@
+"""The main job over real HTTP against the simulator: what a day is worth after everything that can happen to it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.errors import CredentialsRefused, LakeUnavailable, QuotaExceeded
+from chalicelib.lake import keys
+from chalicelib.lake.lake import Lake
+from chalicelib.lake.schema import Status
+from chalicelib.lake.store import open_store
+from chalicelib.outcome import Outcome, Run
+from chalicelib.pipeline import open_pipeline
+from chalicelib.settings import Settings
+from chalicelib.spotify.capture import from_raw
+from chalicelib.verify import verify
+from simulator import DEVELOPMENT, EXTENDED, GRANDFATHERED, TOP_50, App, Fault, Simulator
+
+from .conftest import NOON, SHARED_DATA, Clock
+
+TODAY = date(2026, 11, 23)
+
+
+class Rig:
+    """A simulated Spotify, a lake, and one clock for both."""
+
+    def __init__(self, simulator: Simulator, server: Any, lake: Lake, clock: Clock) -> None:
+        self.simulator, self.server, self.lake, self.clock = simulator, server, lake, clock
+        self.app: App = EXTENDED
+        self.refresh_token = ""
+        self.seed = 0
+
+    def extract(self, *names: str, again: bool = False, seconds_left: float = float("inf"), **settings: Any) -> Run:
+        self.seed += 1
+        world = self.clock.world(self.seed, seconds_left)
+        told = Settings(
+            client_id=self.app.client_id,
+            client_secret=self.app.client_secret,
+            refresh_token=self.refresh_token,
+            api_url=self.server.api_url,
+            accounts_url=self.server.accounts_url,
+        )
+        told = Settings(**{**told.__dict__, **settings})
+        ids = [self.id(name) for name in names or ("top-50",)]
+        return open_pipeline(told, world, self.lake).extract(ids, again=again)
+
+    def one(self, name: str = "top-50", **options: Any) -> Outcome:
+        run = self.extract(name, **options)
+        assert len(run.outcomes) == 1
+        return run.outcomes[0]
+
+    def id(self, name: str) -> str:
+        return name if len(name) == 22 else self.simulator.playlist_id(name)
+
+    def sign_in(self, app: App = DEVELOPMENT, user: str = "listener") -> None:
+        self.app = app
+        self.refresh_token = self.simulator.refresh_token(user=user, app=app)
+
+    def names(self, name: str, day: date = TODAY) -> list[str | None]:
+        return [entry["name"] for entry in self.lake.entries(self.id(name), day)]
+
+    def asked(self, path: str = "/v1/") -> int:
+        return sum(request.path.startswith(path) for request in self.simulator.requests)
+
+
+@pytest.fixture
+def rig(lake: Lake, clock: Clock) -> Iterator[Rig]:
+    simulator = Simulator(now=clock.now, sleep=clock.sleep)
+    with simulator.serve() as server:
+        yield Rig(simulator, server, lake, clock)
+
+
+# A good day.
+
+
+def test_a_top_50_takes_one_request_and_is_all_there(rig: Rig) -> None:
+    outcome = rig.one()
+    assert (outcome.status, outcome.row["entry_count"], outcome.row["total"]) == (Status.OK, 50, 50)
+    assert rig.asked() == 1
+    entries = rig.lake.entries(TOP_50, TODAY)
+    assert [entry["position"] for entry in entries] == list(range(1, 51))
+    assert {"track", "episode", "local", "unavailable"} <= {entry["item_type"] for entry in entries}
+    assert {entry["source"] for entry in entries} == {"simulator"}
+    assert verify(rig.lake).findings == ()
+
+
+def test_raw_holds_the_very_bytes_that_were_sent(rig: Rig) -> None:
+    row = rig.one().row
+    data = rig.lake.store.get(row["raw_key"]).data
+    capture = from_raw(data, row["raw_key"])
+    assert capture.to_raw() == data
+    document = json.loads(gzip.decompress(data))
+    assert json.loads(document["answers"][0]["body"])["id"] == TOP_50
+    assert capture.proof == "one answer"
+
+
+def test_today_is_taken_once_unless_asked_for_again(rig: Rig) -> None:
+    rig.one()
+    asked = rig.asked()
+    second = rig.one()
+    assert (second.already, second.status, rig.asked()) == (True, Status.OK, asked)
+    rig.clock.advance(hours=1)
+    third = rig.one(again=True)
+    assert not third.already
+    assert {entry["capture_id"] for entry in rig.lake.entries(TOP_50, TODAY)} == {third.row["capture_id"]}
+    assert len(list(rig.lake.store.list(keys.RAW))) == 2
+    assert verify(rig.lake).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [("empty", 0), ("one", 1), ("fifty", 50), ("hundred-and-one", 101), ("large", 2_500)]
+)
+@pytest.mark.parametrize("app", [EXTENDED, GRANDFATHERED, DEVELOPMENT], ids=lambda app: app.dialect)
+def test_lists_of_every_size_are_complete_in_every_dialect(rig: Rig, app: App, name: str, count: int) -> None:
+    rig.sign_in(app)
+    outcome = rig.one(name)
+    assert (outcome.status, outcome.row["entry_count"]) == (Status.OK, count)
+    assert [e["position"] for e in rig.lake.entries(rig.id(name), TODAY)] == list(range(1, count + 1))
+    assert verify(rig.lake).findings == ()
+
+
+def test_the_dialects_agree_on_what_is_on_the_list(rig: Rig) -> None:
+    found = []
+    for app in (EXTENDED, GRANDFATHERED, DEVELOPMENT):
+        rig.sign_in(app)
+        row = rig.one("oddities", again=True).row
+        assert row["status"] == Status.OK
+        found.append((row["content_hash"], rig.names("oddities")))
+        rig.clock.advance(minutes=1)
+    assert found[0] == found[1] == found[2]
+    assert "unavailable" in {entry["item_type"] for entry in rig.lake.entries(rig.id("oddities"), TODAY)}
+
+
+def test_a_list_whose_id_changes_at_every_request_is_proven_by_its_content(rig: Rig) -> None:
+    outcome = rig.one("restless")
+    assert outcome.status == Status.OK
+    assert outcome.row["entry_count"] == outcome.row["total"]
+    if outcome.row["total"] > 100:
+        capture = from_raw(rig.lake.store.get(outcome.row["raw_key"]).data, "raw")
+        assert capture.proof == "equal content"
+
+
+def test_a_day_is_counted_in_the_settings_time_zone(rig: Rig) -> None:
+    from zoneinfo import ZoneInfo
+
+    rig.clock.moment = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
+    assert rig.one(timezone=ZoneInfo("Europe/Berlin")).snapshot_date == date(2026, 11, 24)
+    assert rig.one().snapshot_date == TODAY
+
+
+def test_a_long_unchanged_list_stands_for_today_and_says_so(rig: Rig) -> None:
+    rig.one("large")
+    asked = rig.asked()
+    rig.clock.advance(days=1)
+    outcome = rig.one("large")
+    assert outcome.status == Status.UNCHANGED
+    assert rig.asked() == asked + 1
+    assert outcome.row["entry_count"] == len(rig.lake.entries(rig.id("large"), TODAY + timedelta(days=1))) == 2_500
+    assert verify(rig.lake).findings == ()
+    rig.simulator.edit(rig.id("large"), remove_at=3)
+    rig.clock.advance(days=1)
+    outcome = rig.one("large")
+    assert (outcome.status, outcome.row["entry_count"]) == (Status.OK, 2_499)
+
+
+def test_an_unchanged_list_is_read_whole_once_a_week(rig: Rig) -> None:
+    statuses = []
+    for _ in range(9):
+        statuses.append(rig.one("hundred-and-one").status)
+        rig.clock.advance(days=1)
+    assert statuses == ["ok", *["unchanged"] * 6, "ok", "unchanged"]
+
+
+@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the recorded payloads of ../shared/data are not on this machine")
+def test_a_recorded_top_50_served_over_http_equals_an_independent_reading(lake: Lake, clock: Clock) -> None:
+    source = SHARED_DATA / "api_track" / "global_top50__2024-05-11__danielmschaves.json"
+    expected = [
+        (
+            place,
+            one["track"]["id"],
+            one["track"]["name"],
+            [artist["name"] for artist in one["track"]["artists"]],
+            one["track"]["external_ids"]["isrc"],
+            one["track"]["popularity"],
+        )
+        for place, one in enumerate(json.loads(source.read_text())[0]["tracks"]["items"], start=1)
+    ]
+    simulator = Simulator(now=clock.now, sleep=clock.sleep, recorded=source.parent)
+    with simulator.serve() as server:
+        outcome = Rig(simulator, server, lake, clock).one("37i9dQZEVXbMDoHDwVN2tF")
+    assert outcome.status == Status.OK
+    found = [
+        (e["position"], e["item_id"], e["name"], [a["name"] for a in e["artists"]], e["isrc"], e["popularity"])
+        for e in lake.entries("37i9dQZEVXbMDoHDwVN2tF", TODAY)
+    ]
+    assert found == expected
+    assert len(found) == 50
+
+
+# Edits while it is being read.
+
+
+def test_an_edit_between_two_pages_is_noticed_and_the_day_is_of_one_piece(rig: Rig) -> None:
+    rig.simulator.faults.add(Fault("edit", on="items", after=10, playlist=rig.id("large")))
+    outcome = rig.one("large")
+    assert (outcome.status, outcome.row["entry_count"], outcome.row["total"]) == (Status.OK, 2_499, 2_499)
+    assert len({e["position"] for e in rig.lake.entries(rig.id("large"), TODAY)}) == 2_499
+    assert verify(rig.lake).findings == ()
+    # and it is the list as it is now, not a mixture
+    assert rig.one("large", again=True).row["content_hash"] == outcome.row["content_hash"]
+
+
+def test_a_list_that_never_holds_still_is_incomplete_and_nothing_is_stored(rig: Rig) -> None:
+    rig.simulator.faults.add(Fault("edit", on="items", times=None, insert_at=0, playlist=rig.id("hundred-and-one")))
+    outcome = rig.one("hundred-and-one")
+    assert outcome.status == Status.INCOMPLETE
+    assert "one piece" in outcome.row["reason"]
+    assert list(rig.lake.store.list(keys.ENTRIES)) == []
+    rig.simulator.faults.clear()
+    assert rig.one("hundred-and-one").status == Status.OK
+
+
+# Meaning.
+
+
+def test_everything_vanishing_at_once_is_believed_only_the_second_time(rig: Rig) -> None:
+    rig.one("fifty")
+    rig.clock.advance(days=1)
+    body = {"id": rig.id("fifty"), "snapshot_id": "x", "owner": {}, "tracks": {"items": [], "total": 0, "offset": 0}}
+    rig.simulator.faults.add(Fault("body", on="playlist", times=2, body=json.dumps(body)))
+    outcome = rig.one("fifty")
+    assert outcome.status == Status.SUSPECT
+    assert "vanished" in outcome.row["reason"]
+    assert rig.lake.store.get(outcome.row["raw_key"]) is not None
+    assert rig.names("fifty", TODAY + timedelta(days=1)) == []
+    outcome = rig.one("fifty")
+    assert (outcome.status, outcome.row["entry_count"]) == (Status.OK, 0)
+
+
+def test_everything_vanishing_and_coming_back_leaves_no_trace_but_raw(rig: Rig) -> None:
+    rig.one("fifty")
+    rig.clock.advance(days=1)
+    body = {"id": rig.id("fifty"), "snapshot_id": "x", "owner": {}, "tracks": {"items": [], "total": 0, "offset": 0}}
+    rig.simulator.faults.add(Fault("body", on="playlist", body=json.dumps(body)))
+    assert rig.one("fifty").status == Status.SUSPECT
+    assert rig.one("fifty").row["entry_count"] == 50
+    assert verify(rig.lake).findings == ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"snapshot_id": "x", "owner": {}, "songs": {"items": []}}',
+        '{"tracks": {"items": [{"song": {"name": "a"}}], "total": 1}}',
+        '{"tracks": {"items": [{"track": true}], "total": 1}}',
+        '{"tracks": {"items": []}}',
+        '["not", "an", "object"]',
+        '{"something": "else"}',
+    ],
+)
+def test_an_unknown_shape_is_kept_in_raw_and_not_published(rig: Rig, body: str) -> None:
+    rig.simulator.faults.add(Fault("body", times=None, on="playlist", body=body))
+    rig.simulator.faults.add(Fault("body", times=None, on="items", body='{"pages": 1}'))
+    outcome = rig.one()
+    assert outcome.status == Status.SUSPECT
+    assert outcome.error is not None
+    assert outcome.error.kind == "UnknownShape"
+    raw = gzip.decompress(rig.lake.store.get(outcome.row["raw_key"]).data).decode()
+    assert json.dumps(body)[1:-1] in raw or '{\\"pages\\": 1}' in raw
+    assert list(rig.lake.store.list(keys.ENTRIES)) == []
+    rig.simulator.faults.clear()
+    assert rig.one().status == Status.OK
+
+
+# Every row of the table of errors.
+
+PLAYLIST_TROUBLES = [
+    (
+        Fault("status", status=400, body={"error": {"status": 400, "message": "Invalid base62 id"}}),
+        "NotFound",
+        "not_found",
+    ),
+    (Fault("status", status=403, body={"error": {"status": 403, "message": "Forbidden"}}), "NotReadable", "forbidden"),
+    (Fault("status", status=403, body=""), "NotReadable", "forbidden"),
+    (
+        Fault("status", status=404, body={"error": {"status": 404, "message": "Resource not found"}}),
+        "NotFound",
+        "not_found",
+    ),
+    (Fault("status", status=404, body='["Not found."]'), "NotFound", "not_found"),
+    (
+        Fault("status", status=500, body={"error": {"status": 500, "message": "Server error."}}),
+        "SpotifyUnavailable",
+        "unavailable",
+    ),
+    (Fault("status", status=502, body="<html>Bad gateway</html>"), "SpotifyUnavailable", "unavailable"),
+    (Fault("status", status=503, body='{"error": "upstream"}'), "SpotifyUnavailable", "unavailable"),
+    (Fault("status", status=504, body='{"error": null}'), "SpotifyUnavailable", "unavailable"),
+    (Fault("empty"), "SpotifyUnavailable", "unavailable"),
+    (Fault("html"), "SpotifyUnavailable", "unavailable"),
+    (Fault("truncated"), "SpotifyUnavailable", "unavailable"),
+    (Fault("truncated", clean=True), "SpotifyUnavailable", "unavailable"),
+    (Fault("reset"), "SpotifyUnavailable", "unavailable"),
+    (Fault("body", body="{}"), "SpotifyUnavailable", "unavailable"),
+]
+RUN_TROUBLES = [
+    (
+        Fault("status", status=401, body={"error": {"status": 401, "message": "Invalid access token"}}),
+        "CredentialsRefused",
+        "forbidden",
+    ),
+    (
+        Fault("status", status=403, body="User not registered in the Developer Dashboard"),
+        "CredentialsRefused",
+        "forbidden",
+    ),
+    (Fault("status", status=403, body="User not approved for app"), "CredentialsRefused", "forbidden"),
+    (Fault.premium_required(), "PremiumRequired", "forbidden"),
+    (Fault.quota_exceeded(52_531), "QuotaExceeded", "deferred"),
+    (Fault.rate_limited(7_200), "RateLimited", "deferred"),
+    (
+        Fault("status", status=429, body="Too many requests", headers={"Retry-After": "19056"}),
+        "RateLimited",
+        "deferred",
+    ),
+]
+TOKEN_TROUBLES = [
+    (400, {"error": "invalid_client", "error_description": "Invalid client"}, "CredentialsRefused", "forbidden"),
+    (401, {"error": "invalid_client"}, "CredentialsRefused", "forbidden"),
+    (400, {"error": "invalid_grant", "error_description": "Refresh token expired"}, "ConsentExpired", "forbidden"),
+    (400, {"error": "invalid_grant", "error_description": "Refresh token revoked"}, "ConsentExpired", "forbidden"),
+    (503, "upstream connect error or disconnect/reset before headers.", "SpotifyUnavailable", "unavailable"),
+    (429, "Too many requests", "RateLimited", "deferred"),
+    (200, "<html>", "SpotifyUnavailable", "unavailable"),
+    (200, {"token_type": "Bearer"}, "SpotifyUnavailable", "unavailable"),
+]
+
+
+def fresh(fault: Fault, **facts: Any) -> Fault:
+    return Fault(**{**fault.__dict__, "times": None, **facts})
+
+
+def label(value: Any) -> str:
+    return f"{value.kind}-{value.status}" if isinstance(value, Fault) else str(value)[:30]
+
+
+@pytest.mark.parametrize(("fault", "kind", "status"), PLAYLIST_TROUBLES, ids=label)
+@pytest.mark.parametrize("on", ["playlist", "items"])
+def test_trouble_with_one_playlist_is_its_own_day_and_is_repaired(
+    rig: Rig, fault: Fault, kind: str, status: str, on: str
+) -> None:
+    name = "hundred-and-one"
+    rig.simulator.faults.add(fresh(fault, on=on, playlist=rig.id(name)))
+    run = rig.extract(name, "fifty")
+    bad, good = run.outcomes
+    assert bad.error is not None
+    assert (bad.error.kind, bad.status) == (kind, status)
+    assert rig.id(name) in bad.row["reason"]
+    assert bad.error.advice
+    assert (good.status, run.stopped) == (Status.OK, None)
+    assert rig.lake.snapshot(rig.id(name), TODAY)["status"] == status
+    assert rig.lake.entries(rig.id(name), TODAY) == []
+    rig.simulator.faults.clear()
+    repaired = rig.extract(name, "fifty")
+    assert repaired.complete
+    assert [outcome.already for outcome in repaired.outcomes] == [False, True]
+    assert verify(rig.lake).findings == ()
+
+
+@pytest.mark.parametrize(("fault", "kind", "status"), RUN_TROUBLES, ids=label)
+def test_trouble_with_everything_stops_the_run_and_explains_every_gap(
+    rig: Rig, fault: Fault, kind: str, status: str
+) -> None:
+    rig.simulator.faults.add(fresh(fault, on="playlist"))
+    run = rig.extract("fifty", "one", "top-50")
+    assert run.stopped is not None
+    assert (run.stopped.kind, [outcome.status for outcome in run.outcomes]) == (kind, [status] * 3)
+    assert rig.asked() <= 2
+    assert {row["status"] for name in ("fifty", "one") for row in [rig.lake.snapshot(rig.id(name), TODAY)]} == {status}
+    rig.simulator.faults.clear()
+    rig.clock.advance(hours=15)
+    assert rig.extract("fifty", "one", "top-50").complete
+
+
+@pytest.mark.parametrize(("http_status", "body", "kind", "status"), TOKEN_TROUBLES, ids=label)
+def test_trouble_at_the_token_endpoint(rig: Rig, http_status: int, body: Any, kind: str, status: str) -> None:
+    headers = {"Retry-After": "600"} if http_status == 429 else {}
+    rig.simulator.faults.add(Fault("status", on="token", times=None, status=http_status, body=body, headers=headers))
+    run = rig.extract("fifty", "one")
+    assert run.stopped is not None
+    assert (run.stopped.kind, [outcome.status for outcome in run.outcomes]) == (kind, [status] * 2)
+    assert rig.asked("/v1/") == 0
+    rig.simulator.faults.clear()
+    rig.clock.advance(minutes=11)
+    assert rig.extract("fifty", "one").complete
+
+
+def test_no_network_at_all(rig: Rig) -> None:
+    run = rig.extract(api_url="http://127.0.0.1:9/v1", accounts_url="http://127.0.0.1:9")
+    assert run.stopped is not None
+    assert (run.stopped.kind, run.outcomes[0].status) == ("SpotifyUnavailable", "unavailable")
+    assert rig.one().status == Status.OK
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("status", status=502, body="Bad gateway", times=3),
+        Fault("reset", times=2),
+        Fault("empty", times=2),
+        Fault("truncated", times=2),
+        Fault.rate_limited(3, times=2),
+        Fault.rate_limited(None, times=1),
+        Fault("status", status=401, body={"error": {"status": 401, "message": "The access token expired"}}, times=1),
+    ],
+    ids=label,
+)
+@pytest.mark.parametrize("on", ["playlist", "items"])
+def test_passing_trouble_is_waited_for(rig: Rig, fault: Fault, on: str) -> None:
+    rig.simulator.faults.add(Fault(**{**fault.__dict__, "on": on}))
+    assert rig.one("hundred-and-one").status == Status.OK
+    assert sum(rig.clock.slept) < 61
+
+
+def test_retry_after_is_kept_to_with_a_second_more(rig: Rig) -> None:
+    rig.simulator.faults.add(Fault.rate_limited(7))
+    rig.one()
+    assert rig.clock.slept == [8]
+
+
+def test_a_ban_is_a_schedule_and_not_a_sleep(rig: Rig) -> None:
+    rig.one("fifty")
+    rig.simulator.faults.add(Fault.quota_exceeded(79_892))
+    run = rig.extract("one", "top-50")
+    assert isinstance(run.stopped, QuotaExceeded)
+    assert rig.clock.slept == []
+    asked = rig.asked()
+    rig.clock.advance(hours=6)
+    run = rig.extract("fifty", "one", "top-50")
+    assert rig.asked() == asked
+    assert isinstance(run.stopped, QuotaExceeded)
+    assert [outcome.status for outcome in run.outcomes] == ["ok", "deferred", "deferred"]
+    assert "2026-11-24 10:11:32 UTC" in run.stopped.message
+    rig.clock.advance(hours=17)
+    assert rig.extract("fifty", "one", "top-50").complete
+
+
+def test_an_earlier_ban_does_not_shorten_a_later_one(rig: Rig) -> None:
+    rig.lake.update_state(keys.NOT_BEFORE, lambda _: {"not_before": (NOON - timedelta(days=1)).isoformat()})
+    assert rig.one("fifty").status == Status.OK
+
+
+# Whose list, whose token.
+
+
+def test_a_new_app_reads_only_what_its_user_owns_or_shares(rig: Rig) -> None:
+    rig.sign_in(DEVELOPMENT)
+    run = rig.extract("fifty", "collaborative", "followed", "private", "top-50")
+    assert [str(outcome.status) for outcome in run.outcomes] == ["ok", "ok", "forbidden", "not_found", "not_found"]
+    assert run.stopped is None
+    assert "owns or collaborates" in run.outcomes[2].error.advice
+    assert "charts.spotify.com" in run.outcomes[4].error.advice
+
+
+def test_a_new_app_without_a_user_reads_nothing_and_says_so(rig: Rig) -> None:
+    rig.app = DEVELOPMENT
+    assert rig.one("fifty").status == Status.FORBIDDEN
+
+
+def test_a_token_that_ends_in_the_middle_is_fetched_again(lake: Lake, clock: Clock) -> None:
+    def tick(seconds: float) -> None:
+        clock.sleep(seconds)
+
+    simulator = Simulator(now=clock.now, sleep=tick, token_lifetime=100, latency=3.0)
+    with simulator.serve() as server:
+        rig = Rig(simulator, server, lake, clock)
+        assert rig.one("large").status == Status.OK
+        assert rig.asked("/api/token") >= 2
+
+
+def test_consent_ends_after_six_months(rig: Rig) -> None:
+    rig.sign_in(DEVELOPMENT)
+    assert rig.one("fifty").status == Status.OK
+    rig.clock.advance(days=185)
+    run = rig.extract("fifty")
+    assert run.stopped is not None
+    assert run.stopped.kind == "ConsentExpired"
+    rig.sign_in(DEVELOPMENT)
+    assert rig.one("fifty").status == Status.OK
+
+
+def test_a_wrong_secret_costs_one_request(rig: Rig) -> None:
+    run = rig.extract("fifty", "one", client_secret="wrong")
+    assert isinstance(run.stopped, CredentialsRefused)
+    assert rig.asked("/") == 1
+
+
+# The process's own end.
+
+
+def test_no_playlist_is_begun_that_the_time_does_not_suffice_for(rig: Rig) -> None:
+    run = rig.extract("fifty", "one", seconds_left=3)
+    assert (run.outcomes, run.left) == ((), (rig.id("fifty"), rig.id("one")))
+
+
+def test_a_list_too_long_for_the_time_is_left_whole(lake: Lake, clock: Clock) -> None:
+    simulator = Simulator(now=clock.now, sleep=clock.sleep, latency=1.0)
+    with simulator.serve() as server:
+        rig = Rig(simulator, server, lake, clock)
+        run = rig.extract("one", "large", "fifty", seconds_left=20)
+        assert [outcome.status for outcome in run.outcomes] == [Status.OK]
+        assert run.left == (rig.id("large"), rig.id("fifty"))
+        assert lake.snapshot(rig.id("large"), TODAY) is None
+        assert rig.extract("one", "large", "fifty").complete
+
+
+# The lake's trouble.
+
+
+class Dying:
+    """A store that dies at the n-th write: the process is killed there."""
+
+    def __init__(self, inner: Any, writes: int) -> None:
+        self._inner, self._left = inner, writes
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def create(self, key: str, data: bytes) -> None:
+        self._count()
+        self._inner.create(key, data)
+
+    def replace(self, key: str, data: bytes, etag: str) -> None:
+        self._count()
+        self._inner.replace(key, data, etag)
+
+    def _count(self) -> None:
+        if self._left == 0:
+            raise KeyboardInterrupt
+        self._left -= 1
+
+
+@pytest.mark.parametrize("writes", range(6))
+@pytest.mark.parametrize("day_before", [False, True])
+def test_killed_at_any_write_the_next_run_completes_the_day(rig: Rig, writes: int, day_before: bool) -> None:
+    if day_before:
+        rig.clock.advance(days=-1)
+        rig.extract("hundred-and-one", "fifty")
+        rig.clock.advance(days=1)
+        rig.simulator.edit(rig.id("hundred-and-one"), remove_at=0)
+    healthy = rig.lake
+    rig.lake = Lake(Dying(healthy.store, writes), rig.clock.world())
+    with pytest.raises(KeyboardInterrupt):
+        rig.extract("hundred-and-one", "fifty")
+    rig.lake = healthy
+    for name in ("hundred-and-one", "fifty"):
+        row = healthy.snapshot(rig.id(name), TODAY)
+        if row is not None:
+            assert len(healthy.entries(rig.id(name), TODAY)) == row["entry_count"]
+    assert rig.extract("hundred-and-one", "fifty").complete
+    assert verify(healthy).findings == ()
+
+
+def test_a_lake_that_cannot_be_written_stops_the_run(rig: Rig, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    world = rig.clock.world()
+    rig.lake = Lake(open_store(str(tmp_path / "file"), world), world)
+    run = rig.extract("fifty", "one")
+    assert isinstance(run.stopped, LakeUnavailable)
+    assert (run.outcomes, len(run.left)) == ((), 2)
+
+
+def test_a_damaged_table_is_one_playlists_trouble(rig: Rig) -> None:
+    rig.lake.store.create(keys.snapshots(rig.id("fifty"), 2026), b"garbage")
+    run = rig.extract("fifty", "one")
+    assert [outcome.published for outcome in run.outcomes] == [False, True]
+    assert run.outcomes[0].error.kind == "DamagedFile"
+    assert rig.lake.store.get(keys.snapshots(rig.id("fifty"), 2026)).data == b"garbage"
+
+
+# Proving.
+
+
+def test_verify_finds_what_was_tampered_with(rig: Rig) -> None:
+    rig.extract("top-50", "fifty", "one")
+    row = rig.lake.snapshot(TOP_50, TODAY)
+    rig.lake.put_entries(TOP_50, TODAY, NOON + timedelta(days=1), "simulator", rig_rows(rig, TOP_50, name="Forged"))
+    raw = rig.lake.snapshot(rig.id("fifty"), TODAY)["raw_key"]
+    path = Path(rig.lake.store.locate(raw))
+    path.write_bytes(path.read_bytes()[:-20])
+    Path(rig.lake.store.locate(rig.lake.snapshot(rig.id("one"), TODAY)["raw_key"])).unlink()
+    problems = {finding.playlist_id: finding.problem for finding in verify(rig.lake).findings}
+    assert "differ from what raw yields" in problems[row["playlist_id"]]
+    assert "raw_sha256" in problems[rig.id("fifty")]
+    assert "missing" in problems[rig.id("one")]
+
+
+def rig_rows(rig: Rig, playlist_id: str, **facts: Any) -> list[dict[str, Any]]:
+    from chalicelib.lake.tables import to_json
+
+    return [to_json(entry) | facts for entry in rig.lake.entries(playlist_id, TODAY)]

@@ -1,0 +1,250 @@
+"""The lake's promises, without Spotify: segments, commits, and who wins."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chalicelib.errors import DamagedFile, LakeUnavailable
+from chalicelib.lake import keys
+from chalicelib.lake.lake import Lake
+from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
+from chalicelib.lake.store import open_store
+
+from .conftest import NOON, Clock
+
+PLAYLIST = "p" * 22
+DAY = date(2026, 11, 23)
+
+
+def entries(day: date = DAY, count: int = 3, captured_at: datetime = NOON, **facts: Any) -> list[dict[str, Any]]:
+    return [
+        dict.fromkeys(ENTRIES)
+        | {
+            "snapshot_date": day.isoformat(),
+            "playlist_id": PLAYLIST,
+            "position": position,
+            "item_type": "track",
+            "name": f"Song {position}",
+            "artists": [{"id": "a", "name": "Ann"}],
+            "is_local": False,
+            "captured_at": captured_at.isoformat(),
+            "capture_id": "first",
+            "source": "spotify",
+        }
+        | facts
+        for position in range(1, count + 1)
+    ]
+
+
+def put(lake: Lake, day: date = DAY, captured_at: datetime = NOON, count: int = 3, **facts: Any) -> str:
+    rows = entries(day, count, captured_at, **facts)
+    return lake.put_entries(PLAYLIST, day, captured_at, facts.get("source", "spotify"), rows)
+
+
+def row(status: str = "ok", day: date = DAY, captured_at: datetime = NOON, **facts: Any) -> dict[str, Any]:
+    base = {"snapshot_date": day, "playlist_id": PLAYLIST, "status": status, "captured_at": captured_at}
+    return dict.fromkeys(SNAPSHOTS) | base | {"source": "spotify"} | facts
+
+
+def test_a_day_comes_back_as_it_was_put(lake: Lake) -> None:
+    put(lake)
+    found = lake.entries(PLAYLIST, DAY)
+    assert [one["position"] for one in found] == [1, 2, 3]
+    assert found[0]["artists"] == [{"id": "a", "name": "Ann"}]
+    assert found[0]["captured_at"] == NOON
+    assert list(found[0]) == list(ENTRIES)
+
+
+def test_a_years_days_share_one_object_sorted_by_day_and_position(lake: Lake) -> None:
+    assert put(lake, DAY) == put(lake, DAY + timedelta(days=2)) == put(lake, DAY + timedelta(days=1))
+    data = lake.store.get(keys.segment(PLAYLIST, DAY)).data
+    path = Path(lake.store.locate(keys.segment(PLAYLIST, DAY)))
+    assert path.read_bytes() == data
+    found = duckdb.sql(f"SELECT snapshot_date, position FROM '{path}'").fetchall()
+    assert found == sorted(found)
+    assert len(found) == 9
+
+
+def test_a_new_year_is_a_new_object(lake: Lake) -> None:
+    assert put(lake, date(2026, 12, 31)) != put(lake, date(2027, 1, 1))
+    assert len(lake.entries(PLAYLIST, date(2026, 12, 31))) == len(lake.entries(PLAYLIST, date(2027, 1, 1))) == 3
+
+
+def test_the_same_day_twice_gives_the_same_bytes(lake: Lake) -> None:
+    put(lake)
+    first = lake.store.get(keys.segment(PLAYLIST, DAY)).data
+    put(lake)
+    assert lake.store.get(keys.segment(PLAYLIST, DAY)).data == first
+
+
+def test_the_newer_capture_of_a_day_stays_whatever_the_order(lake: Lake) -> None:
+    later = NOON + timedelta(hours=1)
+    put(lake, captured_at=later, count=2, capture_id="newer")
+    put(lake, captured_at=NOON, count=5, capture_id="older")
+    assert [one["capture_id"] for one in lake.entries(PLAYLIST, DAY)] == ["newer"] * 2
+    put(lake, captured_at=later + timedelta(seconds=1), count=1, capture_id="newest")
+    assert [one["capture_id"] for one in lake.entries(PLAYLIST, DAY)] == ["newest"]
+
+
+def test_invented_data_never_replaces_spotifys(lake: Lake) -> None:
+    put(lake, captured_at=NOON)
+    put(lake, captured_at=NOON + timedelta(hours=1), count=1, source="simulator")
+    assert len(lake.entries(PLAYLIST, DAY)) == 3
+    lake.put_snapshot(row())
+    assert not lake.put_snapshot(row(captured_at=NOON + timedelta(hours=1), source="simulator"))
+
+
+def test_an_empty_list_needs_no_object_but_clears_the_days_older_entries(lake: Lake) -> None:
+    put(lake, count=0)
+    assert list(lake.store.list(keys.ENTRIES)) == []
+    put(lake)
+    put(lake, captured_at=NOON + timedelta(hours=1), count=0)
+    assert lake.entries(PLAYLIST, DAY) == []
+
+
+def test_a_full_segment_is_closed_and_late_days_still_find_their_place(tmp_path: Path, clock: Clock) -> None:
+    lake = Lake(open_store(str(tmp_path), clock.world()), clock.world(), segment_rows=6)
+    days = [DAY + timedelta(days=number) for number in (0, 2, 4, 6)]
+    first, same, second, again = (put(lake, day) for day in days)
+    assert (first, same) == (keys.segment(PLAYLIST, DAY), first)
+    assert (second, again) == (keys.segment(PLAYLIST, days[2]), second)
+    # a late day belongs to the last segment that starts on or before it; a day before all of them starts its own
+    assert put(lake, DAY + timedelta(days=1)) == first
+    assert put(lake, DAY + timedelta(days=5)) == second
+    assert put(lake, DAY - timedelta(days=1)) == keys.segment(PLAYLIST, DAY - timedelta(days=1))
+    # rewriting a day of a full segment keeps it there
+    assert put(lake, days[1], NOON + timedelta(hours=1)) == first
+    assert all(len(lake.entries(PLAYLIST, day)) == 3 for day in days)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 5), st.integers(1, 4)), min_size=1, max_size=12))
+def test_in_any_order_of_days_and_captures_every_day_is_there_once(
+    tmp_path_factory: pytest.TempPathFactory, writes: list[tuple[int, int, int]]
+) -> None:
+    clock = Clock()
+    lake = Lake(open_store(str(tmp_path_factory.mktemp("lake")), clock.world()), clock.world(), segment_rows=5)
+    expected: dict[date, tuple[int, int]] = {}
+    for offset, hour, count in writes:
+        day = DAY - timedelta(days=10) + timedelta(days=offset)
+        put(lake, day, NOON + timedelta(hours=hour), count)
+        if day not in expected or hour >= expected[day][0]:
+            expected[day] = (hour, count)
+    held = [found for key in lake.segment_keys(PLAYLIST, 2026) for found in lake.segment_days(key)]
+    assert sorted(one["snapshot_date"] for one in held) == sorted(expected)
+    assert {one["snapshot_date"]: one["entries"] for one in held} == {day: n for day, (_, n) in expected.items()}
+
+
+def test_a_success_replaces_a_failure_and_never_the_other_way_round(lake: Lake) -> None:
+    assert lake.put_snapshot(row("unavailable", captured_at=NOON + timedelta(hours=5)))
+    assert lake.put_snapshot(row("ok", captured_at=NOON))
+    assert not lake.put_snapshot(row("forbidden", captured_at=NOON + timedelta(hours=9)))
+    assert lake.snapshot(PLAYLIST, DAY)["status"] == "ok"
+
+
+def test_of_two_failures_the_newer_stays(lake: Lake) -> None:
+    lake.put_snapshot(row("unavailable", captured_at=NOON))
+    lake.put_snapshot(row("deferred", captured_at=NOON + timedelta(hours=1)))
+    assert not lake.put_snapshot(row("incomplete", captured_at=NOON))
+    assert lake.snapshot(PLAYLIST, DAY)["status"] == "deferred"
+
+
+def test_history_crosses_the_turn_of_the_year(lake: Lake) -> None:
+    days = [date(2025, 12, 31), date(2026, 1, 1), date(2026, 1, 2)]
+    for day in days:
+        lake.put_snapshot(row(day=day))
+    assert [one["snapshot_date"] for one in lake.history(PLAYLIST, date(2026, 1, 1))] == days[:2]
+    assert lake.tried() == [(PLAYLIST, 2025), (PLAYLIST, 2026)]
+
+
+def test_writers_of_different_days_at_once_lose_nothing(address: str) -> None:
+    clock = Clock()
+    days = [DAY + timedelta(days=number) for number in range(6)]
+
+    def write(day: date) -> None:
+        lake = Lake(open_store(address, clock.world()), clock.world(seed=day.day))
+        put(lake, day)
+        lake.put_snapshot(row(day=day))
+
+    put(Lake(open_store(address, clock.world()), clock.world()), days[0])
+    threads = [threading.Thread(target=write, args=[day]) for day in days]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    lake = Lake(open_store(address, clock.world()), clock.world())
+    assert [one["snapshot_date"] for one in lake.snapshots(PLAYLIST, 2026)] == days
+    assert [len(lake.entries(PLAYLIST, day)) for day in days] == [3] * 6
+    assert len(lake.segment_keys(PLAYLIST, 2026)) == 1
+
+
+def test_carried_entries_keep_their_own_capture(lake: Lake) -> None:
+    put(lake, DAY - timedelta(days=1), NOON - timedelta(days=1))
+    lake.carry_entries(PLAYLIST, DAY - timedelta(days=1), DAY)
+    found = lake.entries(PLAYLIST, DAY)
+    assert [one["snapshot_date"] for one in found] == [DAY] * 3
+    assert {one["captured_at"] for one in found} == {NOON - timedelta(days=1)}
+
+
+def test_a_damaged_table_is_named_and_not_written_over(lake: Lake) -> None:
+    key = keys.snapshots(PLAYLIST, 2026)
+    lake.store.create(key, b"not a table")
+    with pytest.raises(DamagedFile, match=PLAYLIST):
+        lake.put_snapshot(row())
+    assert lake.store.get(key).data == b"not a table"
+
+
+def test_raw_is_written_once(lake: Lake) -> None:
+    facts = lake.put_raw(PLAYLIST, DAY, NOON, "c1", b"raw")
+    assert lake.put_raw(PLAYLIST, DAY, NOON, "c1", b"raw") == facts
+    with pytest.raises(DamagedFile):
+        lake.put_raw(PLAYLIST, DAY, NOON, "c1", b"other")
+
+
+def test_state_is_changed_not_overwritten(lake: Lake) -> None:
+    lake.update_state("state/x.json", lambda state: state | {"a": 1})
+    lake.update_state("state/x.json", lambda state: state | {"b": 2})
+    assert lake.read_state("state/x.json") == {"a": 1, "b": 2}
+
+
+def test_a_full_disk_is_explained_and_leaves_the_old_object(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(lake)
+    before = lake.store.get(keys.segment(PLAYLIST, DAY)).data
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(LakeUnavailable, match="No space left"):
+        put(lake, DAY + timedelta(days=1))
+    assert lake.store.get(keys.segment(PLAYLIST, DAY)).data == before
+    assert not list(Path(lake.store.locate("")).rglob("*unfinished*"))
+
+
+def test_pandas_polars_and_duckdb_read_the_folder_as_it_stands(lake: Lake) -> None:
+    put(lake, date(2025, 12, 31))
+    put(lake, DAY, name="<b>Łódź</b> 夜")
+    folder = lake.store.locate("tables/entries")
+    frame = pd.read_parquet(folder)
+    assert len(frame) == 6
+    assert str(frame["captured_at"].dt.tz) == "UTC"
+    assert sorted(frame["year"].astype(int).unique()) == [2025, 2026]
+    polar = pl.read_parquet(f"{folder}/**/*.parquet")
+    assert polar.height == 6
+    assert polar["artists"][0][0]["name"] == "Ann"
+    assert duckdb.sql(f"SELECT count(*) FROM '{folder}/*/*.parquet' WHERE year = 2026").fetchall() == [(3,)]
+
+
+def test_instants_are_instants(lake: Lake) -> None:
+    put(lake, added_at="2024-05-11T09:40:48Z")
+    assert lake.entries(PLAYLIST, DAY)[0]["added_at"] == datetime(2024, 5, 11, 9, 40, 48, tzinfo=UTC)
