@@ -160,7 +160,9 @@ def _spotify(settings: Settings, console: Console) -> Iterator[Settings]:
         return
     from simulator import EXTENDED, TOP_50, Simulator
 
-    console.print("No Spotify credentials: reading the embedded simulator (invented artists and songs).")
+    console.print(
+        "No Spotify credentials: reading the embedded simulator (invented artists and songs).", soft_wrap=True
+    )
     with Simulator().serve() as server:
         yield replace(
             settings,

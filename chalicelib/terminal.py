@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -60,7 +61,8 @@ def show_run(console: Console, run: Run, lake: Lake, command: str) -> None:
         _show_top(console, outcome, lake)
     if published:
         console.print()
-        console.print(Text(f"Entries  {lake.store.locate(published[-1].row['entries_key'] or 'tables/entries')}"))
+        entries_key = published[-1].row["entries_key"] or "tables/entries"
+        console.print(Text(f"Entries  {lake.store.locate(entries_key)}"), soft_wrap=True)
         if published[-1].row["raw_key"]:
             console.print(Text(f"Raw      {lake.store.locate(published[-1].row['raw_key'])}"), soft_wrap=True)
         console.print(Text(f"Next     {command} coverage    or    {command} verify"))
@@ -72,13 +74,16 @@ def _show_top(console: Console, outcome: Outcome, lake: Lake) -> None:
         return
     before = _previous(lake, outcome)
     title = printable(outcome.row["name"]) or outcome.playlist_id
-    table = Table(title=Text(f"{title}, {outcome.snapshot_date}"), title_justify="left", title_style="bold")
-    table.add_column("#", justify="right")
+    caption = f"{title}, {outcome.snapshot_date}" + (f", since {before[0]['snapshot_date']}" if before else "")
+    table = Table(title=Text(caption), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    # Given no widths, rich takes the room that is missing from the figures, which are what one looks for.
+    words = max(24, min(80, console.width - 34))
+    table.add_column("#", justify="right", width=2)
     if before:
-        table.add_column("since " + str(before[0]["snapshot_date"]), justify="right")
-    table.add_column("Title", overflow="ellipsis", no_wrap=True, max_width=44)
-    table.add_column("Artists", overflow="ellipsis", no_wrap=True, max_width=34)
-    table.add_column("Popularity", justify="right")
+        table.add_column("", justify="right", width=5)
+    table.add_column("Title", overflow="ellipsis", no_wrap=True, width=words * 3 // 5)
+    table.add_column("Artists", overflow="ellipsis", no_wrap=True, width=words - words * 3 // 5)
+    table.add_column("Popularity", justify="right", width=10)
     places = {entry["uri"]: entry["position"] for entry in reversed(before)}
     for entry in entries[:_TOP]:
         movement = [_movement(entry, places)] if before else []
@@ -116,7 +121,8 @@ def show_verdict(console: Console, verdict: Verdict, where: str) -> None:
     for finding in verdict.findings:
         day = finding.snapshot_date or "every day"
         console.print(Text(f"× {finding.playlist_id} {day}: {finding.problem}", style="red"), soft_wrap=True)
-    kept = f"{verdict.days} days tried, {verdict.published} kept, {verdict.entries} entries"
+    tried = f"{verdict.days} {'day' if verdict.days == 1 else 'days'} tried"
+    kept = f"{tried}, {verdict.published} kept, {verdict.entries} entries"
     if verdict.findings:
         console.print(Text(f"{len(verdict.findings)} problems in {where}: {kept}.", style="bold red"), soft_wrap=True)
     else:

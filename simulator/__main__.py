@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from .accounts import EXTENDED, LISTENER
+from .accounts import APPS, LISTENER, App
 from .faults import Fault, parse_fault
 from .server import Server
 from .simulator import Simulator
@@ -68,6 +68,14 @@ class _FaultSpec(click.ParamType[Fault]):
 )
 @click.option("--token-lifetime", default=3600, show_default=True, metavar="S", help="Seconds access tokens live.")
 @click.option("--fault", "faults", type=_FaultSpec(), multiple=True, metavar="SPEC", help="A fault to come; see below.")
+@click.option(
+    "--app",
+    "dialect",
+    type=click.Choice(sorted(app.dialect for app in APPS.values())),
+    default="extended",
+    show_default=True,
+    help="Whose variables to print; all three apps are served. The newer two come with a listener's refresh token.",
+)
 @click.option("--verbose", is_flag=True, help="Log every request.")
 def main(
     port: int,
@@ -76,6 +84,7 @@ def main(
     today: datetime | None,
     token_lifetime: int,
     faults: tuple[Fault, ...],
+    dialect: str,
     verbose: bool,
 ) -> None:
     """Simulate Spotify on this machine: accounts, playlists, and whatever can go wrong.
@@ -96,7 +105,7 @@ def main(
             f"Port {port} is in use; choose another with --port." if taken else f"Port {port}: {error}"
         ) from None
     with server:
-        _introduce(simulator, server)
+        _introduce(simulator, server, next(app for app in APPS.values() if app.dialect == dialect))
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
@@ -110,16 +119,20 @@ def _clock(today: datetime | None) -> Callable[[], datetime]:
     return lambda: datetime.now(UTC) + ahead
 
 
-def _introduce(simulator: Simulator, server: Server) -> None:
+def _introduce(simulator: Simulator, server: Server, app: App) -> None:
     click.echo(
         f"chartlake's Spotify simulator on {server.accounts_url} - this is not Spotify, and the data is not its."
     )
     click.echo(f"It is {simulator.clock():%Y-%m-%d %H:%M} UTC here. Ctrl-C stops it.\n")
     click.echo(f"export SPOTIFY_API_URL={server.api_url}")
     click.echo(f"export SPOTIFY_ACCOUNTS_URL={server.accounts_url}")
-    click.echo(f"export SPOTIPY_CLIENT_ID={EXTENDED.client_id}")
-    click.echo(f"export SPOTIPY_CLIENT_SECRET={EXTENDED.client_secret}\n")
+    click.echo(f"export SPOTIPY_CLIENT_ID={app.client_id}")
+    click.echo(f"export SPOTIPY_CLIENT_SECRET={app.client_secret}")
     now = simulator.clock()
+    if app.dialect != "extended":
+        click.echo(f"export SPOTIPY_REFRESH_TOKEN={simulator.refresh_token(LISTENER, app)}")
+        click.echo(f"export SPOTIPY_CONSENTED_AT={now:%Y-%m-%d}")
+    click.echo()
     for short, playlist in simulator.playlist_names.items():
         count = len(playlist.state(now).entries)
         whose = "" if playlist.owner == LISTENER else f", of {playlist.owner}"

@@ -1,0 +1,308 @@
+"""chartlake as its own process: what it prints and returns, how much memory it takes, and several of it at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.lake.lake import Lake
+from chalicelib.lake.store import open_store
+from chalicelib.verify import verify
+from chalicelib.world import World
+from simulator import DEVELOPMENT, EXTENDED, TOP_50, Fault, Simulator
+
+ROOT = Path(__file__).parents[1]
+COMMAND = [sys.executable, "-m", "chalicelib"]
+MEMORY_LIMIT_MB = 350
+
+
+class Shell:
+    """A person's terminal beside a simulated Spotify."""
+
+    def __init__(self, simulator: Simulator, server: Any, lake: str) -> None:
+        self.simulator = simulator
+        self.lake_address = lake
+        keep = {name: value for name, value in os.environ.items() if not name.startswith(("SPOTI", "CHARTLAKE"))}
+        self.environment = keep | {
+            "CHARTLAKE_LAKE": lake,
+            "SPOTIFY_API_URL": server.api_url,
+            "SPOTIFY_ACCOUNTS_URL": server.accounts_url,
+            "SPOTIPY_CLIENT_ID": EXTENDED.client_id,
+            "SPOTIPY_CLIENT_SECRET": EXTENDED.client_secret,
+            "PYTHONPATH": str(ROOT),
+        }
+
+    def sign_in(self) -> None:
+        self.environment |= {
+            "SPOTIPY_CLIENT_ID": DEVELOPMENT.client_id,
+            "SPOTIPY_CLIENT_SECRET": DEVELOPMENT.client_secret,
+            "SPOTIPY_REFRESH_TOKEN": self.simulator.refresh_token(app=DEVELOPMENT),
+        }
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            [*COMMAND, *arguments], env=self.environment, stdout=pipe, stderr=pipe, text=True, cwd=ROOT
+        )
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=120)
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(open_store(self.lake_address, World()), World())
+
+
+@pytest.fixture
+def shell(address: str) -> Iterator[Shell]:
+    simulator = Simulator()
+    with simulator.serve() as server:
+        yield Shell(simulator, server, address)
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[Shell]:
+    simulator = Simulator()
+    with simulator.serve() as server:
+        yield Shell(simulator, server, str(tmp_path / "lake"))
+
+
+# What a person sees.
+
+
+def test_without_credentials_the_simulator_answers_and_the_first_line_says_so(local: Shell) -> None:
+    for name in ("SPOTIFY_API_URL", "SPOTIFY_ACCOUNTS_URL", "SPOTIPY_CLIENT_ID", "SPOTIPY_CLIENT_SECRET"):
+        del local.environment[name]
+    first = local.run("extract")
+    assert first.returncode == 0
+    assert "simulator" in first.stdout.splitlines()[0]
+    assert "(simulated)" in first.stdout
+    assert "50 entries, ok" in first.stdout
+    assert "10 " in first.stdout
+    second = local.run("extract")
+    assert "already there" in second.stdout
+    assert local.run("verify").stdout.startswith("Proven: 1 day tried, 1 kept, 50 entries")
+    covered = json.loads(local.run("coverage", "--json").stdout)
+    assert covered[0]["counts"] == {"ok": 1}
+
+
+@pytest.mark.parametrize(
+    ("faults", "arguments", "code", "words"),
+    [
+        ([], [TOP_50, "fifty"], 0, "ok"),
+        ([], [TOP_50, "0" * 22], 3, "Resource not found"),
+        ([], ["0" * 22], 1, "Check the link"),
+        ([], ["https://open.spotify.com/album/1woYXxyyxTQJ0E0AhZE6mj"], 2, "album"),
+        ([Fault.quota_exceeded(50_000)], [TOP_50, "fifty"], 1, "next scheduled run"),
+        (
+            [Fault("status", status=403, body="Active premium subscription required", on="playlist")],
+            ["one"],
+            1,
+            "Premium",
+        ),
+        (
+            [Fault("status", on="token", status=400, body={"error": "invalid_client"}, times=None)],
+            ["one"],
+            1,
+            "dashboard",
+        ),
+    ],
+)
+def test_exit_codes_and_advice(local: Shell, faults: list[Fault], arguments: list[str], code: int, words: str) -> None:
+    for fault in faults:
+        local.simulator.faults.add(fault)
+    names = local.simulator.playlist_names
+    found = local.run("extract", *(names[one].id if one in names else one for one in arguments))
+    assert found.returncode == code
+    assert words in found.stdout + found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_machines_get_one_json_document(local: Shell) -> None:
+    found = local.run("extract", TOP_50, "0" * 22, "--json")
+    document = json.loads(found.stdout)
+    assert (found.returncode, document["published"], document["failed"]) == (3, 1, 1)
+    assert document["snapshots"][1]["error"] == "NotFound"
+    refused = local.run("extract", "nonsense", "--json")
+    assert (refused.returncode, json.loads(refused.stdout)["error"]) == (2, "BadSetting")
+    verdict = json.loads(local.run("verify", "--json").stdout)
+    assert (verdict["published"], verdict["findings"]) == (1, [])
+
+
+def test_verify_fails_where_a_promise_is_broken(local: Shell) -> None:
+    local.run("extract", TOP_50)
+    raw = next(Path(local.lake_address).rglob("*.json.gz"))
+    raw.write_bytes(b"garbage")
+    found = local.run("verify")
+    assert found.returncode == 1
+    assert "raw_sha256" in found.stdout
+
+
+def test_coverage_shows_the_days_that_nobody_looked(local: Shell) -> None:
+    day = datetime(2026, 1, 3, 6, tzinfo=UTC)
+    row = {
+        "snapshot_date": day.date(),
+        "playlist_id": TOP_50,
+        "captured_at": day,
+        "status": "forbidden",
+        "reason": "no",
+    }
+    from chalicelib.lake.schema import SNAPSHOTS
+
+    local.lake.put_snapshot(dict.fromkeys(SNAPSHOTS) | row)
+    local.run("extract", TOP_50)
+    counts = json.loads(local.run("coverage", "--json").stdout)[0]["counts"]
+    missed = (datetime.now(UTC).date() - day.date()).days - 1
+    assert counts == {"forbidden": 1, "missed": missed, "ok": 1}
+
+
+def test_settings_may_stand_in_a_file(local: Shell, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"CHARTLAKE_PLAYLISTS={local.simulator.playlist_id('one')}\n")
+    found = subprocess.run(
+        [*COMMAND, "extract", "--json"], env=local.environment, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert [one["playlist_id"] for one in json.loads(found.stdout)["snapshots"]] == [local.simulator.playlist_id("one")]
+
+
+@pytest.mark.parametrize("command", [[], ["extract"], ["verify"], ["coverage"]])
+def test_help_shows_an_example(command: list[str]) -> None:
+    found = subprocess.run([*COMMAND, *command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "Usage:" in found.stdout
+    assert ("Example" in found.stdout) == bool(command)
+
+
+# Size.
+
+
+def test_ten_thousand_entries_come_whole_within_350_mb(tmp_path: Path) -> None:
+    simulator = Simulator(latency=0.12)
+    with simulator.serve() as server:
+        shell = Shell(simulator, server, str(tmp_path / "lake"))
+        shell.sign_in()
+        playlist_id = simulator.playlist_id("huge")
+        simulator.faults.add(Fault("edit", on="items", after=100, playlist=playlist_id, remove_at=5))
+        process = shell.start("extract", playlist_id, "--json")
+        out, _ = process.stdout.read(), process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        process.stdout.close()
+        process.stderr.close()
+    assert process.returncode == 0
+    assert json.loads(out)["snapshots"][0]["entry_count"] == 9_999
+    assert usage.ru_maxrss / 1024 < MEMORY_LIMIT_MB
+    day = datetime.fromisoformat(json.loads(out)["snapshots"][0]["snapshot_date"]).date()
+    entries = shell.lake.entries(playlist_id, day)
+    assert [entry["position"] for entry in entries] == list(range(1, 10_000))
+    assert verify(shell.lake).findings == ()
+
+
+# Several at once, and a violent end.
+
+
+def test_two_at_the_same_moment_end_in_one_consistent_day(shell: Shell) -> None:
+    ids = [shell.simulator.playlist_id(name) for name in ("hundred-and-one", "fifty", "one")] + [TOP_50]
+    together = [shell.start("extract", *ids, "--json", "--again") for _ in range(2)]
+    found = [(process.communicate(timeout=120), process.returncode) for process in together]
+    assert [code for _, code in found] == [0, 0]
+    lake = shell.lake
+    verdict = verify(lake)
+    assert verdict.findings == ()
+    assert (verdict.days, verdict.published, verdict.entries) == (4, 4, 202)
+    for playlist_id in ids:
+        row = lake.snapshots(playlist_id, datetime.now(UTC).year)[0]
+        assert {entry["capture_id"] for entry in lake.entries(playlist_id, row["snapshot_date"])} == {row["capture_id"]}
+
+
+def test_killed_in_the_middle_the_next_run_repairs(local: Shell) -> None:
+    playlist_id = local.simulator.playlist_id("large")
+    reached = threading.Event()
+    note = local.simulator.note
+
+    def watched(served: Any) -> None:
+        note(served)
+        if len(local.simulator.requests) > 20:
+            reached.set()
+
+    local.simulator.note = watched  # type: ignore[method-assign]
+    process = local.start("extract", playlist_id)
+    assert reached.wait(60)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=30)
+    assert list(local.lake.store.list("tables/")) == []
+    assert local.run("extract", playlist_id).returncode == 0
+    assert verify(local.lake).findings == ()
+
+
+# Secrets.
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        None,
+        Fault("status", status=500, times=None),
+        Fault("reset", times=None),
+        Fault("status", status=401, times=None, on="playlist"),
+        Fault("status", on="token", status=400, body={"error": "invalid_grant"}, times=None),
+    ],
+)
+def test_no_secret_shows_anywhere(shell: Shell, trouble: Fault | None, tmp_path: Path) -> None:
+    shell.sign_in()
+    secrets = [shell.environment["SPOTIPY_CLIENT_SECRET"], shell.environment["SPOTIPY_REFRESH_TOKEN"]]
+    if trouble:
+        shell.simulator.faults.add(trouble)
+    # Every logger at DEBUG, and every access token that the process ever held is told to us on a pipe of its own.
+    code = """
+import logging, os, sys
+logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+from chalicelib.spotify.tokens import Tokens
+import chalicelib.pipeline, spotipy
+for name in list(logging.root.manager.loggerDict):
+    if name.startswith(("spotipy", "chalicelib", "requests")):
+        logging.getLogger(name).setLevel(logging.DEBUG)
+real = Tokens.get_access_token
+def told(self, as_dict=False):
+    token = real(self, as_dict)
+    with open(os.environ["TOKENS_TOLD"], "a") as file:
+        file.write(token + "\\n")
+    return token
+Tokens.get_access_token = told
+from chalicelib import cli, world
+cli.World = lambda: world.World(sleep=lambda seconds: None)
+cli.main(["-v", "extract", os.environ["PLAYLIST"]])
+"""
+    shell.environment |= {
+        "TOKENS_TOLD": str(tmp_path / "told"),
+        "PLAYLIST": shell.simulator.playlist_id("hundred-and-one"),
+    }
+    found = subprocess.run(
+        [sys.executable, "-c", code], env=shell.environment, cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert found.returncode == (1 if trouble else 0)
+    assert "DEBUG:" in found.stderr or "INFO:botocore" in found.stderr
+    told = tmp_path / "told"
+    if told.exists():
+        secrets += told.read_text().split()
+        assert len(secrets) > 2
+    seen = found.stdout + found.stderr
+    lake = shell.lake
+    for key in lake.store.list(""):
+        data = lake.store.get(key).data
+        seen += data.decode("latin-1")
+        if key.endswith(".gz"):
+            import gzip
+
+            seen += gzip.decompress(data).decode()
+    assert [secret for secret in secrets if secret in seen] == []
