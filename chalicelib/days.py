@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from . import __version__
-from .entries import Row, Summary, playlist_facts, summarise
+from .entries import Row, Summary, playlist_facts
 from .lake.schema import PUBLISHED, SNAPSHOTS, Status
 from .spotify.capture import Capture
 
@@ -13,9 +13,8 @@ from .spotify.capture import Capture
 _LONGEST_UNCHANGED = 6
 
 
-def snapshot_row(capture: Capture, day: date) -> Row:
-    """The row that commits a capture as `ok`, without its entries' key and raw's. Raises `UnknownEntryShape`."""
-    summary = summarise(capture.pages())
+def snapshot_row(capture: Capture, summary: Summary, day: date) -> Row:
+    """The row that commits a capture as `ok`, without its entries' key and raw's."""
     return row_of(capture, day) | {
         "entry_count": summary.entry_count,
         "content_hash": summary.content_hash,
@@ -25,6 +24,7 @@ def snapshot_row(capture: Capture, day: date) -> Row:
 
 
 def row_of(capture: Capture, day: date) -> Row:
+    """What the playlist object itself says, without a status."""
     page = next(capture.pages(), None)
     return (
         empty_row(capture.playlist_id, day, capture.captured_at)
@@ -39,6 +39,7 @@ def row_of(capture: Capture, day: date) -> Row:
 
 
 def empty_row(playlist_id: str, day: date, moment: datetime) -> Row:
+    """A day of which nothing is known yet but that it was tried at `moment`."""
     return dict.fromkeys(SNAPSHOTS) | {
         "snapshot_date": day,
         "playlist_id": playlist_id,
@@ -48,6 +49,7 @@ def empty_row(playlist_id: str, day: date, moment: datetime) -> Row:
 
 
 def last_published(history: list[Row]) -> Row | None:
+    """The newest day that has its entries."""
     return next((row for row in reversed(history) if row["status"] in PUBLISHED), None)
 
 

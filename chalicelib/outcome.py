@@ -46,7 +46,7 @@ class Outcome:
         }
         if not self.published:
             found["reason"] = self.row.get("reason")
-        if self.error:
+        if self.error and not self.published:
             found |= {"error": self.error.kind, "advice": self.error.advice}
         return found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -118,9 +119,7 @@ class Pipeline:
                 advice="This is a defect of chartlake; please report it. Other playlists are not affected.",
             )
             outcome = self._gap(playlist_id, defect)
-        outcome = Outcome(
-            **{**outcome.__dict__, "seconds": self._world.monotonic() - began},
-        )
+        outcome = replace(outcome, seconds=self._world.monotonic() - began)
         _log.log(
             logging.INFO if outcome.published else logging.WARNING,
             "snapshot %s: %s",
@@ -134,33 +133,38 @@ class Pipeline:
         """Take today's snapshot of one playlist, or find that it is there. Raises the errors of `errors.py`."""
         today = self._day(self._world.now())
         history = self._lake.history(playlist_id, today)
-        if history and history[-1]["snapshot_date"] == today and history[-1]["status"] in PUBLISHED and not again:
-            return Outcome(playlist_id, today, Status(history[-1]["status"]), history[-1], already=True)
+        standing = history[-1] if history and history[-1]["snapshot_date"] == today else None
+        if standing and not again and self._is_whole(standing):
+            return Outcome(playlist_id, today, Status(standing["status"]), standing, already=True)
         try:
-            reading = self._reader.read(playlist_id, None if again else known_snapshot(history))
+            reading = self._reader.read(playlist_id, None if again or standing else known_snapshot(history))
         except UnknownShape as error:
-            if error.evidence:
-                return self._keep_suspect(playlist_id, error)
-            raise
+            return self._keep_evidence(playlist_id, error)
         if isinstance(reading, Unchanged):
             return self._carry(playlist_id, reading, history)
         return self._keep(reading, history)
+
+    def _is_whole(self, row: Row) -> bool:
+        """Whether a committed day has the very entries that it was committed with. A process that died while it
+        replaced a day leaves the entries of one capture under the row of another; that day is taken anew."""
+        if row["status"] != Status.OK or not row["entry_count"]:
+            return row["status"] in PUBLISHED
+        return self._lake.captures_of_day(row["playlist_id"], row["snapshot_date"]) == [row["capture_id"]]
 
     def _keep(self, capture: Capture, history: list[Row]) -> Outcome:
         """Raw, entries, commit."""
         day = self._day(capture.captured_at)
         raw = self._put_raw(capture, day)
         try:
-            row = snapshot_row(capture, day) | raw
+            summary = summarise(capture.pages())
         except UnknownEntryShape as error:
-            return self._keep_suspect(
-                capture.playlist_id, UnknownShape(f"playlist {capture.playlist_id}: {error}."), raw
-            )
+            return self._suspect(capture, day, raw, UnknownShape(f"playlist {capture.playlist_id}: {error}."))
+        row = snapshot_row(capture, summary, day) | raw
         if row["entry_count"] != row["total"]:
             raise InconsistentPlaylist(
                 f"playlist {capture.playlist_id}: Spotify counts {row['total']} entries and gave {row['entry_count']}."
             )
-        doubted = doubt(row, summarise(capture.pages()), history)
+        doubted = doubt(row, summary, history)
         if doubted:
             return self._commit(row | {"status": Status.SUSPECT, "reason": doubted})
         origin = Origin(day, capture.playlist_id, capture.captured_at, capture.capture_id, capture.source)
@@ -178,7 +182,7 @@ class Pipeline:
             playlist_id=playlist_id,
             capture_id=self._world.new_id(),
             captured_at=reading.answer.received_at,
-            source=reading.source,
+            source=reading.answer.source,
             requests=reading.requests,
             answers=(reading.answer,),
             proof="unchanged snapshot_id",
@@ -197,36 +201,45 @@ class Pipeline:
             }
         )
 
-    def _keep_suspect(self, playlist_id: str, error: UnknownShape, raw: Row | None = None) -> Outcome:
-        """Keep what could not be understood, and publish nothing."""
-        now = self._world.now()
-        capture = Capture(playlist_id, self._world.new_id(), now, "", len(error.evidence), error.evidence, "none")
-        day = self._day(now)
-        row = empty_row(playlist_id, day, now) | {"capture_id": capture.capture_id}
-        row |= raw or self._put_raw(capture, day)
-        outcome = self._commit(row | {"status": Status.SUSPECT, "reason": error.message})
-        return Outcome(**{**outcome.__dict__, "error": error})
+    def _keep_evidence(self, playlist_id: str, error: UnknownShape) -> Outcome:
+        """Keep the answers that the reader could not understand."""
+        capture = Capture(
+            playlist_id=playlist_id,
+            capture_id=self._world.new_id(),
+            captured_at=self._world.now(),
+            source=error.evidence[0].source,
+            requests=len(error.evidence),
+            answers=error.evidence,
+            proof="none",
+        )
+        day = self._day(capture.captured_at)
+        return self._suspect(capture, day, self._put_raw(capture, day), error)
+
+    def _suspect(self, capture: Capture, day: date, raw: Row, error: UnknownShape) -> Outcome:
+        """What could not be understood is kept in raw, and nothing of it published."""
+        row = empty_row(capture.playlist_id, day, capture.captured_at) | raw
+        row |= {"capture_id": capture.capture_id, "source": capture.source, "requests": capture.requests}
+        return self._commit(row | {"status": Status.SUSPECT, "reason": error.message}, error)
 
     def _gap(self, playlist_id: str, error: ChartlakeError) -> Outcome:
         """Write down that there is no snapshot, and why; a day that has one keeps it."""
         now = self._world.now()
         row = empty_row(playlist_id, self._day(now), now) | {"status": Status(error.status), "reason": error.message}
         try:
-            outcome = self._commit(row)
+            return self._commit(row, error)
         except DamagedFile as damage:
             # The very file that would hold the reason cannot be read: say both, write nothing over it.
             return Outcome(
                 playlist_id, row["snapshot_date"], Status(error.status), row | {"reason": damage.message}, error=damage
             )
-        return Outcome(**{**outcome.__dict__, "error": error})
 
-    def _commit(self, row: Row) -> Outcome:
+    def _commit(self, row: Row, error: ChartlakeError | None = None) -> Outcome:
         """Put the row in place; where a better one stands already, that one is the outcome."""
         playlist_id, day = row["playlist_id"], row["snapshot_date"]
         if self._lake.put_snapshot(row):
-            return Outcome(playlist_id, day, row["status"], row)
+            return Outcome(playlist_id, day, row["status"], row, error=error)
         standing = self._lake.snapshot(playlist_id, day) or row
-        return Outcome(playlist_id, day, Status(standing["status"]), standing, already=True)
+        return Outcome(playlist_id, day, Status(standing["status"]), standing, already=True, error=error)
 
     def _put_raw(self, capture: Capture, day: date) -> Row:
         return self._lake.put_raw(capture.playlist_id, day, capture.captured_at, capture.capture_id, capture.to_raw())

@@ -59,6 +59,10 @@ class Fault:
             raise ValueError(f"no fault is called {self.kind!r}: there are {', '.join(KINDS)}")
         if self.on not in PLACES:
             raise ValueError(f"a fault cannot be on {self.on!r}: only on {', '.join(PLACES)}")
+        if type(self.after) is not int or self.after < 0:
+            raise ValueError(f"a fault comes after a number of requests, not {self.after!r}")
+        if self.times is not None and (type(self.times) is not int or self.times < 1):
+            raise ValueError(f"a fault comes a number of times (null: for ever), not {self.times!r}")
 
     @classmethod
     def rate_limited(cls, retry_after: int | None = 1, **more: Any) -> Fault:

@@ -5,17 +5,28 @@ from __future__ import annotations
 import socket
 import threading
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from .simulator import Simulator
 from .web import create_app
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 HOST = "127.0.0.1"
 _POLL_SECONDS = 0.02
 
 
 class _Handler(WSGIRequestHandler):
+    # An HTTP/1.1 handler would go on to read the next request from a connection that a fault has closed.
+    def connection_dropped(self, error: BaseException, environ: WSGIEnvironment | None = None) -> None:
+        """Leave the connection alone."""
+        self.close_connection = True
+
+
+class _QuietHandler(_Handler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing: what was asked is in `Simulator.requests`."""
 
@@ -32,7 +43,7 @@ class Server:
                 self.port,
                 create_app(simulator),
                 threaded=True,
-                request_handler=WSGIRequestHandler if verbose else _Handler,
+                request_handler=_Handler if verbose else _QuietHandler,
                 fd=listener.fileno(),
             )
         self._thread = threading.Thread(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -566,6 +567,33 @@ def test_killed_at_any_write_the_next_run_completes_the_day(rig: Rig, writes: in
             assert len(healthy.entries(rig.id(name), TODAY)) == row["entry_count"]
     assert rig.extract("hundred-and-one", "fifty").complete
     assert verify(healthy).findings == ()
+
+
+@pytest.mark.parametrize("writes", range(4))
+def test_killed_while_a_day_is_replaced_the_next_run_makes_it_whole(rig: Rig, writes: int) -> None:
+    rig.one("fifty")
+    rig.clock.advance(hours=1)
+    rig.simulator.edit(rig.id("fifty"), remove_at=0)
+    healthy = rig.lake
+    rig.lake = Lake(Dying(healthy.store, writes), rig.clock.world())
+    if writes < 3:
+        with pytest.raises(KeyboardInterrupt):
+            rig.one("fifty", again=True)
+    rig.lake = healthy
+    rig.clock.advance(hours=1)
+    assert rig.one("fifty").status == Status.OK
+    assert verify(healthy).findings == ()
+
+
+def test_an_answer_that_is_late_is_asked_for_again(lake: Lake, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chalicelib.spotify.client.READ_TIMEOUT", 0.2)
+    late = threading.Event()
+    simulator = Simulator(now=clock.now, sleep=late.wait)
+    simulator.faults.add(Fault("slow", on="playlist", seconds=1.0))
+    with simulator.serve() as server:
+        assert Rig(simulator, server, lake, clock).one().status == Status.OK
+        late.set()
+    assert len(clock.slept) == 1
 
 
 def test_a_lake_that_cannot_be_written_stops_the_run(rig: Rig, tmp_path: Path) -> None:

@@ -80,6 +80,15 @@ class Lake:
                 f"SELECT * FROM {scratch.parquet(found.data)} WHERE snapshot_date = DATE '{day}' ORDER BY position"
             )
 
+    def captures_of_day(self, playlist_id: str, day: date) -> list[str]:
+        """The capture ids of a day's entries: one, where they are there."""
+        with self._tables.scratch(f"the entries of {playlist_id} of {day}") as scratch:
+            _, found = self._find_segment(scratch, playlist_id, day)
+            if found is None:
+                return []
+            rows = f"{scratch.parquet(found.data)} WHERE snapshot_date = DATE '{day}'"
+            return [row["capture_id"] for row in scratch.read(f"SELECT DISTINCT capture_id FROM {rows}")]
+
     def segment_keys(self, playlist_id: str, year: int) -> list[str]:
         """A playlist's segments of a year, oldest first."""
         found = self.store.list(keys.segments_prefix(playlist_id, year))

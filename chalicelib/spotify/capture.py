@@ -33,6 +33,12 @@ class Answer:
     def sha256(self) -> str:
         return hashlib.sha256(self.body).hexdigest()
 
+    @property
+    def source(self) -> str:
+        """`simulator` where the answer says that it is one, else `spotify`."""
+        simulated = any(name.lower() == "x-chartlake-simulator" for name in self.headers)
+        return "simulator" if simulated else "spotify"
+
     def json(self) -> Any:
         return json.loads(self.body)
 

@@ -15,7 +15,6 @@ from .retry import RetryBudget, with_retries
 
 READINGS = 4
 PLAYLIST_BUDGET = 60.0
-_SPOTIFY, _SIMULATOR = "spotify", "simulator"
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,6 @@ class Unchanged:
 
     answer: Answer
     requests: int
-    source: str
 
 
 class _Torn(Exception):
@@ -57,7 +55,7 @@ class Reader:
             try:
                 first = reading.first(playlist_id)
                 if known_snapshot is not None and _is_known(first, known_snapshot):
-                    return Unchanged(first, self._client.request_count - before, _source(first))
+                    return Unchanged(first, self._client.request_count - before)
                 answers, proof = reading.complete(playlist_id, first, self._parallel)
             except _Torn as torn:
                 trouble, last_content = str(torn), ""
@@ -66,7 +64,7 @@ class Reader:
                 playlist_id=playlist_id,
                 capture_id=self._world.new_id(),
                 captured_at=started_at,
-                source=_source(first),
+                source=first.source,
                 requests=self._client.request_count - before,
                 answers=answers,
                 proof=proof or "equal content",
@@ -182,8 +180,3 @@ def _content(capture: Capture) -> str:
         return summarise(capture.pages()).content_hash
     except UnknownEntryShape as error:
         raise UnknownShape(f"playlist {capture.playlist_id}: {error}.", evidence=capture.answers) from None
-
-
-def _source(answer: Answer) -> str:
-    simulated = any(name.lower() == "x-chartlake-simulator" for name in answer.headers)
-    return _SIMULATOR if simulated else _SPOTIFY
