@@ -38,14 +38,15 @@ local: .venv/ready-for-tests
 	$(PIP) -r requirements-dev.txt
 	@touch $@ .venv/ready
 
-# Writes the newest versions of everything into constraints.txt.
+# Writes the newest versions of everything into constraints.txt: of Python 3.11, since others take those too.
 lock:
 	rm -rf .venv
-	$(PYTHON) -m venv .venv
+	python3.11 -m venv .venv
 	sed -i '/^-c /d' requirements-dev.txt
+	$(PIP) --upgrade setuptools wheel
 	$(PIP) -r requirements-dev.txt
 	sed -i '1a -c constraints.txt' requirements-dev.txt
-	.venv/bin/python -m pip freeze --exclude-editable > constraints.txt
+	.venv/bin/python -m pip freeze --all --exclude-editable --exclude pip > constraints.txt
 
 clean:
 	rm -rf .venv

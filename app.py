@@ -5,11 +5,12 @@ import os
 from chalice import Chalice, IAMAuthorizer, Response
 from chalice.app import CloudWatchEvent
 
-from chalicelib import service
+from chalicelib import logs, service
 from chalicelib.settings import parse_schedule
 
 # Chalice's own logging swallows INFO of every logger below the app's name; Lambda's JSON logging is better.
 app = Chalice(app_name="chartlake", configure_logs=False)
+logs.configure()
 
 SCHEDULE = parse_schedule(os.environ.get("CHARTLAKE_SCHEDULE") or "rate(1 day)")
 

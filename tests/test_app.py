@@ -226,6 +226,16 @@ def test_a_secret_that_is_not_there_is_explained(deployed: Client, monkeypatch: 
     assert "put-parameter" in answer.json_body["advice"]
 
 
+def test_each_playlist_and_each_run_is_one_json_line(deployed: Client, simulator: Simulator) -> None:
+    code = "import app, chalicelib.service as s; s.daily(lambda: 900_000)"
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in found.stderr.splitlines()]
+    ours = [line for line in lines if line["logger"] == "chalicelib.pipeline"]
+    assert [line["message"].split(" ")[0] for line in ours] == ["snapshot", "snapshot", "run"]
+    assert (ours[0]["playlist_id"], ours[0]["status"], ours[0]["entry_count"]) == (TOP_50, "ok", 50)
+    assert (ours[2]["complete"], ours[2]["published"], ours[2]["level"]) == (True, 2, "INFO")
+
+
 def test_chalice_local_serves_the_same_routes_over_http(simulator: Simulator, tmp_path: Path) -> None:
     with simulator.serve() as server:
         environment = os.environ | {

@@ -22,6 +22,7 @@ CHALICELIB = ROOT / "chalicelib"
 MAY_IMPORT = {
     "errors": set(),
     "world": set(),
+    "logs": set(),
     "entries": set(),
     "settings": {"errors"},
     "spotify": {"errors", "world", "entries", "spotify"},
