@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/large_playlist.py [--runs 3]
 
-Both run as processes of their own, in turn, against the embedded simulator. Printed: seconds and the largest memory of
-each (medians), and the ratio between them. chartlake's share includes raw, both tables and the proof; the loop only reads.
+Both run as processes of their own, in turn, against the embedded simulator. Printed: seconds and largest memory of
+each (medians), and their ratio. chartlake also keeps raw, writes both tables and proves the reading; the loop reads.
 """
 
 from __future__ import annotations

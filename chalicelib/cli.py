@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from .errors import BadSetting, ChartlakeError
 from .lake.lake import Lake
 from .outcome import Outcome, Run
 from .pipeline import followed_playlists, open_lake, open_pipeline
+from .replay import replay as replay_raw
 from .settings import Settings, from_environment
 from .spotify.references import parse_playlist_reference
 from .verify import verify as verify_lake
@@ -95,6 +97,47 @@ def extract(ctx: click.Context, playlists: tuple[str, ...], again: bool, as_json
     else:
         terminal.show_run(Console(), run, lake, _command_name())
     ctx.exit(_exit_code(run))
+
+
+@main.command()
+@click.option("--playlist", "playlists", multiple=True, metavar="PLAYLIST", help="Only this one; may be repeated.")
+@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="The first day.")
+@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="The last day.")
+@click.option("--dry-run", is_flag=True, help="Show which days would change, and write nothing.")
+@_as_json
+@click.pass_context
+def replay(
+    ctx: click.Context,
+    playlists: tuple[str, ...],
+    first: datetime | None,
+    last: datetime | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Rebuild the tables from raw, with today's code; Spotify is not asked.
+
+    \b
+    Example:
+      chartlake replay --from 2026-11-01 --dry-run
+    """
+    ctx.obj["as_json"] = as_json
+    world = World()
+    columns = (TextColumn("Replaying"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("")
+        found = replay_raw(
+            open_lake(_settings(), world),
+            world,
+            playlist_ids=[parse_playlist_reference(one) for one in playlists],
+            first=first.date() if first else date.min,
+            last=last.date() if last else date.max,
+            dry_run=dry_run,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if as_json:
+        click.echo(json.dumps(found.to_json()))
+    else:
+        terminal.show_replayed(Console(), found, dry_run)
 
 
 @main.command()

@@ -5,22 +5,55 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from . import __version__
-from .entries import Row, Summary, playlist_facts
+from .entries import Row, Summary, UnknownEntryShape, playlist_facts, summarise
+from .errors import ChartlakeError, InconsistentPlaylist, UnknownShape
 from .lake.schema import PUBLISHED, SNAPSHOTS, Status
-from .spotify.capture import Capture
+from .spotify.capture import NOT_UNDERSTOOD, Capture
 
 # A long list whose snapshot_id stands still is read whole every so many days all the same.
 _LONGEST_UNCHANGED = 6
 
 
-def snapshot_row(capture: Capture, summary: Summary, day: date) -> Row:
-    """The row that commits a capture as `ok`, without its entries' key and raw's."""
-    return row_of(capture, day) | {
+def judge(capture: Capture, day: date, raw: Row, history: list[Row]) -> tuple[Row, ChartlakeError | None]:
+    """A capture's row, with the status that it deserves after the days before it.
+
+    `raw` holds `raw_key` and `raw_sha256`, `history` the playlist's earlier rows by day (the day's own included). Gives
+    the row without its `entries_key`, and the error that stands behind a status other than `ok`.
+    """
+    name = f"playlist {capture.playlist_id}"
+    if capture.proof == NOT_UNDERSTOOD:
+        return suspect_row(capture, day, raw, UnknownShape(f"{name}: Spotify's answer was not understood."))
+    try:
+        summary = summarise(capture.pages())
+    except UnknownEntryShape as error:
+        return suspect_row(capture, day, raw, UnknownShape(f"{name}: {error}."))
+    row = row_of(capture, day) | raw
+    row |= {
         "entry_count": summary.entry_count,
         "content_hash": summary.content_hash,
         "dialect": summary.dialect,
         "status": Status.OK,
     }
+    if row["entry_count"] != row["total"]:
+        missing = InconsistentPlaylist(f"{name}: Spotify counts {row['total']} entries and gave {row['entry_count']}.")
+        return row | {"status": Status.INCOMPLETE, "reason": missing.message}, missing
+    doubted = doubt(row, summary, history)
+    return (row | {"status": Status.SUSPECT, "reason": doubted} if doubted else row), None
+
+
+def suspect_row(capture: Capture, day: date, raw: Row, error: UnknownShape) -> tuple[Row, UnknownShape]:
+    """The row of what could not be understood."""
+    row = empty_row(capture.playlist_id, day, capture.captured_at) | raw
+    row |= {"capture_id": capture.capture_id, "source": capture.source, "requests": capture.requests}
+    return row | {"status": Status.SUSPECT, "reason": error.message}, error
+
+
+def unchanged_row(capture: Capture, day: date, raw: Row, last: Row) -> Row:
+    """The row of a day whose list is that of `last`, an earlier day."""
+    row = row_of(capture, day) | raw
+    row |= {name: last[name] for name in ("total", "entry_count", "content_hash", "dialect")}
+    reason = f"Spotify's snapshot_id is that of {last['snapshot_date']}, whose entries stand for this day."
+    return row | {"status": Status.UNCHANGED, "reason": reason}
 
 
 def row_of(capture: Capture, day: date) -> Row:

@@ -14,13 +14,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from .credentials import load_credentials
-from .days import doubt, empty_row, known_snapshot, last_published, row_of, snapshot_row
-from .entries import Origin, Row, UnknownEntryShape, entry_rows, summarise
+from .days import empty_row, judge, known_snapshot, last_published, suspect_row, unchanged_row
+from .entries import Origin, Row, entry_rows
 from .errors import (
     BadSetting,
     ChartlakeError,
     DamagedFile,
-    InconsistentPlaylist,
     LakeUnavailable,
     OutOfTime,
     QuotaExceeded,
@@ -33,7 +32,7 @@ from .lake.schema import PUBLISHED, Status
 from .lake.store import open_store
 from .outcome import Outcome, Run
 from .settings import Settings
-from .spotify.capture import Capture
+from .spotify.capture import NOT_UNDERSTOOD, UNCHANGED, Capture
 from .spotify.client import Client
 from .spotify.reader import Reader, Unchanged
 from .spotify.references import parse_playlist_list
@@ -154,24 +153,13 @@ class Pipeline:
     def _keep(self, capture: Capture, history: list[Row]) -> Outcome:
         """Raw, entries, commit."""
         day = self._day(capture.captured_at)
-        raw = self._put_raw(capture, day)
-        try:
-            summary = summarise(capture.pages())
-        except UnknownEntryShape as error:
-            return self._suspect(capture, day, raw, UnknownShape(f"playlist {capture.playlist_id}: {error}."))
-        row = snapshot_row(capture, summary, day) | raw
-        if row["entry_count"] != row["total"]:
-            raise InconsistentPlaylist(
-                f"playlist {capture.playlist_id}: Spotify counts {row['total']} entries and gave {row['entry_count']}."
-            )
-        doubted = doubt(row, summary, history)
-        if doubted:
-            return self._commit(row | {"status": Status.SUSPECT, "reason": doubted})
-        origin = Origin(day, capture.playlist_id, capture.captured_at, capture.capture_id, capture.source)
-        row["entries_key"] = self._lake.put_entries(
-            capture.playlist_id, day, capture.captured_at, capture.source, entry_rows(capture.pages(), origin)
-        )
-        return self._commit(row)
+        row, error = judge(capture, day, self._put_raw(capture, day), history)
+        if row["status"] == Status.OK:
+            origin = Origin(day, capture.playlist_id, capture.captured_at, capture.capture_id, capture.source)
+            entries = entry_rows(capture.pages(), origin)
+            key = self._lake.put_entries(capture.playlist_id, day, capture.captured_at, capture.source, entries)
+            row["entries_key"] = key if row["entry_count"] else None
+        return self._commit(row, error)
 
     def _carry(self, playlist_id: str, reading: Unchanged, history: list[Row]) -> Outcome:
         """The list is the one already kept: its entries stand for today too, marked by status and capture."""
@@ -185,24 +173,15 @@ class Pipeline:
             source=reading.answer.source,
             requests=reading.requests,
             answers=(reading.answer,),
-            proof="unchanged snapshot_id",
+            proof=UNCHANGED,
         )
         day = self._day(capture.captured_at)
-        raw = self._put_raw(capture, day)
-        entries_key = self._lake.carry_entries(playlist_id, last["snapshot_date"], day)
-        row = row_of(capture, day) | raw
-        row |= {name: last[name] for name in ("total", "entry_count", "content_hash", "dialect")}
-        return self._commit(
-            row
-            | {
-                "status": Status.UNCHANGED,
-                "entries_key": entries_key,
-                "reason": f"Spotify's snapshot_id is that of {last['snapshot_date']}, whose entries stand for today.",
-            }
-        )
+        row = unchanged_row(capture, day, self._put_raw(capture, day), last)
+        row["entries_key"] = self._lake.carry_entries(playlist_id, last["snapshot_date"], day)
+        return self._commit(row)
 
     def _keep_evidence(self, playlist_id: str, error: UnknownShape) -> Outcome:
-        """Keep the answers that the reader could not understand."""
+        """Keep the answers that the reader could not understand, and publish nothing of them."""
         capture = Capture(
             playlist_id=playlist_id,
             capture_id=self._world.new_id(),
@@ -210,16 +189,10 @@ class Pipeline:
             source=error.evidence[0].source,
             requests=len(error.evidence),
             answers=error.evidence,
-            proof="none",
+            proof=NOT_UNDERSTOOD,
         )
         day = self._day(capture.captured_at)
-        return self._suspect(capture, day, self._put_raw(capture, day), error)
-
-    def _suspect(self, capture: Capture, day: date, raw: Row, error: UnknownShape) -> Outcome:
-        """What could not be understood is kept in raw, and nothing of it published."""
-        row = empty_row(capture.playlist_id, day, capture.captured_at) | raw
-        row |= {"capture_id": capture.capture_id, "source": capture.source, "requests": capture.requests}
-        return self._commit(row | {"status": Status.SUSPECT, "reason": error.message}, error)
+        return self._commit(*suspect_row(capture, day, self._put_raw(capture, day), error))
 
     def _gap(self, playlist_id: str, error: ChartlakeError) -> Outcome:
         """Write down that there is no snapshot, and why; a day that has one keeps it."""

@@ -15,6 +15,7 @@ from .errors import ChartlakeError
 from .lake.lake import Lake
 from .lake.schema import PUBLISHED, Status
 from .outcome import Outcome, Run
+from .replay import Replayed
 from .verify import Verdict
 
 _TOP = 10
@@ -36,8 +37,7 @@ def show_outcome(console: Console, outcome: Outcome) -> None:
     name = printable(outcome.row.get("name")) or outcome.playlist_id
     line = Text.assemble((f"{mark} ", style), (name, "bold"), f"  {outcome.snapshot_date}  ")
     if outcome.published:
-        count = outcome.row["entry_count"]
-        line.append(f"{count} {'entry' if count == 1 else 'entries'}")
+        line.append(_counted(outcome.row["entry_count"], "entry", "entries"))
         line.append(" (today's snapshot is already there)" if outcome.already else f", {outcome.status}")
     else:
         line.append(f"{outcome.status}: ", style)
@@ -55,7 +55,7 @@ def show_run(console: Console, run: Run, lake: Lake, command: str) -> None:
         for advice in dict.fromkeys(error.advice for error in advised):
             console.print(Text(advice), soft_wrap=True)
     if run.left:
-        console.print(f"{len(run.left)} playlists were not reached; the next run continues with them.")
+        console.print(f"{_counted(len(run.left), 'playlist')} not reached; the next run continues there.")
     published = [outcome for outcome in run.outcomes if outcome.published]
     for outcome in published[:_TABLES_SHOWN]:
         _show_top(console, outcome, lake)
@@ -121,12 +121,26 @@ def show_verdict(console: Console, verdict: Verdict, where: str) -> None:
     for finding in verdict.findings:
         day = finding.snapshot_date or "every day"
         console.print(Text(f"× {finding.playlist_id} {day}: {finding.problem}", style="red"), soft_wrap=True)
-    tried = f"{verdict.days} {'day' if verdict.days == 1 else 'days'} tried"
-    kept = f"{tried}, {verdict.published} kept, {verdict.entries} entries"
+    tried, entries = _counted(verdict.days, "day"), _counted(verdict.entries, "entry", "entries")
+    kept = f"{tried} tried, {verdict.published} kept, {entries}"
     if verdict.findings:
-        console.print(Text(f"{len(verdict.findings)} problems in {where}: {kept}.", style="bold red"), soft_wrap=True)
+        console.print(
+            Text(f"{_counted(len(verdict.findings), 'problem')} in {where}: {kept}.", style="bold red"), soft_wrap=True
+        )
     else:
         console.print(Text(f"Proven: {kept} in {where}.", style="bold green"), soft_wrap=True)
+
+
+def show_replayed(console: Console, found: Replayed, dry_run: bool) -> None:
+    """The days that are other than before, then how much was read."""
+    for playlist_id, day in found.changed:
+        console.print(Text(f"{playlist_id} {day}"), soft_wrap=True)
+    read = f"{_counted(found.captures, 'raw capture')} read"
+    if not found.changed:
+        console.print(f"{read}: every day is as it was.")
+    else:
+        verb = "would change" if dry_run else "changed"
+        console.print(f"{read}: {_counted(len(found.changed), 'day')} {verb}.")
 
 
 def show_coverage(console: Console, found: list[Coverage]) -> None:
@@ -135,7 +149,7 @@ def show_coverage(console: Console, found: list[Coverage]) -> None:
         console.print("There is no snapshot in the lake yet.")
     for one in found:
         simulated = "  (simulated)" if one.source == "simulator" and "simulated" not in (one.name or "") else ""
-        title = Text.assemble((printable(one.name) or one.playlist_id, "bold"), f"  {one.playlist_id}{simulated}")
+        title = Text.assemble((printable(one.name), "bold"), "  " if one.name else "", one.playlist_id, simulated)
         console.print(title, soft_wrap=True)
         for month, days in groupby(one.days, key=lambda day: f"{day.day:%Y-%m}"):
             line = Text(f"  {month}  ")
@@ -155,6 +169,10 @@ def show_coverage(console: Console, found: list[Coverage]) -> None:
         console.print(Text(f"  {counts or 'never tried'}"))
     if found:
         console.print("● kept  ○ unchanged  × tried, no snapshot  · missed")
+
+
+def _counted(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def printable(text: str | None) -> str:

@@ -53,7 +53,7 @@ def verify(lake: Lake, progress: Callable[[str, int], None] = lambda playlist_id
     """
     verdict = Verdict()
     findings: list[Finding] = []
-    for playlist_id, year in lake.tried():
+    for playlist_id, year in lake.held():
         progress(playlist_id, year)
         try:
             findings.extend(_verify_year(lake, playlist_id, year, verdict))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from urllib.parse import quote, unquote
 
@@ -17,6 +18,17 @@ def raw(playlist_id: str, day: date, captured_at: datetime, capture_id: str) -> 
     """One capture, for ever: its day, its moment and its own id."""
     moment = captured_at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     return f"{RAW}playlist_id={_safe(playlist_id)}/date={day}/{moment}-{capture_id}.json.gz"
+
+
+def raw_prefix(playlist_id: str = "") -> str:
+    """Where all raw documents are, or one playlist's."""
+    return f"{RAW}playlist_id={_safe(playlist_id)}/" if playlist_id else RAW
+
+
+def raw_owner(key: str) -> tuple[str, date] | None:
+    """The (playlist, day) of a raw document; None for another object that lies there."""
+    name = re.fullmatch(rf"{RAW}playlist_id=([^/]+)/date=(\d{{4}}-\d{{2}}-\d{{2}})/[^/]+\.json\.gz", key)
+    return (unquote(name[1]), date.fromisoformat(name[2])) if name else None
 
 
 def snapshots(playlist_id: str, year: int) -> str:
@@ -39,6 +51,12 @@ def segment_first_day(key: str, playlist_id: str, year: int) -> date | None:
         return date.fromisoformat(key.removeprefix(segments_prefix(playlist_id, year)).removesuffix(".parquet"))
     except ValueError:
         return None
+
+
+def segment_owner(key: str) -> tuple[str, int] | None:
+    """The (playlist, year) of a segment; None for another object that lies there."""
+    name = re.fullmatch(rf"{ENTRIES}year=(\d{{4}})/(.+)-\d{{4}}-\d{{2}}-\d{{2}}\.parquet", key)
+    return (unquote(name[2]), int(name[1])) if name else None
 
 
 def playlist_of_snapshots(key: str) -> str:

@@ -22,6 +22,8 @@ from .tables import Row, Scratch, Tables, to_json
 # A rewrite of a segment of this many rows takes half a second and 290 MB; a year of a Top 50 is a tenth of it.
 SEGMENT_ROWS = 250_000
 
+Rank = tuple[int, datetime]
+
 # Where two sources tell of one day, what was read from Spotify wins over anything else.
 _TRUST = {"spotify": 2, "simulator": 0}
 _OTHER_TRUST = 1
@@ -47,28 +49,43 @@ class Lake:
             raise DamagedFile(f"{self.store.locate(key)} exists already with other content.") from None
         return {"raw_key": key, "raw_sha256": hashlib.sha256(data).hexdigest()}
 
+    def raw_keys(self, playlist_id: str = "") -> Iterable[tuple[str, date, str]]:
+        """Every raw document as (playlist_id, day, key), a playlist's in the order in which they were captured."""
+        for key in self.store.list(keys.raw_prefix(playlist_id)):
+            owner = keys.raw_owner(key)
+            if owner:
+                yield *owner, key
+
+    def read_raw(self, key: str) -> bytes:
+        """A raw document's bytes. Raises `DamagedFile` where it is gone."""
+        found = self.store.get(key)
+        if found is None:
+            raise DamagedFile(f"{self.store.locate(key)} is gone.")
+        return found.data
+
     # Entries.
 
     def put_entries(self, playlist_id: str, day: date, captured_at: datetime, source: str, rows: Iterable[Row]) -> str:
         """Make these the day's entries, unless newer ones (or a more trusted source's) are there; gives the key."""
-        with self._tables.scratch(f"the entries of {playlist_id} of {day}") as scratch:
-            relation = scratch.rows(rows, ENTRIES)
-            return self._rewrite(scratch, playlist_id, day, relation, _rank(source, captured_at))
+        return self.put_days(playlist_id, {day: rank(source, captured_at)}, rows)[day]
+
+    def put_days(self, playlist_id: str, ranks: Mapping[date, Rank], rows: Iterable[Row]) -> dict[date, str]:
+        """Do `put_entries` for many days, with one write a segment; gives each day's key.
+
+        `ranks` names the days and what each is worth beside what is there already; `rows` are theirs, in any order.
+        """
+        with self._tables.scratch(f"the entries of {playlist_id}") as scratch:
+            return self._put_days(scratch, playlist_id, ranks, scratch.rows(rows, ENTRIES))
 
     def carry_entries(self, playlist_id: str, earlier: date, day: date) -> str:
         """Let the entries of an earlier day stand for `day` too, with their own capture and moment."""
-        with self._tables.scratch(f"the entries of {playlist_id} of {earlier}") as scratch:
-            key, found = self._find_segment(scratch, playlist_id, earlier)
-            if found is None:
-                raise DamagedFile(f"{self.store.locate(key)} is missing, but {earlier} is committed as complete.")
-            earlier_rows = f"(SELECT * FROM {scratch.parquet(found.data)} WHERE snapshot_date = DATE '{earlier}')"
-            facts = scratch.read(f"SELECT source, max(captured_at) AS captured_at FROM {earlier_rows} GROUP BY source")
-            if not facts:
-                raise DamagedFile(f"{self.store.locate(key)} lacks {earlier}, which is committed as complete.")
-            relation = f"(SELECT * REPLACE (DATE '{day}' AS snapshot_date) FROM {earlier_rows})"
-            return self._rewrite(
-                scratch, playlist_id, day, relation, _rank(facts[0]["source"], facts[0]["captured_at"])
+        held = self.entries(playlist_id, earlier)
+        if not held:
+            raise DamagedFile(
+                f"The entries of {playlist_id} of {earlier} are missing, but the day is committed as kept."
             )
+        rows = (to_json(entry) | {"snapshot_date": day.isoformat()} for entry in held)
+        return self.put_entries(playlist_id, day, held[0]["captured_at"], held[0]["source"], rows)
 
     def entries(self, playlist_id: str, day: date) -> list[Row]:
         """A day's entries in order; [] where there are none."""
@@ -91,8 +108,7 @@ class Lake:
 
     def segment_keys(self, playlist_id: str, year: int) -> list[str]:
         """A playlist's segments of a year, oldest first."""
-        found = self.store.list(keys.segments_prefix(playlist_id, year))
-        return [key for key in found if keys.segment_first_day(key, playlist_id, year)]
+        return [keys.segment(playlist_id, first) for first in sorted(self._segment_starts(playlist_id, year))]
 
     def segment_days(self, key: str) -> list[Row]:
         """What a segment holds: a row (snapshot_date, capture_id, entries, positions) for each of its days."""
@@ -106,41 +122,68 @@ class Lake:
                 f"FROM {scratch.parquet(found.data)} GROUP BY snapshot_date ORDER BY snapshot_date"
             )
 
-    def _rewrite(self, scratch: Scratch, playlist_id: str, day: date, relation: str, rank: tuple[int, datetime]) -> str:
-        def change(old: bytes | None) -> bytes | None:
-            sources = [relation]
-            if old is not None:
-                kept = scratch.parquet(old)
-                there = scratch.read(
-                    "SELECT source, max(captured_at) AS captured_at "
-                    f"FROM {kept} WHERE snapshot_date = DATE '{day}' GROUP BY source"
-                )
-                if any(_rank(row["source"], row["captured_at"]) > rank for row in there):
-                    return None
-                sources.insert(0, f"{kept} WHERE snapshot_date <> DATE '{day}'")
-            columns = ", ".join(f'"{name}"' for name in ENTRIES)
-            selects = " UNION ALL ".join(f"SELECT {columns} FROM {source}" for source in sources)
-            if old is None and not scratch.read(f"SELECT 1 FROM {relation} LIMIT 1"):
-                return None  # an empty list needs no segment
-            return scratch.write(f"SELECT * FROM ({selects}) ORDER BY snapshot_date, position")
+    def _put_days(
+        self, scratch: Scratch, playlist_id: str, ranks: Mapping[date, Rank], relation: str
+    ) -> dict[date, str]:
+        counted = scratch.read(f"SELECT snapshot_date, count(*) AS rows FROM {relation} GROUP BY snapshot_date")
+        counts = {row["snapshot_date"]: row["rows"] for row in counted}
+        todo, done = sorted(ranks), dict[date, str]()
+        while todo:
+            batch: list[date] = []
 
-        return update(self.store, lambda: self._find_segment(scratch, playlist_id, day), change, self._world)
+            def find(todo: list[date] = todo, batch: list[date] = batch) -> tuple[str, Stored | None]:
+                key, found = self._find_segment(scratch, playlist_id, todo[0])
+                batch[:] = self._days_of_segment(scratch, playlist_id, key, found, todo, counts)
+                return key, found
+
+            def change(old: bytes | None, batch: list[date] = batch) -> bytes | None:
+                return _merged(scratch, old, relation, {day: ranks[day] for day in batch})
+
+            key = update(self.store, find, change, self._world)
+            done |= dict.fromkeys(batch, key)
+            todo = todo[len(batch) :]
+        return done
+
+    def _days_of_segment(
+        self,
+        scratch: Scratch,
+        playlist_id: str,
+        key: str,
+        found: Stored | None,
+        todo: list[date],
+        counts: Mapping[date, int],
+    ) -> list[date]:
+        """The first days of `todo`, as many as go into this segment one after the other."""
+        days = [day for day in todo if day.year == todo[0].year]
+        if len(days) == 1:
+            return days
+        starts = self._segment_starts(playlist_id, days[0].year)
+        end = min((first for first in starts if first > days[0]), default=date.max)
+        rows, last = 0, date.min
+        if found is not None:
+            held = _extent(scratch, found.data)
+            rows, last = held["rows"], held["last"] or date.min
+        taken = [days[0]]
+        for day in days[1:]:
+            rows += counts.get(taken[-1], 0) if taken[-1] > last else 0
+            if day >= end or (day > last and rows >= self._segment_rows):
+                break
+            taken.append(day)
+        return taken
+
+    def _segment_starts(self, playlist_id: str, year: int) -> list[date]:
+        found = self.store.list(keys.segments_prefix(playlist_id, year))
+        return [first for key in found if (first := keys.segment_first_day(key, playlist_id, year))]
 
     def _find_segment(self, scratch: Scratch, playlist_id: str, day: date) -> tuple[str, Stored | None]:
         """The segment that `day` belongs to, as it is now (None: `day` starts it)."""
-        starts = [
-            first
-            for key in self.store.list(keys.segments_prefix(playlist_id, day.year))
-            if (first := keys.segment_first_day(key, playlist_id, day.year)) and first <= day
-        ]
+        starts = [first for first in self._segment_starts(playlist_id, day.year) if first <= day]
         if not starts:
             return keys.segment(playlist_id, day), None
         key = keys.segment(playlist_id, max(starts))
         found = self.store.get(key)
         if found is not None and max(starts) != day:
-            held = scratch.read(
-                f"SELECT count(*) AS rows, max(snapshot_date) AS last FROM {scratch.parquet(found.data)}"
-            )[0]
+            held = _extent(scratch, found.data)
             if held["rows"] >= self._segment_rows and held["last"] < day:
                 key = keys.segment(playlist_id, day)
                 return key, self.store.get(key)
@@ -153,27 +196,29 @@ class Lake:
 
         A success replaces a failure and never the other way round; of two equals the newer `captured_at` stays.
         """
-        day, playlist_id = row["snapshot_date"], row["playlist_id"]
-        key = keys.snapshots(playlist_id, day.year)
-        written = False
+        return bool(self.put_snapshots(row["playlist_id"], row["snapshot_date"].year, [row]))
+
+    def put_snapshots(self, playlist_id: str, year: int, rows: Iterable[Mapping[str, Any]]) -> list[date]:
+        """Do `put_snapshot` for many days of one year with one write; gives the days whose row is now the given one."""
+        key = keys.snapshots(playlist_id, year)
+        given = {row["snapshot_date"]: row for row in rows}
+        placed: list[date] = []
+
+        def change(old: bytes | None) -> bytes | None:
+            kept = scratch.parquet(old) if old is not None else ""
+            there = scratch.read(f"SELECT * FROM {kept}") if kept else []
+            better = {row["snapshot_date"] for row in there if worth(row) > worth(given.get(row["snapshot_date"], row))}
+            placed[:] = [day for day in given if day not in better]
+            if not placed:
+                return None
+            selects = [f"SELECT * FROM {scratch.rows([to_json(given[day]) for day in placed], SNAPSHOTS)}"]
+            if kept:
+                selects.append(f"SELECT * FROM {kept} WHERE snapshot_date NOT IN ({_dates(placed)})")
+            return scratch.write(f"SELECT * FROM ({' UNION ALL '.join(selects)}) ORDER BY snapshot_date")
+
         with self._tables.scratch(self.store.locate(key)) as scratch:
-            relation = scratch.rows([to_json(row)], SNAPSHOTS)
-
-            def change(old: bytes | None) -> bytes | None:
-                nonlocal written
-                selects = [f"SELECT * FROM {relation}"]
-                if old is not None:
-                    kept = scratch.parquet(old)
-                    there = scratch.read(f"SELECT * FROM {kept} WHERE snapshot_date = DATE '{day}'")
-                    if there and _worth(there[0]) > _worth(row):
-                        written = False
-                        return None
-                    selects.append(f"SELECT * FROM {kept} WHERE snapshot_date <> DATE '{day}'")
-                written = True
-                return scratch.write(f"SELECT * FROM ({' UNION ALL '.join(selects)}) ORDER BY snapshot_date")
-
             update(self.store, lambda: (key, self.store.get(key)), change, self._world)
-        return written
+        return placed
 
     def snapshots(self, playlist_id: str, year: int) -> list[Row]:
         """A playlist's rows of a year, by day."""
@@ -193,10 +238,30 @@ class Lake:
         rows = self.snapshots(playlist_id, until.year - 1) + self.snapshots(playlist_id, until.year)
         return [row for row in rows if row["snapshot_date"] <= until]
 
+    def held(self) -> list[tuple[str, int]]:
+        """Every (playlist, year) that has anything in a table, be it committed or not."""
+        segments = {keys.segment_owner(key) for key in self.store.list(keys.ENTRIES)}
+        return sorted(set(self.tried()) | {owner for owner in segments if owner})
+
     def tried(self) -> list[tuple[str, int]]:
         """Every (playlist, year) that has snapshots."""
         found = self.store.list(keys.SNAPSHOTS)
         return [(keys.playlist_of_snapshots(key), keys.year_of(key)) for key in found if key.endswith(".parquet")]
+
+    def fingerprints(self, playlist_id: str, year: int) -> dict[date, str]:
+        """For each day a text that is another one as soon as any value of its rows, in either table, is."""
+        prints = {row["snapshot_date"]: repr(sorted(row.items())) for row in self.snapshots(playlist_id, year)}
+        for key in self.segment_keys(playlist_id, year):
+            with self._tables.scratch(self.store.locate(key)) as scratch:
+                found = self.store.get(key)
+                rows = scratch.parquet(found.data) if found else ""
+                for one in scratch.read(
+                    "SELECT snapshot_date, md5(string_agg(entry::VARCHAR, chr(10) ORDER BY position)) AS digest "
+                    f"FROM {rows} AS entry GROUP BY snapshot_date"
+                ):
+                    day = one["snapshot_date"]
+                    prints[day] = prints.get(day, "") + one["digest"]
+        return prints
 
     # Small state.
 
@@ -223,9 +288,44 @@ def _state(data: bytes, name: str) -> dict[str, Any]:
     return state if isinstance(state, dict) else {}
 
 
-def _rank(source: str, captured_at: datetime) -> tuple[int, datetime]:
+def rank(source: str, captured_at: datetime) -> Rank:
+    """What a capture is worth beside another one of its day: the higher one stays."""
     return _TRUST.get(source, _OTHER_TRUST), captured_at.astimezone(UTC)
 
 
-def _worth(row: Mapping[str, Any]) -> tuple[bool, int, datetime]:
-    return row["status"] in PUBLISHED, *_rank(row["source"] or "", row["captured_at"])
+def worth(row: Mapping[str, Any]) -> tuple[bool, int, datetime]:
+    """What a snapshot's row is worth beside another one of its day: the higher one stays."""
+    return row["status"] in PUBLISHED, *rank(row["source"] or "", row["captured_at"])
+
+
+def _merged(scratch: Scratch, old: bytes | None, relation: str, ranks: Mapping[date, Rank]) -> bytes | None:
+    """A segment with these days from `relation` in place of its own, but for days that are worth more already."""
+    kept = scratch.parquet(old) if old is not None else ""
+    facts = (
+        scratch.read(
+            f"SELECT snapshot_date, source, max(captured_at) AS captured_at FROM {kept} "
+            f"WHERE snapshot_date IN ({_dates(ranks)}) GROUP BY snapshot_date, source"
+        )
+        if kept
+        else []
+    )
+    better = {f["snapshot_date"] for f in facts if rank(f["source"], f["captured_at"]) > ranks[f["snapshot_date"]]}
+    placed = [day for day in ranks if day not in better]
+    if not placed:
+        return None
+    sources = [f"{relation} WHERE snapshot_date IN ({_dates(placed)})"]
+    if kept:
+        sources.append(f"{kept} WHERE snapshot_date NOT IN ({_dates(placed)})")
+    elif not scratch.read(f"SELECT 1 FROM {sources[0]} LIMIT 1"):
+        return None  # an empty list needs no segment
+    columns = ", ".join(f'"{name}"' for name in ENTRIES)
+    selects = " UNION ALL ".join(f"SELECT {columns} FROM {source}" for source in sources)
+    return scratch.write(f"SELECT * FROM ({selects}) ORDER BY snapshot_date, position")
+
+
+def _extent(scratch: Scratch, data: bytes) -> Row:
+    return scratch.read(f"SELECT count(*) AS rows, max(snapshot_date) AS last FROM {scratch.parquet(data)}")[0]
+
+
+def _dates(days: Iterable[date]) -> str:
+    return ", ".join(f"DATE '{day}'" for day in days)

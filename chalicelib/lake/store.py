@@ -48,6 +48,36 @@ class ObjectStore(Protocol):
         """Where a person finds that key: a path or an s3:// address."""
 
 
+class DryRun:
+    """A store over another one: what is written stays in memory, so that a job can be tried without being done."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._written: dict[str, bytes] = {}
+
+    def get(self, key: str) -> Stored | None:
+        data = self._written.get(key)
+        return self._store.get(key) if data is None else Stored(data, str(hash(data)))
+
+    def create(self, key: str, data: bytes) -> None:
+        found = self.get(key)
+        if found and found.data != data:
+            raise Conflict(key)
+        self._written[key] = data
+
+    def replace(self, key: str, data: bytes, etag: str) -> None:
+        found = self.get(key)
+        if found is None or found.etag != etag:
+            raise Conflict(key)
+        self._written[key] = data
+
+    def list(self, prefix: str) -> Iterator[str]:
+        yield from sorted({*self._store.list(prefix), *(key for key in self._written if key.startswith(prefix))})
+
+    def locate(self, key: str) -> str:
+        return self._store.locate(key)
+
+
 def open_store(address: str, world: World) -> ObjectStore:
     """The store behind `s3://bucket/prefix` or a folder's path."""
     if address.startswith("s3://"):

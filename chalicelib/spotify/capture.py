@@ -18,6 +18,9 @@ from ..errors import DamagedFile
 # What helps to explain an answer later; nothing that could hold a secret.
 KEPT_HEADERS = ("date", "content-type", "etag", "cache-control", "retry-after", "x-chartlake-simulator")
 
+UNCHANGED = "unchanged snapshot_id"
+NOT_UNDERSTOOD = "none"
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -48,7 +51,8 @@ class Capture:
     """One complete reading: the playlist object, its further pages in order, and the closing check if there was one.
 
     `captured_at` is when the reading began, `requests` how many it took in all (re-reads included), `proof` why the
-    pages belong together: `one answer`, `equal snapshot_id` or `equal content`.
+    pages belong together: `one answer`, `equal snapshot_id` or `equal content`; `UNCHANGED` for the one answer that
+    says that a list is still the one already kept, `NOT_UNDERSTOOD` for answers of an unknown shape.
     """
 
     playlist_id: str

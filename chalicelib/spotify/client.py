@@ -20,7 +20,7 @@ from requests.adapters import HTTPAdapter
 from ..errors import ChartlakeError, SpotifyUnavailable, UnknownShape
 from ..world import World
 from .capture import KEPT_HEADERS, Answer
-from .refusals import error_of, excerpt
+from .refusals import error_of, excerpt, network_words
 from .tokens import Tokens
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 30.0
@@ -99,7 +99,7 @@ class Client:
         except requests.RequestException as error:
             if self._last.response is None or self._last.response.status_code == 200:
                 raise SpotifyUnavailable(
-                    f"playlist {playlist_id}: no complete answer from Spotify ({_network_words(error)})."
+                    f"playlist {playlist_id}: no complete answer from Spotify ({network_words(error)})."
                 ) from None
         except Exception:
             # spotipy trips over unusual error bodies; the response below is the truth.
@@ -127,19 +127,3 @@ def _check_object(result: Any, answer: Answer, playlist_id: str) -> None:
     raise UnknownShape(
         f"playlist {playlist_id}: Spotify answered 200 with something that is no object: {words}.", evidence=(answer,)
     )
-
-
-def _network_words(error: requests.RequestException) -> str:
-    """The cause in a person's words; requests' own text repeats addresses and objects."""
-    if isinstance(error, requests.ConnectTimeout | requests.ReadTimeout):
-        return f"no answer within {READ_TIMEOUT:.0f} s"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
-        return "the answer broke off"
-    if isinstance(error, requests.exceptions.SSLError):
-        return "the TLS connection failed"
-    text = str(error)
-    if "resolve" in text or "Name or service" in text:
-        return "its name cannot be resolved; is there a network?"
-    if "refused" in text:
-        return "the connection was refused"
-    return "the connection broke"

@@ -6,6 +6,8 @@ import json
 import re
 from datetime import timedelta
 
+import requests
+
 from ..errors import (
     ChartlakeError,
     CredentialsRefused,
@@ -85,3 +87,19 @@ def words_of(body: bytes) -> tuple[str, str]:
 def excerpt(body: bytes) -> str:
     text = " ".join(body.decode("utf-8", "replace").split())
     return text if len(text) <= _TEXT_LENGTH else text[:_TEXT_LENGTH] + "…"
+
+
+def network_words(error: requests.RequestException) -> str:
+    """The cause in a person's words; requests' own text repeats addresses and objects."""
+    if isinstance(error, requests.ConnectTimeout | requests.ReadTimeout):
+        return "no answer in time"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
+        return "the answer broke off"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "the TLS connection failed"
+    text = str(error)
+    if "resolve" in text or "Name or service" in text:
+        return "its name cannot be resolved; is there a network?"
+    if "refused" in text:
+        return "the connection was refused"
+    return "the connection broke"

@@ -15,7 +15,7 @@ import requests
 
 from ..errors import ChartlakeError, ConsentExpired, CredentialsRefused, SpotifyUnavailable
 from ..world import World
-from .refusals import pause_of, words_of
+from .refusals import network_words, pause_of, words_of
 from .retry import RetryBudget, with_retries
 
 _TIMEOUT = (5.0, 15.0)
@@ -74,9 +74,10 @@ class Tokens:
                 timeout=_TIMEOUT,
                 allow_redirects=False,
             )
-        except requests.RequestException:
-            # Without the cause: its text may hold what was sent.
-            raise _unavailable(f"No answer from Spotify's token endpoint {self._url}.") from None
+        except requests.RequestException as error:
+            # Without the error itself: its text may hold what was sent.
+            why = network_words(error)
+            raise _unavailable(f"No answer from Spotify's token endpoint {self._url}: {why}.") from None
         return self._read(response)
 
     def _read(self, response: requests.Response) -> tuple[str, float]:

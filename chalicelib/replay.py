@@ -1,0 +1,125 @@
+"""Rebuilding the tables from raw, with today's code. Asks nothing of Spotify."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from itertools import groupby
+from typing import Any
+
+from .days import judge, last_published, unchanged_row
+from .entries import Origin, Row, entry_rows
+from .lake.lake import Lake, Rank, rank, worth
+from .lake.schema import PUBLISHED
+from .lake.store import DryRun
+from .lake.tables import to_json
+from .spotify.capture import UNCHANGED, from_raw
+from .world import World
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What a replay read, and the days whose rows it changed (or would change)."""
+
+    captures: int
+    changed: tuple[tuple[str, date], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        changed = [{"playlist_id": one, "snapshot_date": day.isoformat()} for one, day in self.changed]
+        return {"captures": self.captures, "changed": changed}
+
+
+@dataclass(frozen=True)
+class _Day:
+    """A day's row, and where its entries come from: a raw document, or an earlier day that the lake holds."""
+
+    row: Row
+    rank: Rank
+    raw_key: str | None = None
+    held_since: date | None = None
+
+
+def replay(
+    lake: Lake,
+    world: World,
+    *,
+    playlist_ids: Iterable[str] = (),
+    first: date = date.min,
+    last: date = date.max,
+    dry_run: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Replayed:
+    """Make the rows of both tables anew from every raw document of these playlists (none: all) and days.
+
+    What raw does not tell stays as it is: days without raw, and days on which something newer stands. Interrupted and
+    run again it does the same once more. `progress` gets how many captures of how many are done.
+    """
+    target = Lake(DryRun(lake.store), world) if dry_run else lake
+    wanted = list(playlist_ids)
+    found = [one for playlist_id in wanted or [""] for one in lake.raw_keys(playlist_id)]
+    found = [one for one in found if first <= one[1] <= last]
+    changed: list[tuple[str, date]] = []
+    done = 0
+    for (playlist_id, year), group in groupby(found, key=lambda one: (one[0], one[1].year)):
+        captures = [(day, key) for _, day, key in group]
+        before = lake.fingerprints(playlist_id, year)
+        for number in _replay_year(target, playlist_id, captures):
+            progress(done + number, len(found))
+        after = target.fingerprints(playlist_id, year)
+        changed += [(playlist_id, day) for day in sorted({*before, *after}) if before.get(day) != after.get(day)]
+        done += len(captures)
+    return Replayed(len(found), tuple(changed))
+
+
+def _replay_year(lake: Lake, playlist_id: str, captures: list[tuple[date, str]]) -> Iterator[int]:
+    """Judge one capture after the other, then write the year at once; yields how many are judged."""
+    earlier = captures[0][0]
+    history = [row for row in lake.history(playlist_id, earlier) if row["snapshot_date"] < earlier]
+    days: dict[date, _Day] = {}
+    for number, (day, key) in enumerate(captures, start=1):
+        made = _judged(lake, day, key, history, days)
+        if day not in days or worth(made.row) >= worth(days[day].row):
+            days[day] = made
+            history = [row for row in history if row["snapshot_date"] != day] + [made.row]
+        yield number
+    _write(lake, playlist_id, days)
+
+
+def _judged(lake: Lake, day: date, key: str, history: list[Row], days: dict[date, _Day]) -> _Day:
+    data = lake.read_raw(key)
+    capture = from_raw(data, lake.store.locate(key))
+    raw = {"raw_key": key, "raw_sha256": hashlib.sha256(data).hexdigest()}
+    last = last_published([row for row in history if row["snapshot_date"] < day])
+    if capture.proof != UNCHANGED or last is None:
+        row, _ = judge(capture, day, raw, history)
+        return _Day(row, rank(capture.source, capture.captured_at), key)
+    row = unchanged_row(capture, day, raw, last)
+    standing = days.get(last["snapshot_date"])
+    if standing is not None:
+        return replace(standing, row=row)
+    held = lake.entries(capture.playlist_id, last["snapshot_date"])
+    return _Day(row, rank(held[0]["source"], held[0]["captured_at"]), held_since=last["snapshot_date"])
+
+
+def _write(lake: Lake, playlist_id: str, days: dict[date, _Day]) -> None:
+    published = {day: made for day, made in days.items() if made.row["status"] in PUBLISHED}
+    ranks = {day: made.rank for day, made in published.items()}
+    keys = lake.put_days(playlist_id, ranks, _entries(lake, playlist_id, published))
+    rows = [
+        made.row | {"entries_key": keys[day] if day in keys and made.row["entry_count"] else None}
+        for day, made in sorted(days.items())
+    ]
+    lake.put_snapshots(playlist_id, rows[0]["snapshot_date"].year, rows)
+
+
+def _entries(lake: Lake, playlist_id: str, days: dict[date, _Day]) -> Iterator[Row]:
+    for day, made in days.items():
+        if made.raw_key:
+            capture = from_raw(lake.read_raw(made.raw_key), lake.store.locate(made.raw_key))
+            origin = Origin(day, playlist_id, capture.captured_at, capture.capture_id, capture.source)
+            yield from entry_rows(capture.pages(), origin)
+        elif made.held_since:
+            for entry in lake.entries(playlist_id, made.held_since):
+                yield to_json(entry) | {"snapshot_date": day.isoformat()}

@@ -1,0 +1,144 @@
+"""Tables made again from raw are the tables that were."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from chalicelib.errors import DamagedFile
+from chalicelib.lake import keys
+from chalicelib.lake.lake import Lake
+from chalicelib.lake.schema import Status
+from chalicelib.replay import replay
+from chalicelib.verify import verify
+from simulator import TOP_50, Fault, Simulator
+
+from .conftest import Clock
+from .test_extract import TODAY, Rig
+
+
+@pytest.fixture
+def rig(lake: Lake, clock: Clock) -> Iterator[Rig]:
+    simulator = Simulator(now=clock.now, sleep=clock.sleep)
+    with simulator.serve() as server:
+        yield Rig(simulator, server, lake, clock)
+
+
+def tables(lake: Lake) -> dict[str, bytes]:
+    return {key: lake.store.get(key).data for key in lake.store.list("tables/")}
+
+
+def delete_tables(lake: Lake) -> None:
+    for key in list(lake.store.list("tables/")):
+        Path(lake.store.locate(key)).unlink()
+
+
+def lived_days(rig: Rig, days: int = 12) -> None:
+    """Days with everything in them: edits, second snapshots, an unchanged long list, a day that vanished."""
+    for number in range(days):
+        if number == 4:
+            rig.simulator.edit(rig.id("hundred-and-one"), remove_at=7)
+        if number == 6:
+            body = {"id": rig.id("fifty"), "snapshot_id": "x", "owner": {}, "tracks": {"items": [], "total": 0}}
+            rig.simulator.faults.add(Fault("body", on="playlist", playlist=rig.id("fifty"), body=json.dumps(body)))
+        rig.extract("top-50", "fifty", "hundred-and-one", "empty")
+        if number == 8:
+            rig.clock.advance(hours=2)
+            rig.extract("top-50", again=True)
+            rig.clock.advance(hours=-2)
+        rig.clock.advance(days=1)
+
+
+def test_when_nothing_changed_a_replay_changes_no_byte(rig: Rig) -> None:
+    lived_days(rig)
+    before = tables(rig.lake)
+    found = replay(rig.lake, rig.clock.world())
+    assert (found.captures, found.changed) == (49, ())
+    assert tables(rig.lake) == before
+
+
+def test_lost_tables_come_back_byte_for_byte(rig: Rig) -> None:
+    lived_days(rig)
+    before = tables(rig.lake)
+    statuses = {row["status"] for row in rig.lake.snapshots(rig.id("fifty"), 2026)}
+    assert statuses == {Status.OK, Status.SUSPECT}
+    delete_tables(rig.lake)
+    found = replay(rig.lake, rig.clock.world())
+    assert len(found.changed) == 48
+    assert tables(rig.lake) == before
+    assert verify(rig.lake).findings == ()
+
+
+def test_full_segments_come_back_as_they_were(rig: Rig) -> None:
+    rig.lake = Lake(rig.lake.store, rig.clock.world(), segment_rows=120)
+    lived_days(rig)
+    before = tables(rig.lake)
+    assert len(rig.lake.segment_keys(TOP_50, 2026)) > 2
+    delete_tables(rig.lake)
+    replay(rig.lake, rig.clock.world())
+    assert tables(rig.lake) == before
+
+
+def test_a_dry_run_names_what_would_change_and_writes_nothing(rig: Rig) -> None:
+    lived_days(rig, 3)
+    day = TODAY + timedelta(days=1)
+    rows = [{**entry, "name": "Forged", "snapshot_date": day.isoformat()} for entry in rig.lake.entries(TOP_50, day)]
+    from chalicelib.lake.tables import to_json
+
+    moment = rig.lake.snapshot(TOP_50, day)["captured_at"]
+    rig.lake.put_entries(TOP_50, day, moment, "simulator", [to_json(row) for row in rows])
+    forged = tables(rig.lake)
+    assert replay(rig.lake, rig.clock.world(), dry_run=True).changed == ((TOP_50, day),)
+    assert tables(rig.lake) == forged
+    assert replay(rig.lake, rig.clock.world()).changed == ((TOP_50, day),)
+    assert verify(rig.lake).findings == ()
+
+
+def test_only_the_named_playlists_and_days_are_touched(rig: Rig) -> None:
+    lived_days(rig, 5)
+    delete_tables(rig.lake)
+    found = replay(
+        rig.lake,
+        rig.clock.world(),
+        playlist_ids=[TOP_50],
+        first=TODAY + timedelta(days=1),
+        last=TODAY + timedelta(days=2),
+    )
+    assert found.changed == ((TOP_50, TODAY + timedelta(days=1)), (TOP_50, TODAY + timedelta(days=2)))
+    assert rig.lake.tried() == [(TOP_50, 2026)]
+
+
+def test_days_that_raw_does_not_tell_of_stay(rig: Rig) -> None:
+    rig.simulator.faults.add(Fault("status", status=404, on="playlist", times=1))
+    rig.extract("top-50")
+    rig.clock.advance(days=1)
+    rig.extract("top-50")
+    assert replay(rig.lake, rig.clock.world()).changed == ()
+    assert [row["status"] for row in rig.lake.snapshots(TOP_50, 2026)] == ["not_found", "ok"]
+
+
+def test_an_unchanged_day_at_the_turn_of_the_year_finds_its_entries(rig: Rig) -> None:
+    rig.clock.advance(days=(date(2026, 12, 31) - TODAY).days)
+    for _ in range(3):
+        rig.extract("hundred-and-one")
+        rig.clock.advance(days=1)
+    before = tables(rig.lake)
+    delete_tables(rig.lake)
+    replay(rig.lake, rig.clock.world())
+    assert tables(rig.lake) == before
+
+
+def test_a_damaged_raw_document_is_named(rig: Rig) -> None:
+    rig.extract("top-50")
+    key = next(iter(rig.lake.store.list(keys.RAW)))
+    path = Path(rig.lake.store.locate(key))
+    document = json.loads(gzip.decompress(path.read_bytes()))
+    document["answers"][0]["body"] += " "
+    path.write_bytes(gzip.compress(json.dumps(document).encode()))
+    with pytest.raises(DamagedFile, match="SHA-256"):
+        replay(rig.lake, rig.clock.world())
