@@ -82,7 +82,7 @@ class Lake:
         held = self.entries(playlist_id, earlier)
         if not held:
             raise DamagedFile(
-                f"The entries of {playlist_id} of {earlier} are missing, but the day is committed as kept."
+                f"The entries of {playlist_id} of {earlier} are missing; `chartlake replay` makes them anew."
             )
         rows = (to_json(entry) | {"snapshot_date": day.isoformat()} for entry in held)
         return self.put_entries(playlist_id, day, held[0]["captured_at"], held[0]["source"], rows)
