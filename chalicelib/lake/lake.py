@@ -81,9 +81,8 @@ class Lake:
         """Let the entries of an earlier day stand for `day` too, with their own capture and moment."""
         held = self.entries(playlist_id, earlier)
         if not held:
-            raise DamagedFile(
-                f"The entries of {playlist_id} of {earlier} are missing; `chartlake replay` makes them anew."
-            )
+            where = f"the entries of {playlist_id} of {earlier}"
+            raise DamagedFile(f"{where} are missing, though the day is committed.", advice="Run `chartlake replay`.")
         rows = (to_json(entry) | {"snapshot_date": day.isoformat()} for entry in held)
         return self.put_entries(playlist_id, day, held[0]["captured_at"], held[0]["source"], rows)
 
