@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "errors": set(),
     "world": set(),
     "entries": set(),
+    "history": {"entries", "errors", "history"},
     "settings": {"errors"},
     "spotify": {"errors", "world", "entries", "spotify"},
     "lake": {"errors", "world", "lake"},
