@@ -9,24 +9,16 @@ from __future__ import annotations
 import re
 
 from ..entries import Json, playlist_facts
-from .day import Day, Problems, refused, rows_of_entries
+from .day import Day, Problems, refused, rows_of_entries, whole_number
 from .document import track_entry
 from .naming import Named
 
 _HEADING = re.compile(r"^### \[(.*)\]\(https://open\.spotify\.com/playlist/([0-9A-Za-z]{22})\)\s*$", re.MULTILINE)
-_DESCRIPTION = re.compile(r"^> ?(.*?)\s*$", re.MULTILINE)
+_DESCRIPTION = re.compile(r"^> ?(.*)$", re.MULTILINE)
 _PRETTY = "| No. | Title | Artist(s) | Album | Length |"
 _CUMULATIVE = "| Title | Artist(s) | Album | Length | Added | Removed |"
-_LINK = r"\[(?:.*?)\]\(https://open\.spotify\.com/{kind}/[0-9A-Za-z]{{22}}\)"
-_LINKED = re.compile(r"\[(.*?)\]\((https://open\.spotify\.com/\w+/[0-9A-Za-z]{22})\)")
-_LINE = re.compile(
-    r"\| (?P<position>\d{1,6}) "
-    + rf"\| (?P<track>\[.*\]\(https://open\.spotify\.com/track/[0-9A-Za-z]{{22}}\)) "
-    + r"\| (?P<artists>.*) "
-    + rf"\| (?P<album>\[.*\]\(https://open\.spotify\.com/album/[0-9A-Za-z]{{22}}\)) "
-    + r"\| (?P<length>[\d:]{1,9}) \|",
-    re.ASCII,
-)
+_END_OF_TRACK = re.compile(r"\]\(https://open\.spotify\.com/track/[0-9A-Za-z]{22}\)(?= \| )")
+_LINK = re.compile(r"\[(.*?)\]\((https://open\.spotify\.com/[a-z]+/[0-9A-Za-z]{22})\)")
 _PLAIN_LINE = re.compile(r"^.+ -- .+ -- .+$", re.MULTILINE)
 
 
@@ -45,7 +37,7 @@ def is_plain(head: str) -> bool:
 def refuse_plain(file: str) -> None:
     raise refused(
         file,
-        "a plain file of the playlist archive: its titles are sorted by the alphabet, so it has neither positions nor ids",
+        "a plain file of the playlist archive: sorted by title, it has neither positions nor ids",
         "Import the pretty file of the same commit: playlists/pretty/<name>.md or <id>.json.",
     )
 
@@ -56,8 +48,8 @@ def read_pretty(text: str, named: Named, problems: Problems) -> list[Day]:
         raise refused(named.file, "its heading has no link to a playlist", "The file is damaged; fetch it again.")
     rows = list(rows_of_entries(_entries(text, problems)))
     description = _DESCRIPTION.search(text)
-    facts = playlist_facts({"name": heading[1], "description": description[1] if description else None})
-    return [Day(heading[2], named.date(), "archive-pretty-markdown", facts, "approx", rows, named.moment())]
+    facts = playlist_facts({"name": heading[1], "description": description[1].strip() if description else None})
+    return [Day(heading[2], named.single_day(), "archive-pretty-markdown", facts, "approx", rows, named.moment())]
 
 
 def _entries(text: str, problems: Problems) -> list[tuple[int, Json]]:
@@ -78,13 +70,18 @@ def _entries(text: str, problems: Problems) -> list[tuple[int, Json]]:
 
 
 def _entry(line: str) -> tuple[int, Json]:
-    found = _LINE.fullmatch(line)
-    if not found or int(found["position"]) < 1:
+    """The row's position and entry. Titles may hold bars and brackets, so cells are found by their links."""
+    position, _, rest = line.removeprefix("| ").removesuffix(" |").partition(" | ")
+    rest, _, length = rest.rpartition(" | ")
+    title = _END_OF_TRACK.search(rest)
+    artists, bar, album = rest[title.end() if title else 0 :].removeprefix(" | ").rpartition(" | [")
+    linked = [{"name": name, "url": url} for name, url in _LINK.findall(artists)]
+    if not (title and bar and ":" in length) or artists != ", ".join(
+        f"[{one['name']}]({one['url']})" for one in linked
+    ):
         raise ValueError("it is no row of number, title, artists, album and length")
-    track, album = _named(found["track"]), _named(found["album"])
-    artists = [{"name": name, "url": url} for name, url in _LINKED.findall(found["artists"])]
-    entry = track_entry(track | {"artists": artists, "album": album, "duration_ms": None})
-    return int(found["position"]), entry
+    track = _named(rest[: title.end()]) | {"artists": linked, "album": _named(f"[{album}")}
+    return whole_number(position, "No.", smallest=1), track_entry(track)
 
 
 def _named(link: str) -> dict[str, Json]:

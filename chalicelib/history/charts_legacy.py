@@ -33,7 +33,7 @@ def table(header: list[str], layout: Layout, named: Named) -> Table:
             "letters of a country or global for the region.",
         )
     kind = "regional" if "streams" in header else "viral"
-    key = (f"chart:{kind}-{named.region_or(name.region)}-{name.every}", named.date())
+    key = (f"chart:{kind}-{named.region_or(name.region)}-{name.every}", named.single_day())
     format_ = f"charts-legacy-{name.every}" if kind == "regional" else f"charts-legacy-viral-{name.every}"
     return Table(format_, layout, _Row(header, key))
 

@@ -1,7 +1,7 @@
 """CSV downloads of charts.spotify.com (2021 and later): daily and weekly Top 200, viral 50 or 100.
 
 `rank,uri,artist_names,track_name,source,peak_rank,previous_rank,days_on_chart,streams`: `weeks_on_chart` makes a chart
-weekly, and a viral chart has no `streams`. Withheld tracks leave gaps in the ranks. The file has neither day nor region.
+weekly, and a viral chart has no `streams`. Withheld tracks leave gaps in the ranks. Day and region stand in the name.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def table(header: list[str], layout: Layout, named: Named, sample: list[list[str
     name = named.chart()
     region = named.region_or(name.region if name else None)
     day = None if named.has_date() else _noted_day(header, every, sample)
-    key = (f"chart:{kind}-{region}-{every}", day or named.date())
+    key = (f"chart:{kind}-{region}-{every}", day or named.single_day())
     format_ = f"charts-official-{every}" if kind == "regional" else f"charts-official-viral-{every}"
     return Table(format_, layout, _Row(header, key))
 

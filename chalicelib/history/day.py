@@ -16,7 +16,8 @@ _NOWHERE = Origin(date.min, "", datetime.min.replace(tzinfo=UTC), "", "")
 
 # Every column of the table `entries` but those that the caller fills; what no chart knows is null.
 EMPTY_ROW: Row = {
-    column: value for column, value in next(entry_rows([Page([None], 0, 1)], _NOWHERE)).items()
+    column: value
+    for column, value in next(entry_rows([Page([None], 0, 1)], _NOWHERE)).items()
     if column not in _FILLED_BY_CALLER
 }
 NO_FACTS: Row = playlist_facts(None)
@@ -123,7 +124,7 @@ def track_row(position: int, item_id: str, name: str, artists: Sequence[tuple[st
 
 
 def rows_of_entries(entries: Iterable[tuple[int, Json]]) -> Iterator[Row]:
-    """Rows of (position, entry in Spotify's own JSON): what a value means is decided where Spotify's answers are read."""
+    """Rows of (position, entry in Spotify's own JSON): one place decides what its values mean."""
     pages = (Page([entry], position - 1, None) for position, entry in entries)
     for row in entry_rows(pages, _NOWHERE):
         for column in _FILLED_BY_CALLER:

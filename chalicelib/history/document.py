@@ -12,7 +12,7 @@ from .day import Day, Problems, refused
 from .naming import Named
 
 _REPR = re.compile(r"\s*[\[{(]+\s*'")
-_ADDRESS = re.compile(r"https?://open\.spotify\.com/(\w+)/([^/?#\s]+)")
+_ADDRESS = re.compile(r"https?://open\.spotify\.com/([a-z]{1,20})/([0-9A-Za-z._%-]{1,100})", re.ASCII)
 
 
 def parsed(file: str, text: str) -> Json:
@@ -101,4 +101,4 @@ def single_day(
     named: Named, playlist_id: str, format: str, facts: dict[str, Json], quality: str, rows: list[dict[str, Json]]
 ) -> Day:
     """The day of a file that is one state of one playlist."""
-    return Day(playlist_id, named.date(), format, facts, quality, rows, named.moment())
+    return Day(playlist_id, named.single_day(), format, facts, quality, rows, named.moment())

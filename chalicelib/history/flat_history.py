@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ..entries import Json, Row
-from .day import NO_FACTS, Day, Problems, bare_track_id, iso_date, track_row
+from .day import NO_FACTS, Day, Problems, bare_track_id, iso_date, rows_of_entries
+from .document import track_entry
 from .naming import Named
 
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[T ]\d\d:\d\d(:\d\d(\.\d+)?)?", re.ASCII)
@@ -53,11 +54,7 @@ def _row(track: Json) -> Row:
     position, popularity = track.get("pos"), track.get("popularity")
     if isinstance(position, bool) or not isinstance(position, int) or not 0 < position < 2**31:
         raise ValueError("'pos' is no position")
-    texts = [track.get(key) for key in ("id", "name", "artists")]
-    if not all(isinstance(text, str) and text.isprintable() for text in texts):
-        raise ValueError("'id', 'name' and 'artists' are not all texts")
-    item_id, name, artists = map(str, texts)
-    row = track_row(position, bare_track_id(item_id), name, [(None, artists)])
-    known = isinstance(popularity, int) and not isinstance(popularity, bool) and 0 <= popularity <= 100
-    row["popularity"] = popularity if known else None
-    return row
+    url = f"https://open.spotify.com/track/{bare_track_id(str(track.get('id')))}"
+    artists = [{"name": track["artists"]}] if track.get("artists") else []
+    entry = track_entry({"url": url, "name": track.get("name"), "artists": artists, "popularity": popularity})
+    return next(rows_of_entries([(position, entry)]))

@@ -54,7 +54,9 @@ class _Row:
         self._keys: dict[tuple[str, str], Key] = {}
 
     def __call__(self, fields: list[str]) -> tuple[Key, Row]:
-        (item_id, name, artists, rank, country, day, popularity, explicit, duration, album, released) = self._pick(fields)
+        (item_id, name, artists, rank, country, day, popularity, explicit, duration, album, released) = self._pick(
+            fields
+        )
         key = self._keys.get((country, day)) or self._key(country, day)
         position = whole_number(rank, "daily_rank", smallest=1)
         row = track_row(position, bare_track_id(item_id), name, [(None, artists)])

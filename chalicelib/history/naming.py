@@ -13,7 +13,9 @@ _PERIOD = re.compile(r"(?<!\d)(\d{4}-\d\d-\d\d)--(\d{4}-\d\d-\d\d)(?!\d)")
 _DAY = re.compile(r"(?<!\d)(20\d\d)([-_]?)(\d\d)\2(\d\d)(?!\d)")
 _MOMENT = re.compile(r"(?<!\d)(\d{4}-\d\d-\d\d)T(\d\d):?(\d\d):?(\d\d)Z")
 _PLAYLIST = re.compile(r"(?<![0-9A-Za-z])([0-9A-Za-z]{22})(?![0-9A-Za-z])")
-_REGION_OF_TOP50 = re.compile(r"(?<![a-z])(global|[a-z]{2})[-_ ]?top[-_ ]?50|top[-_ ]?50[-_ ](global|[a-z]{2})(?![a-z])")
+_REGION_OF_TOP50 = re.compile(
+    r"(?<![a-z])(global|[a-z]{2})[-_ ]?top[-_ ]?50|top[-_ ]?50[-_ ](global|[a-z]{2})(?![a-z])"
+)
 _WEEK = timedelta(days=7)
 
 _DAY_ADVICE = (
@@ -43,7 +45,7 @@ class Named:
         found = _CHART.search(self.file.lower())
         return ChartName(found["kind"], found["region"], found["every"]) if found else None
 
-    def date(self) -> date:
+    def single_day(self) -> date:
         """The one day of the file. Raises `BadImport` where neither the caller nor the name tells it."""
         if self.day:
             return self.day
@@ -60,7 +62,11 @@ class Named:
         """The instant in the name (UTC), where the caller did not overrule the name's day."""
         found = None if self.day else _MOMENT.search(self.file)
         try:
-            return datetime.fromisoformat(f"{found[1]}T{found[2]}:{found[3]}:{found[4]}").replace(tzinfo=UTC) if found else None
+            return (
+                datetime.fromisoformat(f"{found[1]}T{found[2]}:{found[3]}:{found[4]}").replace(tzinfo=UTC)
+                if found
+                else None
+            )
         except ValueError:
             return None
 
@@ -68,10 +74,12 @@ class Named:
         """The caller's region, else `other`, which the name gave. Raises `BadImport` where there is none."""
         region = (self.region or other or "").lower()
         if not re.fullmatch(r"global|[a-z]{2}", region):
-            reason = f"the region {self.region!r} is none" if self.region else "neither the file tells its region nor its name"
-            raise refused(
-                self.file, reason, "Give it with --region: a country's two letters, such as us, or global."
+            reason = (
+                f"the region {self.region!r} is none"
+                if self.region
+                else "neither the file tells its region nor its name"
             )
+            raise refused(self.file, reason, "Give it with --region: a country's two letters, such as us, or global.")
         return region
 
     def region_of_top50(self) -> str | None:

@@ -130,9 +130,7 @@ def expand(name: str, source: Path | bytes, limits: Limits | None = None) -> lis
         if stream.read(4) not in (b"PK\x03\x04", b"PK\x05\x06"):
             return [(name, open_source)]
         members = _members(name, stream, limits)
-    return [
-        (inner, _opener(inner, source, member)) for member in members for inner in (f"{name}/{member.filename}",)
-    ]
+    return [(inner, _opener(inner, source, member)) for member in members for inner in (f"{name}/{member.filename}",)]
 
 
 def _members(name: str, stream: BinaryIO, limits: Limits) -> list[zipfile.ZipInfo]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from itertools import chain
+from itertools import accumulate, chain
 
 from ..entries import Json, Page, UnknownEntryShape, page_of, payload_of, playlist_facts
 from .day import Day, Problems, refused, rows_of_entries
@@ -54,17 +54,14 @@ def _facts(body: Mapping[str, Json], pages: list[Page]) -> dict[str, Json]:
 
 
 def _refuse_parts(pages: list[Page], file: str) -> None:
-    expected = 0
-    for page in pages:
-        if page.offset != expected:
-            break
-        expected += len(page.entries)
+    starts = list(accumulate((len(page.entries) for page in pages), initial=0))
     total = next((page.total for page in pages if page.total is not None), None)
-    if pages[-1].offset + len(pages[-1].entries) != expected or (total is not None and total != expected):
+    gapless = all(page.offset == start for page, start in zip(pages, starts, strict=False))
+    if not gapless or total not in (None, starts[-1]):
         raise refused(
             file,
-            f"it holds only a part of the list: {sum(len(page.entries) for page in pages)} entries from the "
-            f"{pages[0].offset + 1}. on, of {'an unknown number' if total is None else total}",
+            f"it holds only a part of the list: {starts[-1]} entries from number "
+            f"{pages[0].offset + 1} on, of {'an unknown number' if total is None else total}",
             "Put all pages of that day into one file, as a JSON list; a day that is not whole is not imported.",
         )
 

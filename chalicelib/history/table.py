@@ -212,9 +212,11 @@ def _unwrapped(lines: Iterator[str], problems: Problems) -> Iterator[str]:
 
 def unwrapped(line: str) -> str | None:
     """A line that was quoted as a whole, with a stray semicolon behind, as it was before; None for any other."""
-    bare = line.rstrip("\r\n").rstrip(";")
-    if not bare:
+    if not line.strip("\r\n;"):
         return "\n"
-    if len(bare) < 2 or not bare[0] == bare[-1] == '"':
+    try:
+        # The spreadsheet took the line for one field, or for several where a name had a semicolon.
+        fields = next(csv.reader([line], delimiter=";", strict=True))
+    except csv.Error:
         return None
-    return bare[1:-1].replace('""', '"') + "\n"
+    return ";".join(fields).rstrip(";") + "\n" if line.startswith('"') else None
