@@ -154,7 +154,7 @@ def test_the_157_ranked_versions_of_the_global_top_50_are_dated_days(shared_data
     assert found[0].moment == datetime(2020, 10, 10, 16, 4, 16, tzinfo=UTC)
     assert all(day.moment and day.moment.date() == day.snapshot_date for day in found)
     days = {day.snapshot_date for day in found}
-    assert (len(days), min(days), max(days)) == (149, date(2020, 10, 10), date(2021, 4, 9))
+    assert (len(days), min(days), max(days)) == (148, date(2020, 10, 10), date(2021, 4, 9))
     top = found[0].rows[0]
     assert (top["name"], top["artists"][1]["id"]) == ("Mood (feat. Iann Dior)", "6ASri4ePR7RlsvIQgWPJpS")
     assert (top["album_id"], top["duration_ms"]) == ("4YMnOf4a7obOcN1Gy2QEuM", None)
@@ -608,7 +608,7 @@ def test_a_clones_bad_versions_are_all_named(clone: Path, monkeypatch: pytest.Mo
 
 def test_what_is_no_clone_is_refused(tmp_path: Path, clone: Path) -> None:
     for folder in (tmp_path, tmp_path / "missing", clone):
-        with pytest.raises(BadImport, match="git cannot read it as a clone|no state of any playlist"):
+        with pytest.raises(BadImport, match=r"git cannot read it as a clone|no state of any playlist"):
             list(read_clone(folder))
     commit(clone, "2024-05-29T12:00:00Z", {})
     with pytest.raises(BadImport, match="no state of any playlist"):
@@ -651,7 +651,7 @@ WIDE = official(2, line_3=f'2,spotify:track:{IDS[2]},A,"{"x" * 10_000_000}",L,1,
         (gzip.compress(official(3).encode())[:12], "cut off or damaged"),
         (gzip.compress(official(3).encode()) + b"rubbish", "cut off or damaged"),
         (b"\x1f\x8b", "cut off or damaged"),
-        (gzip.compress(gzip.compress(official().encode())), "unknown"),
+        (gzip.compress(gzip.compress(official().encode())), "compressed twice"),
     ],
 )
 def test_hostile_files_are_refused(data: bytes, reason: str) -> None:
@@ -691,7 +691,7 @@ def test_files_in_an_archive_are_read_like_files(tmp_path: Path) -> None:
     for source in (path, path.read_bytes()):
         found = expand("charts.zip", source)
         assert [name for name, _ in found] == [f"charts.zip/a/{OFFICIAL_NAME}"]
-        assert len(list(read_history(*found[0]))[0].rows) == 3
+        assert len(next(read_history(*found[0])).rows) == 3
     plain = tmp_path / OFFICIAL_NAME
     plain.write_text(official())
     [(name, open_bytes)] = expand(OFFICIAL_NAME, plain)

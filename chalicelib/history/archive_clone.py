@@ -7,6 +7,7 @@ day is the UTC day of its commit, and the last commit of a day counts. A day wit
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from .table import decoded
 
 _STATES = "playlists/pretty"
 _HELD_DAYS = 100
+_ID = re.compile(r"[0-9A-Za-z]{22}")
 # A clone is foreign: nothing that its configuration may start is allowed to start.
 _GIT = ("git", "--no-pager", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
 _LOG = ("log", "--no-show-signature", "--no-ext-diff", "--no-textconv", "--no-renames", "--diff-filter=AM", "-z")
@@ -85,13 +87,15 @@ def _days(folder: Path, playlists: frozenset[str] | None, problems: Problems, li
 
 
 def _versions(folder: Path, playlists: frozenset[str] | None) -> Iterator[_Version]:
-    """The last version of each file on each day, newest first; of a file in both forms its JSON."""
+    """The last version of each file on each day, newest first."""
     names = [f"{_STATES}/{id_}.json" for id_ in sorted(playlists)] + [f"{_STATES}/*.md"] if playlists else [_STATES]
     seen: set[tuple[str, date]] = set()
     for commit, moment, paths in _commits(folder, names):
-        for path in sorted(paths, key=lambda path: not path.endswith(".json")):
+        for path in sorted(paths):
             key = (PurePosixPath(path).stem, moment.date())
-            if path.endswith((".json", ".md")) and key not in seen:
+            # Beside <id>.json there is the same for people, <id>.md; a name was all that older files had.
+            wanted = path.endswith(".json") or (path.endswith(".md") and not _ID.fullmatch(key[0]))
+            if wanted and key not in seen:
                 seen.add(key)
                 yield _Version(commit, moment, path)
 

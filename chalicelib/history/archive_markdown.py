@@ -55,7 +55,7 @@ def read_pretty(text: str, named: Named, problems: Problems) -> list[Day]:
 def _entries(text: str, problems: Problems) -> list[tuple[int, Json]]:
     entries: dict[int, Json] = {}
     in_table = False
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip() == _PRETTY:
             in_table = True
         elif in_table and line.startswith("|") and not line.startswith("|---"):
@@ -76,7 +76,7 @@ def _entry(line: str) -> tuple[int, Json]:
     title = _END_OF_TRACK.search(rest)
     artists, bar, album = rest[title.end() if title else 0 :].removeprefix(" | ").rpartition(" | [")
     linked = [{"name": name, "url": url} for name, url in _LINK.findall(artists)]
-    if not (title and bar and ":" in length) or artists != ", ".join(
+    if not (title and bar and length.replace(":", "").isdigit()) or artists != ", ".join(
         f"[{one['name']}]({one['url']})" for one in linked
     ):
         raise ValueError("it is no row of number, title, artists, album and length")

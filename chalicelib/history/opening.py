@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from ..errors import BadImport
 from .day import refused
 
 if TYPE_CHECKING:
@@ -72,9 +73,7 @@ class _Bounded(io.RawIOBase):
         try:
             data = self._stream.read(min(len(target), _CHUNK))
         except _BROKEN as error:
-            raise refused(
-                self._name, f"the compressed file is cut off or damaged ({error})", "Fetch the file again."
-            ) from error
+            raise _damaged(self._name, error) from error
         target[: len(data)] = data
         self._count += len(data)
         self._check()
@@ -99,7 +98,15 @@ class _Bounded(io.RawIOBase):
 def opened(name: str, open_bytes: Opener, limits: Limits) -> Iterator[BinaryIO]:
     """The file's bytes, unpacked if they are gzip (told by their first bytes), never more than the limits allow."""
     with open_bytes() as raw:
-        yield io.BufferedReader(_Bounded(name, _Packed(raw), limits), _CHUNK)
+        try:
+            packed = _Packed(raw)
+        except _BROKEN as error:
+            raise _damaged(name, error) from error
+        yield io.BufferedReader(_Bounded(name, packed, limits), _CHUNK)
+
+
+def _damaged(name: str, error: Exception) -> BadImport:
+    return refused(name, f"the compressed file is cut off or damaged ({error})", "Fetch the file again.")
 
 
 def whole(name: str, open_bytes: Opener, limits: Limits) -> bytes:
@@ -159,6 +166,8 @@ def _danger(member: zipfile.ZipInfo, limits: Limits) -> str | None:
         return "has a name that leads out of the archive"
     if member.flag_bits & 0x1:
         return "is encrypted"
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "is packed by a method other than the usual one (deflate)"
     if stat.S_ISLNK(member.external_attr >> 16):
         return "is a link, not a file"
     if member.file_size > _RATIO_COUNTS_FROM and member.file_size > limits.ratio * max(member.compress_size, 1):

@@ -69,9 +69,11 @@ def _text_of(file: str, head: bytes) -> str:
     """The beginning as text. Raises `BadImport` for what cannot be text, and for what is known to be no history."""
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         raise refused(file, "it is a ZIP archive or an office document", "Unpack it, or save the sheet as CSV (UTF-8).")
+    if head[:2] == b"\x1f\x8b":
+        raise refused(file, "it is compressed twice", "Unpack it once and import what comes out.")
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise refused(file, "it is UTF-16", "Save it as UTF-8 and import that.")
-    if b"\0" in head[:4096]:
+    if b"\0" in head.split(b"\n", 1)[0]:
         raise refused(file, "it is no text: it holds NUL bytes", _KNOWN)
     text = decoded(head).lstrip("\ufeff")
     start = text.lstrip()[:400].lower()
