@@ -6,6 +6,7 @@ families tell a caller what to do: `Retryable` (later, perhaps at a known moment
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -163,3 +164,27 @@ class DamagedFile(Final):
     """A file in the lake is not what chartlake wrote."""
 
     advice = "Restore the file (the bucket keeps versions), or move it away and rebuild the day from raw."
+
+
+# History files.
+
+
+class BadImport(Final):
+    """A history file, or some lines of it, cannot be imported; nothing of it was.
+
+    `problems` holds all of them as (line, reason), the line 1-based; line 0 means the file as a whole.
+    """
+
+    advice = (
+        "Correct what is named, or import the rest and keep the bad lines beside it with --skip-bad; nothing of this "
+        "file was imported."
+    )
+    _shown = 5
+
+    def __init__(self, file: str, problems: Sequence[tuple[int, str]], *, advice: str | None = None) -> None:
+        shown = [f"line {line}: {reason}" if line else reason for line, reason in problems[: self._shown]]
+        if len(problems) > self._shown:
+            shown.append(f"and {len(problems) - self._shown} more")
+        super().__init__(f"{file}: {'; '.join(shown)}", advice=advice)
+        self.file = file
+        self.problems = list(problems)

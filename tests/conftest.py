@@ -23,7 +23,7 @@ from chalicelib.lake.lake import Lake
 from chalicelib.lake.store import ObjectStore, open_store
 from chalicelib.world import World
 
-SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+SHARED_DATA = Path(os.environ.get("CHARTLAKE_SHARED_DATA") or Path(__file__).parents[2] / "shared" / "data")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 

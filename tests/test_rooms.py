@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "world": set(),
     "logs": set(),
     "entries": set(),
+    "history": {"entries", "errors", "history"},
     "settings": {"errors"},
     "spotify": {"errors", "world", "entries", "spotify"},
     "lake": {"errors", "world", "lake"},

@@ -1,0 +1,132 @@
+"""What every format gives: days, and the means to build their rows without guessing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from ..entries import Json, Origin, Page, Row, entry_rows, playlist_facts
+from ..errors import BadImport
+
+_FILLED_BY_CALLER = ("snapshot_date", "playlist_id", "captured_at", "capture_id", "source")
+_NOWHERE = Origin(date.min, "", datetime.min.replace(tzinfo=UTC), "", "")
+
+# Every column of the table `entries` but those that the caller fills; what no chart knows is null.
+EMPTY_ROW: Row = {
+    column: value
+    for column, value in next(entry_rows([Page([None], 0, 1)], _NOWHERE)).items()
+    if column not in _FILLED_BY_CALLER
+}
+NO_FACTS: Row = playlist_facts(None)
+
+# A file of nothing but bad lines must not fill the memory with its own list of faults.
+_MOST_PROBLEMS = 100_000
+_TRACK = re.compile(r"(?:spotify:track:|https?://open\.spotify\.com/track/)([0-9A-Za-z]{22})(?:\?\S*)?")
+_ID = re.compile(r"[0-9A-Za-z]{22}")
+
+
+@dataclass(frozen=True)
+class Day:
+    """One list on one day. `rows` are in order of position and lack only the columns that the caller fills."""
+
+    playlist_id: str
+    snapshot_date: date
+    format: str
+    facts: dict[str, Any]
+    position_quality: str
+    rows: list[Row]
+    # When the source saw the list (UTC), where it says so: of two such days the later one is worth more.
+    moment: datetime | None = None
+    # What in the source the day came from, beyond the file: a commit.
+    origin: str | None = None
+
+
+class Problems:
+    """The faults of one file: kept to be raised together or, with `rejects`, put there as (line, reason, text)."""
+
+    def __init__(self, file: str, rejects: list[tuple[int, str, str]] | None = None) -> None:
+        self.file = file
+        self.found: list[tuple[int, str]] = []
+        self.count = 0
+        self._rejects = rejects
+
+    def add(self, line: int, reason: str, text: str = "") -> None:
+        if self._rejects is None:
+            self.found.append((line, reason))
+        else:
+            self._rejects.append((line, reason, text))
+        self.count += 1
+        if self.count >= _MOST_PROBLEMS:
+            self.found.append((line, f"{_MOST_PROBLEMS:,} faults: the rest of the file was not read"))
+            self.raise_if_any()
+
+    def raise_if_any(self) -> None:
+        if self.found:
+            raise BadImport(self.file, self.found)
+
+
+def refused(file: str, reason: str, advice: str) -> BadImport:
+    """The file as a whole is refused; the advice says what a person can do instead."""
+    return BadImport(file, [(0, reason)], advice=advice)
+
+
+def whole_number(text: str, what: str, largest: int = 2**31 - 1, smallest: int = 0) -> int:
+    """A count as text to a number; spreadsheets append ".0". Raises `ValueError` with the reason."""
+    digits = text.removesuffix(".0")
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 20 and smallest <= int(digits) <= largest):
+        raise ValueError(f"{what} is {shown(text)}, not a whole number from {smallest} to {largest}")
+    return int(digits)
+
+
+def track_id(address: str) -> str:
+    """The id in a track's URI or link. Raises `ValueError` with the reason."""
+    found = _TRACK.fullmatch(address)
+    if not found:
+        raise ValueError(f"{shown(address)} is no URI or link of a Spotify track")
+    return found[1]
+
+
+def bare_track_id(text: str) -> str:
+    if not _ID.fullmatch(text):
+        raise ValueError(f"{shown(text)} is no id of a Spotify track: 22 letters and digits")
+    return text
+
+
+def iso_date(text: str) -> date:
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+        raise ValueError(f"{shown(text)} is not a date such as 2024-05-31")
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{shown(text)} is no day of the calendar") from None
+
+
+def shown(text: str) -> str:
+    """Foreign text as it may stand in a message: short, on one line."""
+    return repr(text if len(text) <= 60 else f"{text[:60]}…")
+
+
+def track_row(position: int, item_id: str, name: str, artists: Sequence[tuple[str | None, str]]) -> Row:
+    """The row of a track that stands on a chart; `artists` are (id, name), without those that have no name."""
+    row = EMPTY_ROW.copy()
+    row["position"] = position
+    row["item_type"] = "track"
+    row["item_id"] = item_id
+    row["uri"] = f"spotify:track:{item_id}"
+    row["name"] = name or None
+    row["url"] = f"https://open.spotify.com/track/{item_id}"
+    row["artists"] = [{"id": id_, "name": artist} for id_, artist in artists if artist]
+    row["is_local"] = False
+    return row
+
+
+def rows_of_entries(entries: Iterable[tuple[int, Json]]) -> Iterator[Row]:
+    """Rows of (position, entry in Spotify's own JSON): one place decides what its values mean."""
+    pages = (Page([entry], position - 1, None) for position, entry in entries)
+    for row in entry_rows(pages, _NOWHERE):
+        for column in _FILLED_BY_CALLER:
+            del row[column]
+        yield row

@@ -1,0 +1,222 @@
+"""CSV files of any size to days, in the memory of a few thousand rows."""
+
+from __future__ import annotations
+
+import csv
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from itertools import islice
+from typing import BinaryIO
+
+from ..entries import Row
+from .day import NO_FACTS, Day, Problems, refused
+from .opening import Limits, Opener, opened
+
+Key = tuple[str, date]
+# One record's fields, in the header's order, to the list and day it belongs to and its row. Raises `ValueError`.
+Parse = Callable[[list[str]], tuple[Key, Row]]
+
+# Bytes: no line of any known file has a tenth of this.
+_LONGEST_LINE = 1 << 20
+# Rows of days that are not known to be whole yet: what is read around a row decides how large this must be. A file
+# sorted by day and rank, in which all countries' days are open at once, needs 74 countries × 50 rows.
+_OPEN_ROWS = 20_000
+# Days of a file that are kept rather than read again once the whole file has proved good.
+_HELD_DAYS = 100
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the records lie in the file: after `header` lines, each with `width` fields."""
+
+    delimiter: str
+    header: int
+    width: int
+    # Every line was taken for one field and quoted as such.
+    wrapped: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A CSV file that was recognised."""
+
+    format: str
+    layout: Layout
+    parse: Parse
+
+
+def read_table(
+    table: Table, file: str, open_bytes: Opener, limits: Limits, rejects: list[tuple[int, str, str]] | None
+) -> Iterator[Day]:
+    """The days of a file, each one whole. Raises `BadImport` with every bad line before the first day is given.
+
+    A large file is therefore read twice, unless `rejects` is given: then bad lines are put there and one reading does.
+    """
+    problems = Problems(file, rejects)
+    days = _days(table, problems, open_bytes, limits)
+    held = list(islice(days, _HELD_DAYS))
+    more = 0 if rejects is not None else sum(1 for _ in days)
+    problems.raise_if_any()
+    if not held and not problems.count:
+        raise refused(
+            file, "it has a header and no rows", "Nothing was known on that day when it was fetched; leave it out."
+        )
+    yield from held
+    yield from days
+    if more:
+        yield from islice(_days(table, problems, open_bytes, limits), _HELD_DAYS, None)
+        problems.raise_if_any()
+
+
+def _days(table: Table, problems: Problems, open_bytes: Opener, limits: Limits) -> Iterator[Day]:
+    days = _OpenDays(table.format)
+    parse, width = table.parse, table.layout.width
+    with opened(problems.file, open_bytes, limits) as stream:
+        text = _Text(stream, problems)
+        for line, fields in _records(text, table.layout, problems):
+            if len(fields) != width and not _fits(fields, width):
+                problems.add(line, f"it has {len(fields)} fields, not {width}", text.record())
+                continue
+            try:
+                key, row = parse(fields)
+                days.add(key, row)
+            except ValueError as error:
+                problems.add(line, str(error), text.record())
+            if days.rows > _OPEN_ROWS:
+                yield days.close_oldest()
+        yield from days.close_all()
+
+
+def _fits(fields: list[str], width: int) -> bool:
+    """Spreadsheets add empty fields at the end."""
+    return len(fields) > width and not any(fields[width:])
+
+
+class _OpenDays:
+    """Days that may still get rows, the longest untouched first; a day that was closed stays closed."""
+
+    def __init__(self, format: str) -> None:
+        self.rows = 0
+        self._format = format
+        self._open: OrderedDict[Key, dict[int, Row]] = OrderedDict()
+        self._closed: set[Key] = set()
+        self._last: Key | None = None
+
+    def add(self, key: Key, row: Row) -> None:
+        """Raises `ValueError` where the day is closed already, or has that position."""
+        if key != self._last:
+            self._touch(key)
+        day = self._open[key]
+        position = row["position"]
+        if position in day:
+            raise ValueError(f"position {position} of {key[0]} on {key[1]} stands there twice")
+        day[position] = row
+        self.rows += 1
+
+    def _touch(self, key: Key) -> None:
+        if key in self._closed:
+            raise ValueError(
+                f"the rows of {key[0]} on {key[1]} are scattered over the file; sort it by day and region first"
+            )
+        self._open.setdefault(key, {})
+        self._open.move_to_end(key)
+        self._last = key
+
+    def close_oldest(self) -> Day:
+        key, rows = self._open.popitem(last=False)
+        self._closed.add(key)
+        self._last = None
+        self.rows -= len(rows)
+        return Day(*key, self._format, dict(NO_FACTS), "exact", [rows[position] for position in sorted(rows)])
+
+    def close_all(self) -> Iterator[Day]:
+        while self._open:
+            yield self.close_oldest()
+
+
+class _Text:
+    """Lines of bytes to lines of text, and what the current record looked like."""
+
+    def __init__(self, stream: BinaryIO, problems: Problems) -> None:
+        self._stream = stream
+        self._problems = problems
+        self.taken: list[str] = []
+
+    def record(self) -> str:
+        return "".join(self.taken).rstrip("\r\n")
+
+    def lines(self) -> Iterator[str]:
+        taken = self.taken
+        for number, raw in enumerate(iter(partial(self._stream.readline, _LONGEST_LINE), b""), start=1):
+            if len(raw) == _LONGEST_LINE or b"\0" in raw:
+                self._refuse(number, raw)
+                raw = b"\n"
+            try:
+                line = raw.decode()
+            except UnicodeDecodeError:
+                line = decoded(raw)
+            if number == 1:
+                line = line.lstrip("\ufeff")
+            taken.append(line)
+            yield line
+
+    def _refuse(self, number: int, raw: bytes) -> None:
+        if b"\0" in raw:
+            self._problems.add(number, "it holds NUL bytes", decoded(raw[:1000]))
+        else:
+            self._problems.add(number, f"it is longer than {_LONGEST_LINE:,} bytes", decoded(raw[:1000]))
+        while raw and not raw.endswith(b"\n"):
+            raw = self._stream.readline(_LONGEST_LINE)
+
+
+def decoded(raw: bytes) -> str:
+    """UTF-8, else what Windows wrote, else bytes one by one; the last never fails."""
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return raw.decode("latin-1")
+
+
+def _records(text: _Text, layout: Layout, problems: Problems) -> Iterator[tuple[int, list[str]]]:
+    """Records that are not blank, each with the number of its first line; what is no CSV becomes a problem."""
+    lines = text.lines()
+    source = _unwrapped(lines, problems) if layout.wrapped else lines
+    reader = csv.reader(source, delimiter=layout.delimiter, strict=True)
+    line = 1
+    while True:
+        text.taken.clear()
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            problems.add(line, f"it is no CSV: {error}", text.record()[:1000])
+        else:
+            if line > layout.header and any(fields):
+                yield line, fields
+        line = reader.line_num + 1
+
+
+def _unwrapped(lines: Iterator[str], problems: Problems) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
+        bare = unwrapped(line)
+        if bare is None:
+            problems.add(number, "it is not quoted as a whole, as the other lines are", line.rstrip())
+        yield bare or "\n"
+
+
+def unwrapped(line: str) -> str | None:
+    """A line that was quoted as a whole, with a stray semicolon behind, as it was before; None for any other."""
+    if not line.strip("\r\n;"):
+        return "\n"
+    try:
+        # The spreadsheet took the line for one field, or for several where a name had a semicolon.
+        fields = next(csv.reader([line], delimiter=";", strict=True))
+    except csv.Error:
+        return None
+    return ";".join(fields).rstrip(";") + "\n" if line.startswith('"') else None
