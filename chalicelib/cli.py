@@ -21,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from . import __version__, terminal
 from .coverage import coverage as read_coverage
 from .errors import BadSetting, ChartlakeError
+from .imports import ImportedFile, Options, import_path
 from .lake.lake import Lake
 from .outcome import Outcome, Run
 from .pipeline import followed_playlists, open_lake, open_pipeline
@@ -138,6 +139,43 @@ def replay(
         click.echo(json.dumps(found.to_json()))
     else:
         terminal.show_replayed(Console(), found, dry_run)
+
+
+@main.command("import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="The day, where neither file nor name tells it.")
+@click.option("--region", help="The region (global, us, …), where neither file nor name tells it.")
+@click.option("--skip-bad", is_flag=True, help="Import a file without its bad lines, and keep them in FILE.rejects.")
+@_as_json
+@click.pass_context
+def import_(
+    ctx: click.Context, files: tuple[Path, ...], day: datetime | None, region: str | None, skip_bad: bool, as_json: bool
+) -> None:
+    """Bring history in: chart downloads, Kaggle's charts, playlist archives, saved answers of Spotify's API.
+
+    FILES are files (also .gz), ZIP archives, folders, or a git clone of a playlist archive. The format is told by
+    the content. A file with a bad line is not imported at all, and every bad line is named.
+
+    \b
+    Example:
+      chartlake import ~/Downloads/regional-global-daily-2025-05-01.csv
+    """
+    ctx.obj["as_json"] = as_json
+    lake, console = _open_lake(), Console(stderr=as_json)
+    options = Options(day.date() if day else None, region, skip_bad)
+    found: list[ImportedFile] = []
+    with console.status("Importing") as status:
+        for path in files:
+            status.update(f"Importing {path}")
+            for one in import_path(lake, path, options):
+                found.append(one)
+                terminal.keep_rejects(one)
+                if not as_json:
+                    terminal.show_imported(console, one)
+    if as_json:
+        click.echo(json.dumps([one.to_json() for one in found], ensure_ascii=False))
+    good = sum(one.error is None for one in found)
+    ctx.exit(DONE if good == len(found) else PARTLY_DONE if good else FAILED)
 
 
 @main.command()

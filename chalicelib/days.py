@@ -32,6 +32,7 @@ def judge(capture: Capture, day: date, raw: Row, history: list[Row]) -> tuple[Ro
         "entry_count": summary.entry_count,
         "content_hash": summary.content_hash,
         "dialect": summary.dialect,
+        "position_quality": "exact",
         "status": Status.OK,
     }
     if row["entry_count"] != row["total"]:
@@ -51,7 +52,7 @@ def suspect_row(capture: Capture, day: date, raw: Row, error: UnknownShape) -> t
 def unchanged_row(capture: Capture, day: date, raw: Row, last: Row) -> Row:
     """The row of a day whose list is that of `last`, an earlier day."""
     row = row_of(capture, day) | raw
-    row |= {name: last[name] for name in ("total", "entry_count", "content_hash", "dialect")}
+    row |= {name: last[name] for name in ("total", "entry_count", "content_hash", "dialect", "position_quality")}
     reason = f"Spotify's snapshot_id is that of {last['snapshot_date']}, whose entries stand for this day."
     return row | {"status": Status.UNCHANGED, "reason": reason}
 

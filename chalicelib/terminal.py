@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.text import Text
 from .coverage import MISSED, Coverage
 from .entries import Row
 from .errors import ChartlakeError
+from .imports import ImportedFile
 from .lake.lake import Lake
 from .lake.schema import PUBLISHED, Status
 from .outcome import Outcome, Run
@@ -141,6 +143,24 @@ def show_replayed(console: Console, found: Replayed, dry_run: bool) -> None:
     else:
         verb = "would change" if dry_run else "changed"
         console.print(f"{read}: {_counted(len(found.changed), 'day')} {verb}.")
+
+
+def show_imported(console: Console, found: ImportedFile) -> None:
+    """A line a file; a refused one with what to do."""
+    if found.error:
+        console.print(Text(f"× {printable(found.error.message)}", style="red"), soft_wrap=True)
+        console.print(Text(f"  {found.error.advice}"), soft_wrap=True)
+        return
+    counts = f"{_counted(found.days, 'day')}, {_counted(found.rows, 'row')}, {found.changed} new or changed"
+    rejected = f", {_counted(len(found.rejects), 'bad line')} kept in {found.name}.rejects" if found.rejects else ""
+    console.print(Text(f"● {printable(found.name)}  {found.format}: {counts}{rejected}"), soft_wrap=True)
+
+
+def keep_rejects(found: ImportedFile) -> None:
+    """The bad lines of a file beside it, each with its number and the reason."""
+    if found.rejects:
+        lines = "".join(f"{line}\t{reason}\t{text.rstrip()}\n" for line, reason, text in found.rejects)
+        Path(f"{found.name}.rejects").write_text(lines)
 
 
 def show_coverage(console: Console, found: list[Coverage]) -> None:

@@ -778,8 +778,32 @@ def any_document() -> st.SearchStrategy[bytes]:
         st.sampled_from(["2024-05-31", "2024-05-31T01:00:00", IDS[1], f"https://open.spotify.com/track/{IDS[1]}"]),
     )
     keys = st.sampled_from(
-        "tracks items track item id url href uri name artists album owner pos popularity total offset added_at "
-        "num_followers date_first_scraped 2024-05-31 2024-05-31T01:00:00 is_local followers description".split()
+        [
+            "tracks",
+            "items",
+            "track",
+            "item",
+            "id",
+            "url",
+            "href",
+            "uri",
+            "name",
+            "artists",
+            "album",
+            "owner",
+            "pos",
+            "popularity",
+            "total",
+            "offset",
+            "added_at",
+            "num_followers",
+            "date_first_scraped",
+            "2024-05-31",
+            "2024-05-31T01:00:00",
+            "is_local",
+            "followers",
+            "description",
+        ]
     )
     trees = st.recursive(
         leaves,

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 from ..errors import DamagedFile
@@ -69,10 +70,11 @@ class Lake:
         """Make these the day's entries, unless newer ones (or a more trusted source's) are there; gives the key."""
         return self.put_days(playlist_id, {day: rank(source, captured_at)}, rows)[day]
 
-    def put_days(self, playlist_id: str, ranks: Mapping[date, Rank], rows: Iterable[Row]) -> dict[date, str]:
+    def put_days(self, playlist_id: str, ranks: Mapping[date, Rank], rows: Iterable[Row] | Path) -> dict[date, str]:
         """Do `put_entries` for many days, with one write a segment; gives each day's key.
 
-        `ranks` names the days and what each is worth beside what is there already; `rows` are theirs, in any order.
+        `ranks` names the days and what each is worth beside what is there already; `rows` are theirs, in any order, or
+        a file with one as JSON on each line.
         """
         with self._tables.scratch(f"the entries of {playlist_id}") as scratch:
             return self._put_days(scratch, playlist_id, ranks, scratch.rows(rows, ENTRIES))
@@ -92,9 +94,8 @@ class Lake:
             _, found = self._find_segment(scratch, playlist_id, day)
             if found is None:
                 return []
-            return scratch.read(
-                f"SELECT * FROM {scratch.parquet(found.data)} WHERE snapshot_date = DATE '{day}' ORDER BY position"
-            )
+            kept = scratch.parquet(found.data, ENTRIES)
+            return scratch.read(f"SELECT * FROM {kept} WHERE snapshot_date = DATE '{day}' ORDER BY position")
 
     def captures_of_day(self, playlist_id: str, day: date) -> list[str]:
         """The capture ids of a day's entries: one, where they are there."""
@@ -102,7 +103,7 @@ class Lake:
             _, found = self._find_segment(scratch, playlist_id, day)
             if found is None:
                 return []
-            rows = f"{scratch.parquet(found.data)} WHERE snapshot_date = DATE '{day}'"
+            rows = f"{scratch.parquet(found.data, ENTRIES)} WHERE snapshot_date = DATE '{day}'"
             return [row["capture_id"] for row in scratch.read(f"SELECT DISTINCT capture_id FROM {rows}")]
 
     def segment_keys(self, playlist_id: str, year: int) -> list[str]:
@@ -118,7 +119,7 @@ class Lake:
             return scratch.read(
                 "SELECT snapshot_date, any_value(capture_id) AS capture_id, count(*) AS entries, "
                 "count(DISTINCT position) AS positions, count(DISTINCT capture_id) AS captures "
-                f"FROM {scratch.parquet(found.data)} GROUP BY snapshot_date ORDER BY snapshot_date"
+                f"FROM {scratch.parquet(found.data, ENTRIES)} GROUP BY snapshot_date ORDER BY snapshot_date"
             )
 
     def _put_days(
@@ -204,7 +205,7 @@ class Lake:
         placed: list[date] = []
 
         def change(old: bytes | None) -> bytes | None:
-            kept = scratch.parquet(old) if old is not None else ""
+            kept = scratch.parquet(old, SNAPSHOTS) if old is not None else ""
             there = scratch.read(f"SELECT * FROM {kept}") if kept else []
             better = {row["snapshot_date"] for row in there if worth(row) > worth(given.get(row["snapshot_date"], row))}
             placed[:] = [day for day in given if day not in better]
@@ -226,7 +227,7 @@ class Lake:
         if found is None:
             return []
         with self._tables.scratch(self.store.locate(key)) as scratch:
-            return scratch.read(f"SELECT * FROM {scratch.parquet(found.data)} ORDER BY snapshot_date")
+            return scratch.read(f"SELECT * FROM {scratch.parquet(found.data, SNAPSHOTS)} ORDER BY snapshot_date")
 
     def snapshot(self, playlist_id: str, day: date) -> Row | None:
         """The row of one day."""
@@ -253,7 +254,7 @@ class Lake:
         for key in self.segment_keys(playlist_id, year):
             with self._tables.scratch(self.store.locate(key)) as scratch:
                 found = self.store.get(key)
-                rows = scratch.parquet(found.data) if found else ""
+                rows = scratch.parquet(found.data, ENTRIES) if found else ""
                 for one in scratch.read(
                     "SELECT snapshot_date, md5(string_agg(entry::VARCHAR, chr(10) ORDER BY position)) AS digest "
                     f"FROM {rows} AS entry GROUP BY snapshot_date"
@@ -299,7 +300,7 @@ def worth(row: Mapping[str, Any]) -> tuple[bool, int, datetime]:
 
 def _merged(scratch: Scratch, old: bytes | None, relation: str, ranks: Mapping[date, Rank]) -> bytes | None:
     """A segment with these days from `relation` in place of its own, but for days that are worth more already."""
-    kept = scratch.parquet(old) if old is not None else ""
+    kept = scratch.parquet(old, ENTRIES) if old is not None else ""
     facts = (
         scratch.read(
             f"SELECT snapshot_date, source, max(captured_at) AS captured_at FROM {kept} "
@@ -323,7 +324,7 @@ def _merged(scratch: Scratch, old: bytes | None, relation: str, ranks: Mapping[d
 
 
 def _extent(scratch: Scratch, data: bytes) -> Row:
-    return scratch.read(f"SELECT count(*) AS rows, max(snapshot_date) AS last FROM {scratch.parquet(data)}")[0]
+    return scratch.read(f"SELECT count(*) AS rows, max(snapshot_date) AS last FROM {scratch.parquet(data, ENTRIES)}")[0]
 
 
 def _dates(days: Iterable[date]) -> str:

@@ -63,6 +63,7 @@ SNAPSHOTS = {
     "source": "VARCHAR",
     "raw_key": "VARCHAR",
     "raw_sha256": "VARCHAR",
+    "position_quality": "VARCHAR",
     "app_version": "VARCHAR",
 }
 

@@ -61,13 +61,21 @@ class Scratch:
         self._folder = folder
         self._files = 0
 
-    def parquet(self, data: bytes) -> str:
-        """A relation over a Parquet file's bytes."""
-        return f"read_parquet('{self._write('parquet', [data])}')"
+    def parquet(self, data: bytes, schema: Mapping[str, str]) -> str:
+        """A relation over a Parquet file's bytes; a column that it does not have yet is null."""
+        file = f"read_parquet('{self._write('parquet', [data])}')"
+        held = {str(column[0]) for column in self._cursor.execute(f"DESCRIBE SELECT * FROM {file}").fetchall()}
+        if held >= set(schema):
+            return file
+        columns = (
+            f'"{name}"' if name in held else f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in schema.items()
+        )
+        return f"(SELECT {', '.join(columns)} FROM {file})"
 
-    def rows(self, rows: Iterable[Mapping[str, Any]], schema: Mapping[str, str]) -> str:
-        """A relation over Python rows, typed by `schema`; the rows go to a file one at a time."""
-        path = self._write("ndjson", (json.dumps(row).encode() + b"\n" for row in rows))
+    def rows(self, rows: Iterable[Mapping[str, Any]] | Path, schema: Mapping[str, str]) -> str:
+        """A relation over Python rows, typed by `schema`: the rows go to a file one at a time, or are in one already
+        (a JSON object a line)."""
+        path = rows if isinstance(rows, Path) else self._write("ndjson", (_line(row) for row in rows))
         columns = ", ".join(f"'{name}': '{kind}'" for name, kind in schema.items())
         return f"read_json('{path}', format='newline_delimited', columns={{{columns}}}, maximum_object_size=67108864)"
 
@@ -99,6 +107,10 @@ class Scratch:
     def _path(self, ending: str) -> Path:
         self._files += 1
         return self._folder / f"{self._files}.{ending}"
+
+
+def _line(row: Mapping[str, Any]) -> bytes:
+    return json.dumps(row).encode() + b"\n"
 
 
 def to_json(row: Mapping[str, Any]) -> Row:

@@ -1,0 +1,174 @@
+"""History brought into the lake: all of a file or nothing, and what Spotify told stays."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zipfile
+from datetime import date
+from pathlib import Path
+
+from chalicelib.coverage import coverage
+from chalicelib.imports import ImportedFile, Options, import_path
+from chalicelib.lake import keys
+from chalicelib.lake.lake import Lake
+from chalicelib.lake.schema import ENTRIES
+from chalicelib.verify import verify
+
+from .test_lake import DAY, PLAYLIST, put, row
+from .test_replay import delete_tables, tables
+
+CHART = "chart:regional-global-daily"
+TRACKS = [f"{number:022d}" for number in range(5)]
+
+
+def chart(day: date = DAY, ranks: tuple[int, ...] = (1, 2, 3), streams: str = "1000") -> str:
+    head = "\ufeffrank,uri,artist_names,track_name,source,peak_rank,previous_rank,days_on_chart,streams\r\n"
+    return head + "".join(
+        f'{rank},"spotify:track:{TRACKS[rank % 5]}","Ann, Bob","Song ""{rank}""","Label",1,-1,1,"{streams}"\r\n'
+        for rank in ranks
+    )
+
+
+def write(folder: Path, day: date = DAY, **facts: object) -> Path:
+    path = folder / f"regional-global-daily-{day}.csv"
+    path.write_text(chart(day, **facts), newline="")  # type: ignore[arg-type]
+    return path
+
+
+def only(found: object) -> ImportedFile:
+    (one,) = list(found)  # type: ignore[call-overload]
+    return one
+
+
+def test_a_chart_becomes_a_playlist_of_its_own_with_streams(lake: Lake, tmp_path: Path) -> None:
+    found = only(import_path(lake, write(tmp_path, ranks=(1, 2, 4))))
+    assert (found.error, found.days, found.rows, found.changed) == (None, 1, 3, 1)
+    entries = lake.entries(CHART, DAY)
+    assert [(e["position"], e["name"], e["streams"]) for e in entries] == [
+        (1, 'Song "1"', 1000),
+        (2, 'Song "2"', 1000),
+        (4, 'Song "4"', 1000),
+    ]
+    assert entries[0]["source"] == f"import:charts-official-daily:regional-global-daily-{DAY}.csv"
+    assert (entries[0]["popularity"], entries[0]["isrc"], entries[0]["album_name"]) == (None, None, None)
+    assert lake.snapshot(CHART, DAY)["position_quality"] == "exact"
+    assert verify(lake).findings == ()
+
+
+def test_importing_twice_changes_nothing(lake: Lake, tmp_path: Path) -> None:
+    path = write(tmp_path)
+    only(import_path(lake, path))
+    before = tables(lake)
+    assert only(import_path(lake, path)).changed == 0
+    assert tables(lake) == before
+
+
+def test_lost_tables_come_back_from_the_same_files(lake: Lake, tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for number in range(1, 29):
+        write(folder, date(2025, 2, number))
+    list(import_path(lake, folder))
+    before = tables(lake)
+    delete_tables(lake)
+    list(import_path(lake, folder))
+    assert tables(lake) == before
+
+
+def test_days_without_a_file_are_gaps(lake: Lake, tmp_path: Path) -> None:
+    for day in (date(2025, 2, 1), date(2025, 2, 4)):
+        only(import_path(lake, write(tmp_path, day)))
+    found = coverage(lake, date(2025, 2, 5))[0]
+    assert [day.status for day in found.days] == ["ok", "missed", "missed", "ok", "missed"]
+
+
+def test_one_bad_line_keeps_the_whole_file_out_and_every_bad_line_is_named(lake: Lake, tmp_path: Path) -> None:
+    path = write(tmp_path)
+    lines = path.read_text().split("\n")
+    lines[1] = lines[1].replace("spotify:track:", "nonsense:")
+    lines[3] = lines[3].replace("1000", "many")
+    path.write_text("\n".join(lines), newline="")
+    found = only(import_path(lake, path))
+    assert found.error is not None
+    assert [line for line, _ in found.error.problems] == [2, 4]
+    assert list(lake.store.list("")) == []
+    found = only(import_path(lake, path, Options(skip_bad=True)))
+    assert (found.error, found.rows, len(found.rejects)) == (None, 1, 2)
+    assert [e["position"] for e in lake.entries(CHART, DAY)] == [2]
+
+
+def test_a_bad_file_does_not_hold_up_the_others(lake: Lake, tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "a.csv").write_text("<html>Sign in</html>")
+    write(folder)
+    with zipfile.ZipFile(folder / "z.zip", "w") as archive:
+        archive.writestr("regional-global-daily-2026-11-24.csv", chart())
+    (folder / "regional-global-daily-2026-11-25.csv.gz").write_bytes(gzip.compress(chart().encode()))
+    found = list(import_path(lake, folder))
+    assert [one.error is None for one in found] == [False, True, True, True]
+    assert len(lake.snapshots(CHART, 2026)) == 3
+
+
+def test_what_spotify_told_of_a_day_stays(lake: Lake, tmp_path: Path) -> None:
+    put(lake)
+    lake.put_snapshot(row(entry_count=3))
+    track = {"type": "track", "id": TRACKS[0], "uri": f"spotify:track:{TRACKS[0]}", "name": "Other", "artists": []}
+    body = {"id": PLAYLIST, "name": "x", "tracks": {"items": [{"track": track}], "total": 1, "offset": 0}}
+    path = tmp_path / f"spotify_raw_{DAY}.json"
+    path.write_text(json.dumps(body))
+    assert only(import_path(lake, path)).changed == 0
+    assert [entry["name"] for entry in lake.entries(PLAYLIST, DAY)] == ["Song 1", "Song 2", "Song 3"]
+    other = tmp_path / "spotify_raw_2026-11-20.json"
+    other.write_text(json.dumps(body))
+    assert only(import_path(lake, other)).changed == 1
+    assert verify(lake).findings == ()
+
+
+def test_follower_counts_fill_imported_days_and_make_none(lake: Lake, tmp_path: Path) -> None:
+    pretty = {
+        "description": "", "num_followers": None, "original_name": "N", "unique_name": "N", "snapshot_id": "s",
+        "owner": {"name": "O", "url": "https://open.spotify.com/user/o"},
+        "url": f"https://open.spotify.com/playlist/{PLAYLIST}",
+        "tracks": [{
+            "added_at": None, "album": {"name": "A", "url": ""}, "artists": [{"name": "X", "url": ""}],
+            "duration_ms": 1, "name": "T", "url": f"https://open.spotify.com/track/{TRACKS[0]}",
+        }],
+    }  # fmt: skip
+    path = tmp_path / f"{PLAYLIST}__2024-05-01.json"
+    path.write_text(json.dumps(pretty))
+    assert only(import_path(lake, path)).error is None
+    counts = tmp_path / "followers" / f"{PLAYLIST}.json"
+    counts.parent.mkdir()
+    counts.write_text('{"2024-05-01": 12, "2024-05-02": 13}')
+    assert only(import_path(lake, counts)).changed == 1
+    assert [(one["snapshot_date"], one["followers"]) for one in lake.snapshots(PLAYLIST, 2024)] == [
+        (date(2024, 5, 1), 12)
+    ]
+    assert lake.snapshots(PLAYLIST, 2024)[0]["position_quality"] == "approx"
+
+
+def test_a_file_that_is_not_there_is_named(lake: Lake, tmp_path: Path) -> None:
+    found = only(import_path(lake, tmp_path / "nothing.csv"))
+    assert found.error is not None
+    assert "nothing.csv" in found.error.message
+
+
+def test_real_history_is_imported_and_proven(lake: Lake, shared_data: Path) -> None:
+    found = list(import_path(lake, shared_data / "charts_daily_official"))
+    assert [one.error for one in found] == [None] * 18
+    assert sum(one.rows for one in found) == 3_472
+    assert verify(lake).findings == ()
+
+
+def test_tables_of_an_older_chartlake_gain_the_new_columns(lake: Lake) -> None:
+    put(lake)
+    key = keys.segment(PLAYLIST, DAY)
+    path = Path(lake.store.locate(key))
+    import duckdb
+
+    duckdb.sql(f"COPY (SELECT * EXCLUDE (streams, isrc) FROM '{path}') TO '{path}.old' (FORMAT parquet)")
+    path.write_bytes(Path(f"{path}.old").read_bytes())
+    put(lake, date(2026, 11, 24))
+    assert list(lake.entries(PLAYLIST, DAY)[0]) == list(ENTRIES)
