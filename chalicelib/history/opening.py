@@ -17,7 +17,6 @@ from typing import Any, BinaryIO, cast
 from ..errors import BadImport
 from .day import refused
 
-
 Opener = Callable[[], BinaryIO]
 
 _CHUNK = 1 << 18
