@@ -24,8 +24,11 @@ NO_FACTS: Row = playlist_facts(None)
 
 # A file of nothing but bad lines must not fill the memory with its own list of faults.
 _MOST_PROBLEMS = 100_000
+_LONGEST_TEXT = 2_000
 _TRACK = re.compile(r"(?:spotify:track:|https?://open\.spotify\.com/track/)([0-9A-Za-z]{22})(?:\?\S*)?")
 _ID = re.compile(r"[0-9A-Za-z]{22}")
+# Ranks and popularities, of which a large file has millions.
+_SMALL = {str(number): number for number in range(201)}
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Problems:
         if self._rejects is None:
             self.found.append((line, reason))
         else:
-            self._rejects.append((line, reason, text))
+            self._rejects.append((line, reason, text[:_LONGEST_TEXT]))
         self.count += 1
         if self.count >= _MOST_PROBLEMS:
             self.found.append((line, f"{_MOST_PROBLEMS:,} faults: the rest of the file was not read"))
@@ -75,10 +78,14 @@ def refused(file: str, reason: str, advice: str) -> BadImport:
 
 def whole_number(text: str, what: str, largest: int = 2**31 - 1, smallest: int = 0) -> int:
     """A count as text to a number; spreadsheets append ".0". Raises `ValueError` with the reason."""
-    digits = text.removesuffix(".0")
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 20 and smallest <= int(digits) <= largest):
+    number = _SMALL.get(text, -1)
+    if number < 0:
+        digits = text.removesuffix(".0")
+        if digits.isascii() and digits.isdigit() and len(digits) < 20:
+            number = int(digits)
+    if not smallest <= number <= largest:
         raise ValueError(f"{what} is {shown(text)}, not a whole number from {smallest} to {largest}")
-    return int(digits)
+    return number
 
 
 def track_id(address: str) -> str:

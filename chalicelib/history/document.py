@@ -17,6 +17,7 @@ _ADDRESS = re.compile(r"https?://open\.spotify\.com/([a-z]{1,20})/([0-9A-Za-z._%
 
 def parsed(file: str, text: str) -> Json:
     """Raises `BadImport` for everything that is no JSON, or is nested too deeply to be a list of tracks."""
+    text = text.lstrip("\ufeff")
     try:
         return json.loads(text)
     except RecursionError:

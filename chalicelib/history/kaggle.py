@@ -31,24 +31,26 @@ def table(header: list[str], layout: Layout, file: str, sample: list[list[str]])
     return Table("kaggle-top50", layout, _Row(header, _month_first(header, file, sample)))
 
 
-def _month_first(header: list[str], file: str, sample: list[list[str]]) -> bool:
-    """Whether 2/3/2025 is the third of February; a date in the file with a day after the twelfth tells."""
+def _month_first(header: list[str], file: str, sample: list[list[str]]) -> bool | None:
+    """Whether 2/3/2025 is the third of February: a day after the twelfth tells. None where no date has that form."""
     places = [header.index(name) for name in ("snapshot_date", "album_release_date")]
     found = [_SLASHED.fullmatch(fields[place]) for fields in sample if len(fields) >= len(header) for place in places]
     dates = [(int(date_[1]), int(date_[2])) for date_ in found if date_]
     month_first = any(second > 12 for _, second in dates)
     day_first = any(first > 12 for first, _ in dates)
-    if dates and month_first == day_first:
+    if not dates:
+        return None
+    if month_first == day_first:
         raise refused(
             file,
             "its dates were changed by a spreadsheet, and whether 2/3/2025 is in February or March cannot be told",
             "Import the file as Kaggle gives it, with dates such as 2025-02-03.",
         )
-    return not day_first
+    return month_first
 
 
 class _Row:
-    def __init__(self, header: list[str], month_first: bool) -> None:
+    def __init__(self, header: list[str], month_first: bool | None) -> None:
         self._pick = itemgetter(*(header.index(name) for name in (*_COLUMNS, *_OPTIONAL)))
         self._month_first = month_first
         self._keys: dict[tuple[str, str], Key] = {}
@@ -82,7 +84,7 @@ class _Row:
 
     def _date(self, text: str) -> date:
         found = _SLASHED.fullmatch(text)
-        if not found:
+        if not found or self._month_first is None:
             return iso_date(text)
         first, second = int(found[1]), int(found[2])
         month, day = (first, second) if self._month_first else (second, first)

@@ -12,13 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from ..errors import BadImport
 from .day import refused
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 Opener = Callable[[], BinaryIO]
 
@@ -68,7 +65,7 @@ class _Bounded(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: WriteableBuffer) -> int:
+    def readinto(self, buffer: Any) -> int:
         target = memoryview(buffer).cast("B")
         try:
             data = self._stream.read(min(len(target), _CHUNK))

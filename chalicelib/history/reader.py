@@ -46,7 +46,8 @@ def read_history(
 
     `open_bytes` opens the file from its beginning and may be called up to three times. `day` and `region` serve
     formats that have none inside, and count more than the file's name. Raises `BadImport` with every fault before the
-    first day is given, unless `skip_bad` is given: then faulty lines are put there as (line, reason, text).
+    first day is given, unless `skip_bad` is given: then faulty lines are put there as
+    (line, reason, text), the text cut at 2,000 characters.
     """
     limits = limits or Limits()
     named = Named(name, day, region)
@@ -101,7 +102,7 @@ def _checked(days: Iterable[Day], problems: Problems) -> Iterator[Day]:
 
 
 def _documents(named: Named, text: str, problems: Problems) -> Iterator[Day]:
-    body = parsed(named.file, text.lstrip("\ufeff"))
+    body = parsed(named.file, text)
     if isinstance(body, Mapping) and archive_json.is_followers(body):
         return iter(())
     return _checked(_days_of(body, named, problems), problems)
@@ -133,7 +134,9 @@ def _unknown_json(body: Json, file: str) -> Exception:
 
 def _table(named: Named, text: str, is_all: bool) -> Table:
     """Raises `BadImport` where the text is no CSV that is known."""
-    lines = text.splitlines(keepends=True)
+    if "\r" in text and "\n" not in text:
+        raise refused(named.file, "its lines end as on an old Macintosh", "Save it with lines that end in LF or CRLF.")
+    lines = [f"{line}\n" for line in text.split("\n")]
     if not is_all:
         lines = lines[:-1]
     found = _recognised(lines)

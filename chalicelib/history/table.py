@@ -78,13 +78,13 @@ def _days(table: Table, problems: Problems, open_bytes: Opener, limits: Limits) 
         text = _Text(stream, problems)
         for line, fields in _records(text, table.layout, problems):
             if len(fields) != width and not _fits(fields, width):
-                problems.add(line, f"it has {len(fields)} fields, not {width}", text.record())
+                text.refuse_record(line, f"it has {len(fields)} fields, not {width}")
                 continue
             try:
                 key, row = parse(fields)
                 days.add(key, row)
             except ValueError as error:
-                problems.add(line, str(error), text.record())
+                text.refuse_record(line, str(error))
             if days.rows > _OPEN_ROWS:
                 yield days.close_oldest()
         yield from days.close_all()
@@ -145,8 +145,11 @@ class _Text:
         self._problems = problems
         self.taken: list[str] = []
 
-    def record(self) -> str:
-        return "".join(self.taken).rstrip("\r\n")
+    def refuse_record(self, first: int, reason: str) -> None:
+        """Name every line of the record just read: an open quote takes in lines that are not at fault."""
+        for number, line in enumerate(self.taken, start=first):
+            why = reason if number == first else f"it was read as a part of line {first}, where a quote is not closed"
+            self._problems.add(number, why, line.rstrip("\r\n"))
 
     def lines(self) -> Iterator[str]:
         taken = self.taken
@@ -165,9 +168,9 @@ class _Text:
 
     def _refuse(self, number: int, raw: bytes) -> None:
         if b"\0" in raw:
-            self._problems.add(number, "it holds NUL bytes", decoded(raw[:1000]))
+            self._problems.add(number, "it holds NUL bytes", decoded(raw))
         else:
-            self._problems.add(number, f"it is longer than {_LONGEST_LINE:,} bytes", decoded(raw[:1000]))
+            self._problems.add(number, f"it is longer than {_LONGEST_LINE:,} bytes", decoded(raw))
         while raw and not raw.endswith(b"\n"):
             raw = self._stream.readline(_LONGEST_LINE)
 
@@ -195,7 +198,7 @@ def _records(text: _Text, layout: Layout, problems: Problems) -> Iterator[tuple[
         except StopIteration:
             return
         except csv.Error as error:
-            problems.add(line, f"it is no CSV: {error}", text.record()[:1000])
+            text.refuse_record(line, f"it is no CSV: {error}")
         else:
             if line > layout.header and any(fields):
                 yield line, fields
