@@ -59,8 +59,8 @@ def build(stage: str, into: Path, architecture: str | None = None) -> Package:
     """
     if sys.version_info < _OLDEST_PYTHON:
         raise CannotPackage(
-            f"Packaging needs Python 3.12 or newer, since DuckDB's wheels need its C library in Lambda; this is "
-            f"{sys.version_info.major}.{sys.version_info.minor}.",
+            "Packaging needs Python 3.12 or newer, since DuckDB's wheels need the C library that Lambda has with it; "
+            f"this is {'.'.join(map(str, sys.version_info[:2]))}.",
             advice="Run `make clean deploy PYTHON=python3.13 …`.",
         )
     source = _clean_copy(into / "source", stage, architecture)
