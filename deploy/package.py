@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 # Rooms that only a person at a terminal enters; Lambda would carry them for nothing.
 LAPTOP_ONLY = ("cli.py", "terminal.py", "__main__.py", "cost.py")
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-_MOST_ZIPPED, _MOST_UNZIPPED = 50_000_000, 250_000_000
+MOST_ZIPPED, MOST_UNZIPPED = 50_000_000, 250_000_000
 _OLDEST_PYTHON = (3, 12)
 
 # What the rules of cfn-lint and cfn-lint-serverless say that does not hold here, and why.
@@ -99,11 +99,11 @@ def check_size(bundle: Path) -> None:
         for entry in archive.infolist():
             sizes[entry.filename.split("/")[0]] += entry.file_size
     zipped, unzipped = bundle.stat().st_size, sizes.total()
-    if zipped > _MOST_ZIPPED or unzipped > _MOST_UNZIPPED:
+    if zipped > MOST_ZIPPED or unzipped > MOST_UNZIPPED:
         largest = ", ".join(f"{name} {size / 1e6:.0f} MB" for name, size in sizes.most_common(3))
         raise CannotPackage(
             f"The bundle has {zipped / 1e6:.1f} MB zipped and {unzipped / 1e6:.0f} MB unzipped; Lambda takes "
-            f"{_MOST_ZIPPED / 1e6:.0f} and {_MOST_UNZIPPED / 1e6:.0f}. The largest parts: {largest}.",
+            f"{MOST_ZIPPED / 1e6:.0f} and {MOST_UNZIPPED / 1e6:.0f}. The largest parts: {largest}.",
             advice="Take out of requirements.txt what Lambda does not need (boto3 is there already).",
         )
 
