@@ -24,6 +24,12 @@ from simulator import DEVELOPMENT, EXTENDED, TOP_50, Fault, Simulator
 ROOT = Path(__file__).parents[1]
 COMMAND = [sys.executable, "-m", "chalicelib"]
 MEMORY_LIMIT_MB = 350
+# Runs a command and prints the most memory that it took, in kB, last on standard error. In between, since Linux counts
+# towards a process what its parent held when it started it, and these tests hold a lot.
+MEASURED = (
+    "import resource, subprocess, sys; done = subprocess.run(sys.argv[1:]); "
+    "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr); sys.exit(done.returncode)"
+)
 
 
 class Shell:
@@ -193,15 +199,11 @@ def test_ten_thousand_entries_come_whole_within_350_mb(tmp_path: Path) -> None:
         shell.sign_in()
         playlist_id = simulator.playlist_id("huge")
         simulator.faults.add(Fault("edit", on="items", after=100, playlist=playlist_id, remove_at=5))
-        process = shell.start("extract", playlist_id, "--json")
-        out, _ = process.stdout.read(), process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        process.stdout.close()
-        process.stderr.close()
-    assert process.returncode == 0
+        command = [sys.executable, "-c", MEASURED, *COMMAND, "extract", playlist_id, "--json"]
+        found = subprocess.run(command, env=shell.environment, cwd=ROOT, capture_output=True, text=True, check=True)
+        out, kilobytes = found.stdout, int(found.stderr.split()[-1])
     assert json.loads(out)["snapshots"][0]["entry_count"] == 9_999
-    assert usage.ru_maxrss / 1024 < MEMORY_LIMIT_MB
+    assert kilobytes / 1024 < MEMORY_LIMIT_MB
     day = datetime.fromisoformat(json.loads(out)["snapshots"][0]["snapshot_date"]).date()
     entries = shell.lake.entries(playlist_id, day)
     assert [entry["position"] for entry in entries] == list(range(1, 10_000))
