@@ -1,6 +1,8 @@
 # make run    set-up, then today's snapshot (the simulator and a local folder unless you set up more)
 # make test   set-up, then every check and test
 # make lint   the checks alone;   make local   the HTTP routes on 127.0.0.1:8000;   make clean   removes .venv
+# make deploy EMAIL=you@example.org [STAGE=prod] [BUDGET=5] [RAW_DAYS=0] [YES=1]    one stack in your AWS account
+# make undeploy [STAGE=prod] [YES=1]    removes it, and keeps the bucket with the data
 
 # The newest Python that truly runs: a version manager's stub may exist and only print an error.
 PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3 python; do \
@@ -10,7 +12,11 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet install
 LOCK = pyproject.toml requirements.txt requirements-dev.txt constraints.txt
 
-.PHONY: run test lint local clean lock
+STAGE = prod
+BUDGET = 5
+RAW_DAYS = 0
+
+.PHONY: run test lint local clean lock deploy undeploy
 
 run: .venv/ready
 	@.venv/bin/chartlake extract
@@ -25,6 +31,12 @@ lint: .venv/ready-for-tests
 
 local: .venv/ready-for-tests
 	.venv/bin/chalice local
+
+deploy: .venv/ready-for-tests
+	@.venv/bin/python -m deploy up --stage "$(STAGE)" --email "$(EMAIL)" --budget "$(BUDGET)" --raw-days "$(RAW_DAYS)" $(if $(YES),--yes)
+
+undeploy: .venv/ready-for-tests
+	@.venv/bin/python -m deploy down --stage "$(STAGE)" $(if $(YES),--yes)
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "chartlake needs Python 3.11 or newer with venv (Debian: apt-get install python3-venv)." >&2; exit 1; }

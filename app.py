@@ -1,6 +1,8 @@
 """chartlake on AWS: what starts when, and which function of `chalicelib` it starts. Nothing else."""
 
 import os
+from collections.abc import Callable
+from typing import Any
 
 from chalice import Chalice, IAMAuthorizer, Response
 from chalice.app import CloudWatchEvent
@@ -13,6 +15,13 @@ app = Chalice(app_name="chartlake", configure_logs=False)
 logs.configure()
 
 SCHEDULE = parse_schedule(os.environ.get("CHARTLAKE_SCHEDULE") or "rate(1 day)")
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=63072000",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 # Every day (or as CHARTLAKE_SCHEDULE says, in UTC): today's snapshot of every followed playlist. Running it twice, or
@@ -40,6 +49,19 @@ def health() -> Response:
     return _response(service.health())
 
 
+# Which chartlake answers here.
+@app.route("/version", methods=["GET"], authorizer=IAMAuthorizer())
+def version() -> Response:
+    return _response(service.version())
+
+
+# Every answer of every route, Chalice's own refusals and failures too.
+@app.middleware("http")
+def secure(event: Any, get_response: Callable[[Any], Response]) -> Response:
+    response = get_response(event)
+    response.headers.update(HEADERS)
+    return response
+
+
 def _response(answer: service.Answer) -> Response:
-    headers = {"Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-    return Response(body=answer.body, status_code=answer.status, headers=headers)
+    return Response(body=answer.body, status_code=answer.status, headers={"Content-Type": "application/json"})

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from . import __version__, terminal
+from . import cost as bills
 from .coverage import coverage as read_coverage
 from .errors import BadSetting, ChartlakeError
 from .imports import ImportedFile, Options, import_path
@@ -218,6 +219,40 @@ def coverage(ctx: click.Context, playlists: tuple[str, ...], as_json: bool) -> N
         click.echo(json.dumps([one.to_json() for one in found], ensure_ascii=False))
     else:
         terminal.show_coverage(Console(), found)
+
+
+@main.command()
+@click.option("--playlists", type=click.IntRange(1), help="How many are followed; else as many as the lake shows.")
+@click.option("--entries", type=click.IntRange(0), help="Entries in each; else as many as the lake shows.")
+@_as_json
+@click.pass_context
+def cost(ctx: click.Context, playlists: int | None, entries: int | None, as_json: bool) -> None:
+    """Show the monthly AWS bill, line by line, at list prices and after what is always free.
+
+    \b
+    Example:
+      chartlake cost --playlists 100 --entries 50
+    """
+    ctx.obj["as_json"] = as_json
+    load, prices = _load(playlists, entries), bills.load_prices()
+    lines = bills.bill(load, prices)
+    if as_json:
+        facts = {"playlists": load.playlists, "entries": load.entries, "measured": load.measured}
+        listed = [line.to_json() for line in (*lines, bills.total(lines))]
+        click.echo(json.dumps(facts | {"prices_of": prices["date"], "currency": "USD", "lines": listed}))
+    else:
+        terminal.show_bill(Console(), load, lines, prices)
+
+
+def _load(playlists: int | None, entries: int | None) -> bills.Load:
+    """The day to reckon with: the lake's own where there is one, but for what the person says."""
+    if playlists and entries is not None:
+        return bills.assumed(playlists, entries)
+    settings, world = _settings(), World()
+    found = bills.measured(open_lake(settings, world), world.now().astimezone(settings.timezone).date())
+    if found and entries is None:
+        return replace(found, playlists=playlists or found.playlists)
+    return bills.assumed(playlists or (found.playlists if found else 1), 50 if entries is None else entries)
 
 
 def _settings() -> Settings:

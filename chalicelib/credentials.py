@@ -1,24 +1,44 @@
-"""The Spotify app's credentials: from the environment, or from one encrypted SSM parameter."""
+"""The Spotify app's credentials: from the environment, or from one encrypted SSM parameter.
+
+A Lambda environment lives for hours and serves many runs, so what was read is kept for a quarter of an hour; what
+Spotify refuses is read again at once, so that a new sign-in counts from the next request on.
+"""
 
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import TYPE_CHECKING
 
 from .errors import BadSetting, CredentialsRefused
 from .settings import Settings
 from .spotify.tokens import Credentials
+from .world import World
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm.client import SSMClient
 
-_FORM = '{"client_id": "…", "client_secret": "…", "refresh_token": "…"} (the last one only for a signed-in user)'
+_FORM = (
+    '{"client_id": "…", "client_secret": "…", "refresh_token": "…", "consented_at": "2026-11-23"} (the last two only '
+    "for a signed-in user)"
+)
+_KEPT_SECONDS = 900.0
+_kept: dict[str, tuple[float, Credentials]] = {}
 
 
-def load_credentials(settings: Settings, ssm: SSMClient | None = None) -> Credentials:
-    """The credentials that the settings name. Raises `BadSetting` or `CredentialsRefused`; never shows a value."""
+def load_credentials(
+    settings: Settings, world: World, *, afresh: bool = False, ssm: SSMClient | None = None
+) -> Credentials:
+    """The credentials that the settings name; `afresh` asks SSM although it was asked a moment ago.
+
+    Raises `BadSetting` or `CredentialsRefused`; never shows a value.
+    """
     if settings.secret:
-        return _from_parameter(settings.secret, ssm)
+        kept_at, credentials = _kept.get(settings.secret, (float("-inf"), None))
+        if afresh or credentials is None or not 0 <= world.monotonic() - kept_at < _KEPT_SECONDS:
+            credentials = _from_parameter(settings.secret, ssm)
+            _kept[settings.secret] = (world.monotonic(), credentials)
+        return credentials
     if not settings.has_credentials:
         raise BadSetting(
             "There are no Spotify credentials.",
@@ -27,7 +47,7 @@ def load_credentials(settings: Settings, ssm: SSMClient | None = None) -> Creden
                 "in AWS put them into an SSM parameter and name it in CHARTLAKE_SECRET."
             ),
         )
-    return Credentials(settings.client_id, settings.client_secret, settings.refresh_token)
+    return Credentials(settings.client_id, settings.client_secret, settings.refresh_token, settings.consented_at)
 
 
 def _from_parameter(name: str, ssm: SSMClient | None) -> Credentials:
@@ -53,8 +73,12 @@ def _from_parameter(name: str, ssm: SSMClient | None) -> Credentials:
         ) from None
     try:
         stored = json.loads(text)
+        day = stored.get("consented_at")
         credentials = Credentials(
-            stored["client_id"], stored.get("client_secret") or "", stored.get("refresh_token") or ""
+            stored["client_id"],
+            stored.get("client_secret") or "",
+            stored.get("refresh_token") or "",
+            date.fromisoformat(day[:10]) if day else None,
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         # Without the cause: a JSON error quotes what it could not read.

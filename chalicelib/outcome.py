@@ -58,6 +58,7 @@ class Run:
     outcomes: tuple[Outcome, ...]
     left: tuple[str, ...] = ()
     stopped: ChartlakeError | None = None
+    consent_days_left: int | None = None
 
     @property
     def published(self) -> int:
@@ -74,6 +75,7 @@ class Run:
             "published": self.published,
             "failed": len(self.outcomes) - self.published,
             "left": list(self.left),
+            "consent_days_left": self.consent_days_left,
             "snapshots": [outcome.to_json() for outcome in self.outcomes],
         }
         if self.stopped:

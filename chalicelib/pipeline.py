@@ -52,8 +52,16 @@ _log = logging.getLogger(__name__)
 class Pipeline:
     """Takes snapshots of playlists into a lake."""
 
-    def __init__(self, reader: Reader, lake: Lake, timezone: ZoneInfo, world: World) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        lake: Lake,
+        timezone: ZoneInfo,
+        world: World,
+        consent_days_left: Callable[[], int | None] = lambda: None,
+    ) -> None:
         self._reader = reader
+        self._consent_days_left = consent_days_left
         self._lake = lake
         self._timezone = timezone
         self._world = world
@@ -95,7 +103,7 @@ class Pipeline:
         except LakeUnavailable as error:
             # Without the lake not even the reason can be written down.
             stopped, left = error, tuple(playlist_ids[len(outcomes) :])
-        run = Run(tuple(outcomes), left, stopped)
+        run = Run(tuple(outcomes), left, stopped, self._consent_days_left())
         _log_run(run)
         return run
 
@@ -284,9 +292,15 @@ def open_lake(settings: Settings, world: World) -> Lake:
 def open_pipeline(settings: Settings, world: World, lake: Lake) -> Pipeline:
     """Everything wired as the settings say."""
     budget = RetryBudget(RUN_BUDGET, world)
-    tokens = Tokens(settings.accounts_url, load_credentials(settings), world, budget)
+    tokens = Tokens(
+        settings.accounts_url,
+        load_credentials(settings, world),
+        world,
+        budget,
+        reload=lambda: load_credentials(settings, world, afresh=True),
+    )
     reader = Reader(Client(settings.api_url, tokens, world), world, budget)
-    return Pipeline(reader, lake, settings.timezone, world)
+    return Pipeline(reader, lake, settings.timezone, world, tokens.consent_days_left)
 
 
 def followed_playlists(settings: Settings, lake: Lake) -> list[str]:

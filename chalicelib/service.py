@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import os
+import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from . import __version__
 from .errors import BadSetting, ChartlakeError, LakeUnavailable, OutOfTime
 from .settings import Settings, from_environment
 from .world import World
@@ -23,6 +25,9 @@ _HTTP_SECONDS = 22.0
 _FUNCTION_NAME = "AWS_LAMBDA_FUNCTION_NAME"
 # Kept free at the end of an invocation for the last writes.
 _RESERVE_SECONDS = 5.0
+_MOST_BYTES = 65_536
+# The name under which alarms find this deployment's metrics; without it nothing is counted, and nothing is to pay.
+_METRICS = "CHARTLAKE_METRICS"
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +46,9 @@ def daily(milliseconds_left: Callable[[], int], world: World | None = None) -> d
     Raises where the run is not finished, so that Lambda's own retry continues it: what is there already is skipped.
     """
     settings = from_environment(os.environ)
-    return _finished(_extract(settings, None, False, _limited(world, milliseconds_left, float("inf"))))
+    run = _extract(settings, None, False, _limited(world, milliseconds_left, float("inf")))
+    _count(run, world, scheduled=True)
+    return _finished(run)
 
 
 def extract(
@@ -52,6 +59,7 @@ def extract(
     settings = from_environment(os.environ)
     world = _limited(world, milliseconds_left, float("inf"))
     run = _extract(settings, request.playlists, request.again, world)
+    _count(run, world, scheduled=False)
     if run.left and run.outcomes and run.stopped is None:
         _hand_over(run, request.again)
         return run.to_json()
@@ -61,9 +69,15 @@ def extract(
 def backfill(body: bytes, milliseconds_left: Callable[[], int], world: World | None = None) -> Answer:
     """Take snapshots now, on a person's request.
 
-    200: done, with a summary; 202: the rest was handed to the worker function; 400: a field is wrong; 502: Spotify
-    refuses or fails; 503: the lake cannot be used.
+    200: done, with a summary; 202: the rest was handed to the worker function; 400: a field is wrong; 413: the body
+    is too long; 502: Spotify refuses or fails; 503: the lake cannot be used.
     """
+    if len(body) > _MOST_BYTES:
+        error = BadSetting(
+            f"The body has {len(body)} bytes; {_MOST_BYTES} are the most.",
+            advice="Name fewer playlists in one request.",
+        )
+        return Answer(413, _refusal(error))
     try:
         request = _request(_json_object(body))
         settings = from_environment(os.environ)
@@ -100,6 +114,20 @@ def health(world: World | None = None) -> Answer:
     hours = (world.now() - captured_at).total_seconds() / 3600
     fresh = hours <= STALE_AFTER_HOURS
     return Answer(200 if fresh else 503, {"status": "fresh" if fresh else "stale", "age_hours": round(hours, 1)})
+
+
+def version() -> Answer:
+    """Which chartlake this is, on which Python."""
+    return Answer(200, {"chartlake": __version__, "python": platform.python_version()})
+
+
+def _count(run: Run, world: World | None, *, scheduled: bool) -> None:
+    """Tell CloudWatch of the run; see `metrics`."""
+    from . import metrics
+
+    if stack := os.environ.get(_METRICS):
+        values = metrics.values_of(run, scheduled=scheduled)
+        print(metrics.line(values, stack, (world or World()).now()), flush=True)
 
 
 @dataclass(frozen=True)

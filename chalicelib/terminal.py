@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .cost import Line, Load, total
 from .coverage import MISSED, Coverage
 from .entries import Row
 from .errors import ChartlakeError
@@ -198,3 +201,24 @@ def _counted(number: int, one: str, many: str = "") -> str:
 def printable(text: str | None) -> str:
     """A name without control characters: names are anybody's text, and a terminal obeys some of it."""
     return "".join(letter if letter.isprintable() else "�" for letter in text or "")
+
+
+def show_bill(console: Console, load: Load, lines: list[Line], prices: Mapping[str, Any]) -> None:
+    """A line a service, the total, and what the figures rest on."""
+    console.print(f"{load.playlists} playlist(s) of {load.entries} entries, every day, for a month (USD)")
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("")
+    for name in ("amount", "list price", "after always-free"):
+        table.add_column(name, justify="right")
+    for line in lines:
+        table.add_row(line.name, line.amount, f"{line.list_price:.4f}", f"{line.to_pay:.4f}")
+    whole = total(lines)
+    table.add_section()
+    table.add_row(whole.name, "", f"{whole.list_price:.2f}", f"{whole.to_pay:.2f}", style="bold")
+    console.print(table)
+    basis = "the lake's last 30 days" if load.measured else "Spotify's page sizes"
+    console.print(
+        f"List prices of {prices['date']} in {prices['region']}; requests from {basis}; durations and sizes are "
+        "assumptions. The always-free allowance is the account's, whatever else uses it.",
+        soft_wrap=True,
+    )

@@ -22,6 +22,7 @@ from moto.server import ThreadedMotoServer
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.store import ObjectStore, open_store
 from chalicelib.world import World
+from deploy.package import Package, build
 
 SHARED_DATA = Path(os.environ.get("CHARTLAKE_SHARED_DATA") or Path(__file__).parents[2] / "shared" / "data")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -167,6 +168,12 @@ def store(address: str, clock: Clock) -> ObjectStore:
 @pytest.fixture
 def lake(tmp_path: Path, clock: Clock) -> Lake:
     return Lake(open_store(str(tmp_path / "lake"), clock.world()), clock.world())
+
+
+@pytest.fixture(scope="session")
+def arm64(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """What `make deploy` deploys."""
+    return build("prod", tmp_path_factory.mktemp("arm64"), "arm64")
 
 
 @pytest.fixture(scope="session")

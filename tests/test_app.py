@@ -17,7 +17,7 @@ import pytest
 import requests
 from chalice.test import Client
 
-from chalicelib import service
+from chalicelib import __version__, service
 from chalicelib.lake import keys
 from chalicelib.lake.store import open_store
 from chalicelib.world import World
@@ -126,7 +126,7 @@ def test_backfill_takes_a_snapshot_and_answers_with_a_summary(deployed: Client, 
         ({"again": "yes"}, "'again'"),
         ([TOP_50], "JSON object"),
         (b"{not json", "not JSON"),
-        (b"[" * 100_000, "not JSON"),
+        (b"[" * 60_000, "not JSON"),
     ],
 )
 def test_backfill_names_the_field_that_is_wrong(deployed: Client, simulator: Simulator, body: Any, words: str) -> None:
@@ -134,6 +134,12 @@ def test_backfill_names_the_field_that_is_wrong(deployed: Client, simulator: Sim
     assert answer.status_code == 400
     assert words in answer.json_body["message"]
     assert answer.json_body["advice"]
+    assert simulator.requests == []
+
+
+def test_backfill_refuses_a_body_that_no_honest_caller_sends(deployed: Client, simulator: Simulator) -> None:
+    answer = post(deployed, b" " * 65_537)
+    assert (answer.status_code, "65536" in answer.json_body["message"]) == (413, True)
     assert simulator.requests == []
 
 
@@ -184,6 +190,66 @@ def test_every_route_but_health_asks_for_iam(deployed: Client) -> None:
         if entry.authorizer
     )
     assert app.debug is False
+
+
+def test_every_answer_of_every_route_forbids_what_a_browser_might_do_with_it(
+    deployed: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app import HEADERS, app
+
+    def break_down(*_: Any) -> None:
+        raise RuntimeError("canary-in-the-traceback")
+
+    for broken in (False, True):
+        if broken:
+            for name in ("backfill", "health", "version"):
+                monkeypatch.setattr(service, name, break_down)
+        for path, methods in app.routes.items():
+            for method in methods:
+                answer = deployed.http.request(method, path, headers={"Content-Type": "application/json"}, body=b"{}")
+                assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+                assert (answer.status_code == 500) is broken
+                assert b"canary" not in answer.body
+
+
+def test_version_says_which_chartlake_answers(deployed: Client) -> None:
+    answer = deployed.http.get("/version")
+    assert (answer.status_code, answer.json_body["chartlake"]) == (200, __version__)
+
+
+def counted(out: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.splitlines() if line.startswith('{"_aws"')]
+
+
+def test_a_run_counts_itself_in_the_metric_format_of_cloudwatch(
+    deployed: Client, simulator: Simulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    daily(deployed)
+    assert counted(capsys.readouterr().out) == []  # not asked for, so nothing to pay
+    monkeypatch.setenv("CHARTLAKE_METRICS", "chartlake-prod")
+    daily(deployed)
+    (found,) = counted(capsys.readouterr().out)
+    (directive,) = found["_aws"]["CloudWatchMetrics"]
+    assert (directive["Namespace"], directive["Dimensions"]) == ("Chartlake", [["stack"]])
+    # The format's own rules: a member for each dimension and each metric, numbers, milliseconds since 1970.
+    assert found["stack"] == "chartlake-prod"
+    named = [one["Name"] for one in directive["Metrics"]]
+    assert {name: found[name] for name in named} == {"PlaylistsKept": 2, "PlaylistsFailed": 0, "RunsCompleted": 1}
+    assert all(one["Unit"] in ("Count", "None") for one in directive["Metrics"])
+    assert abs(found["_aws"]["Timestamp"] / 1000 - time.time()) < 60
+
+
+def test_a_hand_started_run_completes_no_day_and_a_stopped_one_neither(
+    deployed: Client, simulator: Simulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CHARTLAKE_METRICS", "chartlake-prod")
+    deployed.lambda_.invoke("extract", {"playlists": [TOP_50]})
+    simulator.faults.add(Fault.quota_exceeded(50_000))
+    with pytest.raises(Exception, match="quota"):
+        daily(deployed)
+    by_hand, stopped = counted(capsys.readouterr().out)
+    assert "RunsCompleted" not in by_hand
+    assert (stopped["RunsCompleted"], stopped["PlaylistsFailed"]) == (0, 1)
 
 
 def test_health_tells_fresh_or_stale_and_nothing_else(deployed: Client) -> None:

@@ -8,7 +8,9 @@ folder (read-only in Lambda). https://developer.spotify.com/documentation/web-ap
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
 import requests
@@ -21,23 +23,35 @@ from .retry import RetryBudget, with_retries
 _TIMEOUT = (5.0, 15.0)
 # A token that ends during a long reading costs a round trip; one that ends a minute later does not.
 _MARGIN = 60.0
+# "Six months" are 181 days at the least; a day earlier is a warning, a day later would be a gap.
+_CONSENT = timedelta(days=180)
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """A Spotify app, and optionally one user's consent. Nothing of it but the client id is ever shown."""
+    """A Spotify app, and optionally one user's consent and its day. Of the secrets nothing is ever shown."""
 
     client_id: str
     client_secret: str = field(default="", repr=False)
     refresh_token: str = field(default="", repr=False)
+    consented_at: date | None = None
 
 
 class Tokens:
     """The current access token. Has the one method that spotipy asks of an auth manager, `get_access_token`."""
 
-    def __init__(self, accounts_url: str, credentials: Credentials, world: World, budget: RetryBudget) -> None:
+    def __init__(
+        self,
+        accounts_url: str,
+        credentials: Credentials,
+        world: World,
+        budget: RetryBudget,
+        reload: Callable[[], Credentials] | None = None,
+    ) -> None:
+        """`reload` reads the credentials again where they are kept, in case they were replaced meanwhile."""
         self._url = f"{accounts_url}/api/token"
         self._credentials = credentials
+        self._reload = reload
         self._world = world
         self._budget = budget
         self._lock = threading.Lock()
@@ -49,7 +63,12 @@ class Tokens:
         """A token that is good for another minute at least. `as_dict` is there because spotipy passes it."""
         with self._lock:
             if not self._token or self._world.monotonic() >= self._ends_at:
-                self._token, lifetime = with_retries(self._fetch, self._budget, self._world)
+                try:
+                    self._token, lifetime = with_retries(self._fetch, self._budget, self._world)
+                except (ConsentExpired, CredentialsRefused):
+                    if not self._replaced():
+                        raise
+                    self._token, lifetime = with_retries(self._fetch, self._budget, self._world)
                 self._ends_at = self._world.monotonic() + max(0.0, lifetime - _MARGIN)
             return self._token
 
@@ -58,6 +77,21 @@ class Tokens:
         with self._lock:
             if token == self._token:
                 self._token = ""
+
+    def consent_days_left(self) -> int | None:
+        """Days until the user's sign-in ends, negative after it; None without a user or without a known day."""
+        if not self._credentials.refresh_token or self._credentials.consented_at is None:
+            return None
+        return (self._credentials.consented_at + _CONSENT - self._world.now().date()).days
+
+    def _replaced(self) -> bool:
+        """Whether other credentials are kept by now; they are then the ones to use."""
+        if self._reload is None:
+            return False
+        fresh = self._reload()
+        changed = fresh != self._credentials
+        self._credentials, self._refresh_token = fresh, fresh.refresh_token
+        return changed
 
     def _fetch(self) -> tuple[str, float]:
         app = self._credentials

@@ -1,0 +1,116 @@
+"""`python -m deploy up` and `down`, which `make deploy` and `make undeploy` call."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import boto3
+import click
+
+from chalicelib.errors import ChartlakeError
+
+from .package import build, lint
+from .stack import CannotDeploy, Change, Stack
+
+_SIGNS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": "<"}
+
+
+class _Commands(click.Group):
+    """Turns every error of ours into words and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ChartlakeError as error:
+            raise click.ClickException(f"{error.message}\n{error.advice}") from None
+
+
+@click.group(cls=_Commands)
+def main() -> None:
+    """Deploy chartlake as one CloudFormation stack, or remove it."""
+
+
+@main.command()
+@click.option("--stage", default="prod", show_default=True)
+@click.option("--email", default="", help="Where alarms and the budget write to.")
+@click.option(
+    "--budget", default=5, show_default=True, help="USD a month for the account; 0: a mail at the first cent."
+)
+@click.option("--raw-days", default=0, show_default=True, help="Days that raw answers are kept; 0: for ever.")
+@click.option("--yes", is_flag=True, help="Do not ask before the change.")
+def up(stage: str, email: str, budget: int, raw_days: int, yes: bool) -> None:
+    """Package, lint, show what would change, change it."""
+    if "@" not in email:
+        raise CannotDeploy(
+            "EMAIL is missing: the alarms must reach somebody.", advice="make deploy EMAIL=you@example.org"
+        )
+    stack = Stack(boto3.Session(), stage)
+    click.echo(f"Account {stack.account}, region {stack.region}, stack {stack.name}")
+    with tempfile.TemporaryDirectory() as folder:
+        package = build(stage, Path(folder))
+        lint(package.template, Path(folder))
+        click.echo(f"Bundle: {package.bundle.stat().st_size / 1e6:.1f} MB; the linters are content.")
+        template_url = stack.upload(package.template, package.bundle)
+    parameters = {
+        "Stage": stage,
+        "Email": email,
+        "MonthlyBudget": str(budget),
+        "RawRetentionDays": str(raw_days),
+        "SecretName": f"/chartlake/{stage}/spotify",
+        "MakeApiLogsRole": "no" if stack.gateway_may_log() else "yes",
+    }
+    change_set, changes = stack.propose(template_url, parameters)
+    if not changes:
+        click.echo("Nothing to change.")
+        show_next_steps(stack, stack.outputs(), email)
+        return
+    for change in changes:
+        click.echo(line_of(change))
+    if not yes:
+        click.confirm("Make these changes?", abort=True)
+    show_next_steps(stack, stack.execute(change_set), email)
+
+
+@main.command()
+@click.option("--stage", default="prod", show_default=True)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def down(stage: str, yes: bool) -> None:
+    """Remove everything but the bucket with the data."""
+    stack = Stack(boto3.Session(), stage)
+    if not yes:
+        click.confirm(f"Remove the stack {stack.name} (the bucket and its data stay)?", abort=True)
+    bucket = stack.remove()
+    if bucket is None:
+        click.echo(f"There is no stack {stack.name} in {stack.region}.")
+        return
+    click.echo(f"The stack {stack.name} is gone; the bucket {bucket} and all its data are still there.")
+    click.echo(f"`make deploy STAGE={stage}` takes it back; to delete it too: aws s3 rb --force s3://{bucket}")
+
+
+def line_of(change: Change) -> str:
+    """A change as a person reads it."""
+    warning = "  (replaced: the old one is removed)" if change.replaced else ""
+    return f"  {_SIGNS.get(change.action, '?')} {change.name}  {change.kind}{warning}"
+
+
+def show_next_steps(stack: Stack, outputs: dict[str, str], email: str) -> None:
+    """What was made, and what a person does next."""
+    click.echo(f"URL:    {outputs.get('EndpointURL', 'unknown')}")
+    click.echo(f"Bucket: {outputs.get('LakeBucket', 'unknown')}")
+    click.echo("Next:")
+    click.echo(f"  1. Confirm the subscription in the mail to {email}.")
+    click.echo(
+        f"  2. aws ssm put-parameter --type SecureString --name /chartlake/{stack.stage}/spotify --value "
+        '\'{"client_id": "…", "client_secret": "…"}\''
+    )
+    click.echo(
+        "  3. echo 'https://open.spotify.com/playlist/…' | aws s3 cp - "
+        f"s3://{outputs.get('LakeBucket', stack.lake)}/chartlake/config/playlists.txt"
+    )
+    click.echo(f"  4. aws lambda invoke --function-name {stack.name}-daily /dev/stdout")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""The Lambda bundle and the CloudFormation template: `chalice package` on a clean copy of the project."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chalicelib.errors import Final
+
+ROOT = Path(__file__).parents[1]
+# Rooms that only a person at a terminal enters; Lambda would carry them for nothing.
+LAPTOP_ONLY = ("cli.py", "terminal.py", "__main__.py", "cost.py", "prices.json")
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+MOST_ZIPPED, MOST_UNZIPPED = 50_000_000, 250_000_000
+_OLDEST_PYTHON = (3, 12)
+
+# What the rules of cfn-lint and cfn-lint-serverless say that does not hold here, and why.
+SUPPRESSED = {
+    "WS1000": "No tracing: X-Ray cannot be granted by resource, and the one log line a run holds its counters.",
+    "WS2002": "No tracing: as above.",
+    "WS1004": "The functions name their log groups in LoggingConfig, which the rule does not read; a test does.",
+    "ES6000": "The only queue is the dead-letter queue itself.",
+    "ES7000": "The only subscription is a mail address, which has no dead-letter queue.",
+}
+
+
+class CannotPackage(Final):
+    """The bundle or the template cannot be made."""
+
+    advice = "Correct what the message names and run the same command again; nothing was changed in AWS."
+
+
+@dataclass(frozen=True)
+class Package:
+    """A bundle (the zip that Lambda runs) and the template that refers to it."""
+
+    bundle: Path
+    template: dict[str, Any]
+
+    @property
+    def names(self) -> list[str]:
+        """The files in the bundle."""
+        with zipfile.ZipFile(self.bundle) as archive:
+            return archive.namelist()
+
+
+def build(stage: str, into: Path, architecture: str | None = None) -> Package:
+    """Package `stage` into the empty folder `into`; `architecture` (arm64, x86_64) overrules config.json.
+
+    Raises `CannotPackage`: Python too old, unknown stage, a failing pip, a bundle that Lambda refuses.
+    """
+    if sys.version_info < _OLDEST_PYTHON:
+        raise CannotPackage(
+            "Packaging needs Python 3.12 or newer, since DuckDB's wheels need the C library that Lambda has with it; "
+            f"this is {'.'.join(map(str, sys.version_info[:2]))}.",
+            advice="Run `make clean deploy PYTHON=python3.13 …`.",
+        )
+    source = _clean_copy(into / "source", stage, architecture)
+    command = [str(Path(sys.executable).parent / "chalice"), "package", "--stage", stage]
+    command += ["--merge-template", ".chalice/resources.json", str(into / "out")]
+    # Chalice wants a region even where it asks nothing of AWS.
+    environment = {"AWS_DEFAULT_REGION": "us-east-1"} | os.environ
+    found = subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True)
+    if found.returncode != 0:
+        raise CannotPackage(f"`chalice package` failed: {(found.stderr or found.stdout).strip()}")
+    package = Package(into / "out" / "deployment.zip", json.loads((into / "out" / "sam.json").read_text()))
+    check_size(package.bundle)
+    return package
+
+
+def _clean_copy(source: Path, stage: str, architecture: str | None) -> Path:
+    """What belongs into the bundle and nothing else: Chalice would take everything that lies in chalicelib/."""
+    config = json.loads((ROOT / ".chalice" / "config.json").read_text())
+    if stage not in config["stages"]:
+        raise CannotPackage(f"STAGE={stage}: .chalice/config.json knows {', '.join(config['stages'])}.")
+    unwanted = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", *LAPTOP_ONLY)
+    shutil.copytree(ROOT / "chalicelib", source / "chalicelib", ignore=unwanted)
+    shutil.copytree(ROOT / ".chalice", source / ".chalice", ignore=shutil.ignore_patterns("deploy*"))
+    for name in ("app.py", "requirements.txt", "constraints.txt"):
+        shutil.copy(ROOT / name, source)
+    if architecture:
+        config["lambda_architecture"] = architecture
+        (source / ".chalice" / "config.json").write_text(json.dumps(config))
+    return source
+
+
+def check_size(bundle: Path) -> None:
+    """Raise `CannotPackage` where Lambda would refuse the bundle, naming what takes the room."""
+    with zipfile.ZipFile(bundle) as archive:
+        sizes: Counter[str] = Counter()
+        for entry in archive.infolist():
+            sizes[entry.filename.split("/")[0]] += entry.file_size
+    zipped, unzipped = bundle.stat().st_size, sizes.total()
+    if zipped > MOST_ZIPPED or unzipped > MOST_UNZIPPED:
+        largest = ", ".join(f"{name} {size / 1e6:.0f} MB" for name, size in sizes.most_common(3))
+        raise CannotPackage(
+            f"The bundle has {zipped / 1e6:.1f} MB zipped and {unzipped / 1e6:.0f} MB unzipped; Lambda takes "
+            f"{MOST_ZIPPED / 1e6:.0f} and {MOST_UNZIPPED / 1e6:.0f}. The largest parts: {largest}.",
+            advice="Take out of requirements.txt what Lambda does not need (boto3 is there already).",
+        )
+
+
+def lint(template: dict[str, Any], folder: Path) -> None:
+    """Raise `CannotPackage` with every finding of cfn-lint and its serverless rules that is not in `SUPPRESSED`."""
+    path = folder / "template.json"
+    path.write_text(json.dumps(template, indent=1))
+    command = [str(Path(sys.executable).parent / "cfn-lint"), str(path), "-a", "cfn_lint_serverless.rules"]
+    found = subprocess.run([*command, "-i", *SUPPRESSED], capture_output=True, text=True)
+    if found.returncode != 0:
+        raise CannotPackage(f"The template has faults:\n{found.stdout.strip()}")

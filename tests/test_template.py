@@ -1,0 +1,227 @@
+"""What `make deploy` asks of AWS: the packaged template, its policies, its alarms, and that the linters are content."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib import metrics
+from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
+from deploy.package import CannotPackage, Package, lint
+
+ROOT = Path(__file__).parents[1]
+FUNCTIONS = {"APIHandler": "api", "Daily": "daily", "Extract": "extract"}
+HIVE = {
+    "DATE": "date",
+    "VARCHAR": "string",
+    "INTEGER": "int",
+    "BIGINT": "bigint",
+    "BOOLEAN": "boolean",
+    "TIMESTAMP WITH TIME ZONE": "timestamp",
+    "STRUCT(id VARCHAR, name VARCHAR)[]": "array<struct<id:string,name:string>>",
+}
+
+
+@pytest.fixture(scope="module")
+def template(arm64: Package) -> dict[str, Any]:
+    return arm64.template
+
+
+@pytest.fixture(scope="module")
+def resources(template: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = template["Resources"]
+    return found
+
+
+def of_type(resources: dict[str, Any], kind: str) -> dict[str, Any]:
+    return {name: one["Properties"] for name, one in resources.items() if one["Type"] == kind}
+
+
+def test_the_linters_find_nothing(template: dict[str, Any], tmp_path: Path) -> None:
+    lint(template, tmp_path)
+
+
+def test_a_fault_in_the_template_is_shown(template: dict[str, Any], tmp_path: Path) -> None:
+    broken = template | {"Outputs": {"Lake": {"Value": {"Ref": "NoSuchThing"}}}}
+    with pytest.raises(CannotPackage, match="NoSuchThing"):
+        lint(broken, tmp_path)
+
+
+def test_the_bucket_is_private_encrypted_versioned_and_outlives_the_stack(resources: dict[str, Any]) -> None:
+    lake = resources["Lake"]
+    assert (lake["DeletionPolicy"], lake["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    properties = lake["Properties"]
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(properties["PublicAccessBlockConfiguration"]) == 4
+    assert properties["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+    aborted, earlier, raw = properties["LifecycleConfiguration"]["Rules"]
+    assert aborted["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+    assert earlier["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+    assert raw["Fn::If"][0] == "RawExpires"
+    assert raw["Fn::If"][1]["Prefix"] == "chartlake/raw/"
+    (statement,) = resources["LakeOnlyOverTls"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def statements(resources: dict[str, Any], role: str) -> list[dict[str, Any]]:
+    (policy,) = resources[role]["Properties"]["Policies"]
+    found: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
+    return found
+
+
+@pytest.mark.parametrize("role", ["ApiHandlerRole", "DailyRole", "ExtractRole"])
+def test_each_function_may_do_what_is_enumerated_and_nothing_is_deleted(resources: dict[str, Any], role: str) -> None:
+    actions = [action for one in statements(resources, role) for action in one["Action"]]
+    allowed = {
+        "s3:GetObject",
+        "s3:PutObject",
+        "s3:ListBucket",
+        "ssm:GetParameter",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    }
+    more = {"DailyRole": {"sqs:SendMessage"}, "ApiHandlerRole": {"lambda:InvokeFunction"}}
+    assert set(actions) == allowed | more.get(role, {"sqs:SendMessage", "lambda:InvokeFunction"})
+    assert "*" not in [one["Resource"] for one in statements(resources, role)]
+    listing = next(one for one in statements(resources, role) if one["Action"] == ["s3:ListBucket"])
+    # With plain StringLike S3 would answer 403 for every missing object: a GetObject carries no s3:prefix.
+    assert listing["Condition"] == {"StringLikeIfExists": {"s3:prefix": "chartlake/*"}}
+
+
+@pytest.mark.parametrize("function", ["api", "daily", "extract"])
+def test_both_stages_open_the_same_part_of_the_lake(function: str) -> None:
+    opened = []
+    for ending in ("", "-prod"):
+        document = json.loads((ROOT / ".chalice" / f"policy-{function}{ending}.json").read_text())
+        on_lake = [one for one in document["Statement"] if any(action.startswith("s3:") for action in one["Action"])]
+        text = json.dumps([(one["Action"], one["Resource"], one.get("Condition")) for one in on_lake])
+        opened.append(re.findall(r"s3:[A-Z]\w+|/chartlake/\w+/\*|chartlake/\*", text))
+    assert opened[0] == opened[1]
+    assert {"/chartlake/tables/*", "s3:PutObject"} <= set(opened[0])
+
+
+def test_each_function_writes_json_into_its_own_group_that_forgets_after_30_days(resources: dict[str, Any]) -> None:
+    groups = set()
+    for function, name in FUNCTIONS.items():
+        logging = resources[function]["Properties"]["LoggingConfig"]
+        assert (logging["LogFormat"], logging["ApplicationLogLevel"]) == ("JSON", "INFO")
+        groups.add(logging["LogGroup"]["Ref"])
+        assert resources[logging["LogGroup"]["Ref"]]["Properties"]["RetentionInDays"] == 30
+        role = resources[function]["Properties"]["Role"]["Fn::GetAtt"][0]
+        logs = next(one for one in statements(resources, role) if one["Sid"] == "WriteLogs")
+        assert logs["Resource"]["Fn::Sub"].endswith(f"/aws/lambda/${{AWS::StackName}}-{name}:*")
+    assert len(groups) == 3
+
+
+def test_the_functions_know_the_bucket_and_one_another(resources: dict[str, Any]) -> None:
+    for function, name in FUNCTIONS.items():
+        properties = resources[function]["Properties"]
+        variables = properties["Environment"]["Variables"]
+        assert properties["FunctionName"] == {"Fn::Sub": f"${{AWS::StackName}}-{name}"}
+        assert properties["Architectures"] == ["arm64"]
+        assert variables["CHARTLAKE_LAKE"] == {"Fn::Sub": "s3://${Lake}/chartlake"}
+        assert variables["CHARTLAKE_SECRET"] == {"Ref": "SecretName"}
+    worker = {"Fn::Sub": "${AWS::StackName}-extract"}
+    assert resources["APIHandler"]["Properties"]["Environment"]["Variables"]["CHARTLAKE_WORKER"] == worker
+    assert resources["Extract"]["Properties"]["FunctionName"] == worker
+
+
+def test_what_fails_for_good_ends_in_a_queue_that_may_be_written(resources: dict[str, Any]) -> None:
+    queue = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+    for function in ("Daily", "Extract"):
+        invocation = resources[function]["Properties"]["EventInvokeConfig"]
+        assert invocation["DestinationConfig"]["OnFailure"]["Destination"] == queue
+        assert (invocation["MaximumRetryAttempts"], invocation["MaximumEventAgeInSeconds"]) == (2, 21_600)
+        sending = [one for one in statements(resources, f"{function}Role") if one["Action"] == ["sqs:SendMessage"]]
+        assert [one["Resource"] for one in sending] == [queue]
+    schedule = resources["Daily"]["Properties"]["Events"]["DailyEvent"]["Properties"]
+    assert (schedule["Schedule"], schedule["DeadLetterConfig"]) == ("rate(1 day)", {"Arn": queue})
+    assert schedule["RetryPolicy"] == {"MaximumRetryAttempts": 10, "MaximumEventAgeInSeconds": 21_600}
+    (statement,) = resources["DeadLettersFromTheSchedule"]["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert "aws:SourceArn" in statement["Condition"]["ArnLike"]
+    assert resources["DeadLetters"]["Properties"]["MessageRetentionPeriod"] == 14 * 86_400
+
+
+def test_alarms_stay_free_and_each_writes_a_mail_when_it_rings_and_when_it_ends(resources: dict[str, Any]) -> None:
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm")
+    measured = sum(
+        len([m for m in one.get("Metrics", [{"MetricStat": 1}]) if "MetricStat" in m]) for one in alarms.values()
+    )
+    assert measured <= 10
+    assert all(one["AlarmActions"] == one["OKActions"] == [{"Ref": "Mail"}] for one in alarms.values())
+    assert resources["MailToOperator"]["Properties"]["Endpoint"] == {"Ref": "Email"}
+    text = json.dumps(alarms)
+    assert "playlist_id" not in text
+    assert set(re.findall(r'"Name": "(\w+)"', text)) == {"FunctionName", "QueueName", "stack"}
+
+
+def custom_metrics(alarms: dict[str, Any]) -> Iterator[str]:
+    for one in alarms.values():
+        for metric in [one, *(m["MetricStat"]["Metric"] for m in one.get("Metrics", []) if "MetricStat" in m)]:
+            if metric.get("Namespace") == "Chartlake":
+                yield metric["MetricName"]
+
+
+def test_alarms_watch_only_what_the_functions_measure(resources: dict[str, Any]) -> None:
+    watched = set(custom_metrics(of_type(resources, "AWS::CloudWatch::Alarm")))
+    assert watched <= set(metrics.UNITS)
+    assert len(metrics.UNITS) <= 4
+
+
+def test_a_missed_day_rings_although_nothing_is_measured_on_it(resources: dict[str, Any]) -> None:
+    alarm = resources["DayMissed"]["Properties"]
+    metric, filled = alarm["Metrics"]
+    assert (metric["MetricStat"]["Period"], filled["Expression"]) == (3600, "FILL(completed, 0)")
+    assert (alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"], alarm["TreatMissingData"]) == (26, 26, "breaching")
+
+
+def test_the_end_of_the_sign_in_rings_three_times(resources: dict[str, Any]) -> None:
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
+    assert sorted(one["Threshold"] for one in alarms if one.get("MetricName") == "ConsentDaysLeft") == [3, 14, 30]
+    # 80 % of the function's own timeout
+    timeout = resources["Daily"]["Properties"]["Timeout"]
+    assert resources["NearTimeout"]["Properties"]["Threshold"] == timeout * 800
+
+
+def test_the_bill_is_watched(resources: dict[str, Any]) -> None:
+    budget = resources["Budget"]["Properties"]
+    zero, monthly = budget["NotificationsWithSubscribers"]["Fn::If"][1:]
+    assert [one["Notification"]["Threshold"] for one in (*zero, *monthly)] == [1, 80, 100]
+
+
+@pytest.mark.parametrize(("name", "schema"), [("entries", ENTRIES), ("snapshots", SNAPSHOTS)])
+def test_athena_sees_every_column_without_a_crawler(
+    resources: dict[str, Any], name: str, schema: dict[str, str]
+) -> None:
+    table = resources[f"{name.title()}Table"]["Properties"]["TableInput"]
+    columns = {one["Name"]: one["Type"] for one in table["StorageDescriptor"]["Columns"]}
+    assert columns == {column: HIVE[kind] for column, kind in schema.items()}
+    assert table["StorageDescriptor"]["Location"] == {"Fn::Sub": f"s3://${{Lake}}/chartlake/tables/{name}/"}
+    assert table["PartitionKeys"] == [{"Name": "year", "Type": "string"}]
+    assert table["Parameters"]["projection.year.range"] == "2006,NOW+1YEARS"
+
+
+def test_the_api_is_regional_throttled_and_logged(resources: dict[str, Any]) -> None:
+    api = resources["RestAPI"]["Properties"]
+    assert api["EndpointConfiguration"] == "REGIONAL"
+    (method,) = api["MethodSettings"]
+    assert (method["ThrottlingRateLimit"], method["ThrottlingBurstLimit"]) == (5, 10)
+    assert "$context.status" in api["AccessLogSetting"]["Format"]
+    for path, methods in api["DefinitionBody"]["paths"].items():
+        for method_name, facts in methods.items():
+            public = (path, method_name) == ("/health", "get")
+            assert bool(facts.get("security")) is not public
+
+
+def test_nothing_secret_and_no_placeholder_is_in_the_template(template: dict[str, Any]) -> None:
+    text = json.dumps(template)
+    assert "YOUR-BUCKET" not in text
+    assert not re.search(r"client_secret|refresh_token|SPOTIPY_", text)
