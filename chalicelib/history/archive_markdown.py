@@ -10,7 +10,7 @@ import re
 
 from ..entries import Json, playlist_facts
 from .day import Day, Problems, refused, rows_of_entries, whole_number
-from .document import track_entry
+from .document import id_in, track_entry
 from .naming import Named
 
 _HEADING = re.compile(r"^### \[(.*)\]\(https://open\.spotify\.com/playlist/([0-9A-Za-z]{22})\)\s*$", re.MULTILINE)
@@ -18,7 +18,6 @@ _DESCRIPTION = re.compile(r"^> ?(.*)$", re.MULTILINE)
 _PRETTY = "| No. | Title | Artist(s) | Album | Length |"
 _CUMULATIVE = "| Title | Artist(s) | Album | Length | Added | Removed |"
 _END_OF_TRACK = re.compile(r"\]\(https://open\.spotify\.com/track/[0-9A-Za-z]{22}\)(?= \| )")
-_LINK = re.compile(r"\[(.*?)\]\((https://open\.spotify\.com/[a-z]+/[0-9A-Za-z]{22})\)")
 _PLAIN_LINE = re.compile(r"^.+ -- .+ -- .+$", re.MULTILINE)
 
 
@@ -75,11 +74,11 @@ def _entry(line: str) -> tuple[int, Json]:
     rest, _, length = rest.rpartition(" | ")
     title = _END_OF_TRACK.search(rest)
     artists, bar, album = rest[title.end() if title else 0 :].removeprefix(" | ").rpartition(" | [")
-    linked = [{"name": name, "url": url} for name, url in _LINK.findall(artists)]
-    if not (title and bar and length.replace(":", "").isdigit()) or artists != ", ".join(
-        f"[{one['name']}]({one['url']})" for one in linked
-    ):
+    if not (title and bar and length.replace(":", "").isdigit()):
         raise ValueError("it is no row of number, title, artists, album and length")
+    linked = [_named(f"[{one})") for one in artists[1:-1].split("), [")] if artists else []
+    if any(id_in(artist["url"]) is None for artist in linked):
+        raise ValueError("its artists are no list of links")
     track = _named(rest[: title.end()]) | {"artists": linked, "album": _named(f"[{album}")}
     return whole_number(position, "No.", smallest=1), track_entry(track)
 
