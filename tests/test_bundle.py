@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import re
 import subprocess
 import sys
@@ -69,9 +70,18 @@ def http_event(method: str, path: str, body: str | None = None) -> dict[str, Any
 
 
 @pytest.fixture(scope="module")
-def x86_64(tmp_path_factory: pytest.TempPathFactory) -> Package:
-    """The same for this kind of machine: the one that can be run here."""
+def x86_64(arm64: Package, tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """The same for the other kind of processor."""
     return package.build("prod", tmp_path_factory.mktemp("x86_64"), "x86_64")
+
+
+@pytest.fixture(scope="module")
+def native(arm64: Package, x86_64: Package) -> Package:
+    """The one that this machine can run."""
+    found = {"x86_64": x86_64, "aarch64": arm64}.get(platform.machine())
+    if sys.platform != "linux" or found is None:
+        pytest.skip("what runs in Lambda runs on Linux only")
+    return found
 
 
 @pytest.fixture(params=["arm64", "x86_64"])
@@ -224,9 +234,9 @@ class Deployed:
 
 
 @pytest.fixture(scope="module")
-def unpacked(x86_64: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def unpacked(native: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
     task = tmp_path_factory.mktemp("task")
-    with zipfile.ZipFile(x86_64.bundle) as archive:
+    with zipfile.ZipFile(native.bundle) as archive:
         archive.extractall(task)
     return task
 
