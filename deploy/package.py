@@ -63,7 +63,7 @@ def build(stage: str, into: Path, architecture: str | None = None) -> Package:
             f"this is {'.'.join(map(str, sys.version_info[:2]))}.",
             advice="Run `make clean deploy PYTHON=python3.13 …`.",
         )
-    source = _clean_copy(into / "source", stage, architecture)
+    source = clean_copy(into / "source", stage, architecture)
     command = [str(Path(sys.executable).parent / "chalice"), "package", "--stage", stage]
     command += ["--merge-template", ".chalice/resources.json", str(into / "out")]
     # Chalice wants a region even where it asks nothing of AWS.
@@ -76,7 +76,7 @@ def build(stage: str, into: Path, architecture: str | None = None) -> Package:
     return package
 
 
-def _clean_copy(source: Path, stage: str, architecture: str | None) -> Path:
+def clean_copy(source: Path, stage: str, architecture: str | None) -> Path:
     """What belongs into the bundle and nothing else: Chalice would take everything that lies in chalicelib/."""
     config = json.loads((ROOT / ".chalice" / "config.json").read_text())
     if stage not in config["stages"]:

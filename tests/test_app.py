@@ -239,7 +239,7 @@ def test_a_run_counts_itself_in_the_metric_format_of_cloudwatch(
     assert abs(found["_aws"]["Timestamp"] / 1000 - time.time()) < 60
 
 
-def test_a_hand_started_run_completes_no_day_and_a_stopped_one_neither(
+def test_a_run_over_some_playlists_completes_no_day_and_a_stopped_one_neither(
     deployed: Client, simulator: Simulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CHARTLAKE_METRICS", "chartlake-prod")
@@ -247,9 +247,13 @@ def test_a_hand_started_run_completes_no_day_and_a_stopped_one_neither(
     simulator.faults.add(Fault.quota_exceeded(50_000))
     with pytest.raises(Exception, match="quota"):
         daily(deployed)
-    by_hand, stopped = counted(capsys.readouterr().out)
-    assert "RunsCompleted" not in by_hand
+    some, stopped = counted(capsys.readouterr().out)
+    assert "RunsCompleted" not in some
     assert (stopped["RunsCompleted"], stopped["PlaylistsFailed"]) == (0, 1)
+    # A first run by hand, right after the deployment, is over all of them.
+    open_store(LAKE, World()).replace(keys.NOT_BEFORE, b"{}", open_store(LAKE, World()).get(keys.NOT_BEFORE).etag)
+    deployed.lambda_.invoke("extract", {})
+    assert [one["RunsCompleted"] for one in counted(capsys.readouterr().out)] == [1]
 
 
 def test_health_tells_fresh_or_stale_and_nothing_else(deployed: Client) -> None:

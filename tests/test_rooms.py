@@ -128,7 +128,7 @@ def test_every_direct_dependency_has_an_exact_version() -> None:
         *tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"],
         *(line for line in (ROOT / "requirements-dev.txt").read_text().split("\n") if line and line[0] not in "#-"),
     ]
-    assert {re.split(r"\[", name)[0].lower() for name in wanted} <= locked
+    assert {re.split(r"[\[;]", name)[0].lower() for name in wanted} <= locked
 
 
 @pytest.mark.parametrize(("table", "columns"), [("entries", schema.ENTRIES), ("snapshots", schema.SNAPSHOTS)])
