@@ -179,6 +179,22 @@ def test_what_does_not_fit_is_handed_over(
     assert deployed.lambda_.invoke("extract", payload).payload["published"] == 2
 
 
+def test_no_answer_and_no_log_line_holds_a_secret(
+    deployed: Client, simulator: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = {"client_id": EXTENDED.client_id, "client_secret": "canary-secret", "refresh_token": "canary-token"}
+    boto3.client("ssm").put_parameter(
+        Name="/chartlake/canary", Type="SecureString", Value=json.dumps(secret), Overwrite=True
+    )
+    caplog.set_level("DEBUG")
+    os.environ["CHARTLAKE_SECRET"] = "/chartlake/canary"  # the fixture's monkeypatch puts it back
+    answers = [post(deployed, {}), deployed.http.get("/health")]
+    assert [answer.status_code for answer in answers] == [502, 503]
+    assert answers[0].json_body["stopped"] == "CredentialsRefused"
+    assert "canary" not in "".join(answer.body.decode() for answer in answers).replace("/chartlake/canary", "")
+    assert "canary" not in caplog.text.replace("/chartlake/canary", "")
+
+
 def test_every_route_but_health_asks_for_iam(deployed: Client) -> None:
     from app import app
 
