@@ -126,6 +126,12 @@ def test_a_stage_that_is_not_there_is_named(tmp_path: Path) -> None:
         package.build("production", tmp_path)
 
 
+def test_the_stage_for_chalice_deploy_is_not_made_into_a_stack(tmp_path: Path) -> None:
+    with pytest.raises(CannotPackage, match="STAGE=dev") as refused:
+        package.build("dev", tmp_path)
+    assert "chalice deploy" in refused.value.advice
+
+
 def test_a_python_whose_bundle_lambda_could_not_run_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package, "sys", SimpleNamespace(version_info=(3, 11, 14)))
     with pytest.raises(CannotPackage) as refused:

@@ -170,6 +170,7 @@ def test_chalices_configuration_has_only_keys_that_chalice_reads() -> None:
         "stages",
     }
     assert set(config) <= known
+    assert set(config["stages"]) == {"dev", "prod"}
     for stage in config["stages"].values():
         assert set(stage) <= _STAGE_KEYS
         assert set(stage["lambda_functions"]) == {"api_handler", "daily", "extract"}
