@@ -19,6 +19,8 @@ from .entries import Origin, Row, entry_rows
 from .errors import (
     BadSetting,
     ChartlakeError,
+    ConsentDoubted,
+    ConsentExpired,
     DamagedFile,
     LakeUnavailable,
     OutOfTime,
@@ -117,6 +119,8 @@ class Pipeline:
                 outcome = self.snapshot(playlist_id, again=again)
         except (LakeUnavailable, OutOfTime):
             raise
+        except ConsentExpired as error:
+            outcome = self._gap(playlist_id, self._doubted(error))
         except ChartlakeError as error:
             outcome = self._gap(playlist_id, error)
         except Exception as error:
@@ -245,6 +249,18 @@ class Pipeline:
             retry_after=(until - now).total_seconds(),
         )
 
+    def _doubted(self, error: ConsentExpired) -> ChartlakeError:
+        """A sign-in is called dead when its six months are over, or a second run in a row finds it refused.
+
+        https://github.com/metabrainz/listenbrainz-server/pull/3766: Spotify once refused good ones for some hours.
+        """
+        days_left = self._consent_days_left()
+        if (days_left is not None and days_left <= 0) or self._lake.read_state(keys.SIGN_IN).get("refused_at"):
+            return error
+        refused_at = self._world.now().astimezone(UTC).isoformat()
+        self._lake.update_state(keys.SIGN_IN, lambda _: {"refused_at": refused_at})
+        return ConsentDoubted(f"{error.message} It is the first time.")
+
     def _remember(self, error: ChartlakeError) -> None:
         """Keep the moment before which nothing may be asked, for every run that comes before it."""
         if not isinstance(error, QuotaExceeded | RateLimited):
@@ -268,6 +284,8 @@ class Pipeline:
         moments = [outcome.row["captured_at"] for outcome in outcomes if outcome.published]
         if not moments:
             return
+        if any(not outcome.already for outcome in outcomes) and self._lake.read_state(keys.SIGN_IN):
+            self._lake.update_state(keys.SIGN_IN, lambda _: {})
         newest = max(moments).astimezone(UTC).isoformat()
         self._lake.update_state(
             keys.NEWEST_OK, lambda state: {"captured_at": max(newest, state.get("captured_at", ""))}

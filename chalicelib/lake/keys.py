@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote
 
 PLAYLISTS = "config/playlists.txt"
 NOT_BEFORE = "state/not_before.json"
+SIGN_IN = "state/sign_in.json"
 NEWEST_OK = "state/newest_ok.json"
 ENTRIES = "tables/entries/"
 SNAPSHOTS = "tables/snapshots/"
