@@ -194,6 +194,8 @@ def _place(lake: Lake, playlist_id: str, year: int, staged: _Staged) -> int:
     keys = lake.put_days(playlist_id, staged.ranks, staged.path)
     snapshots = [row | {"entries_key": keys[day]} for day, row in sorted(staged.snapshots.items())]
     lake.put_snapshots(playlist_id, year, snapshots)
+    if not before:
+        return len(staged.ranks)
     after = lake.fingerprints(playlist_id, year)
     return sum(before.get(day) != after.get(day) for day in staged.ranks)
 
