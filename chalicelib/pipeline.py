@@ -235,9 +235,9 @@ class Pipeline:
     def _ban(self) -> ChartlakeError | None:
         """Spotify's own wish to be left alone, while it lasts."""
         state = self._lake.read_state(keys.NOT_BEFORE)
+        now = self._world.now()
         try:
-            until = datetime.fromisoformat(state["not_before"])
-            now = self._world.now()
+            until = datetime.fromisoformat(state["not_before"]).astimezone(UTC)
         except (KeyError, TypeError, ValueError):
             return None
         if until <= now:
@@ -280,11 +280,13 @@ class Pipeline:
         self._lake.update_state(keys.NOT_BEFORE, later)
 
     def _note_newest(self, outcomes: Iterable[Outcome]) -> None:
-        """Keep the moment of the newest complete day, which is all that `/health` may know."""
+        """Keep the moment of the newest complete day, which is all that `/health` may know; what was read just now
+        also proves the sign-in."""
         moments = [outcome.row["captured_at"] for outcome in outcomes if outcome.published]
         if not moments:
             return
-        if any(not outcome.already for outcome in outcomes) and self._lake.read_state(keys.SIGN_IN):
+        read_now = any(outcome.published and not outcome.already for outcome in outcomes)
+        if read_now and self._lake.read_state(keys.SIGN_IN):
             self._lake.update_state(keys.SIGN_IN, lambda _: {})
         newest = max(moments).astimezone(UTC).isoformat()
         self._lake.update_state(

@@ -503,6 +503,14 @@ def test_consent_ends_after_six_months(rig: Rig) -> None:
     assert rig.extract("fifty").stopped.kind == "ConsentDoubted"
 
 
+def test_a_day_that_was_there_before_does_not_prove_the_sign_in(rig: Rig) -> None:
+    rig.sign_in(DEVELOPMENT)
+    rig.one("one")
+    rig.simulator.revoke(rig.refresh_token)
+    kinds = [rig.extract("one", "fifty").stopped.kind for _ in range(2)]
+    assert kinds == ["ConsentDoubted", "ConsentExpired"]
+
+
 def test_a_good_sign_in_that_is_refused_once_goes_on_by_itself(rig: Rig) -> None:
     rig.sign_in(DEVELOPMENT)
     rig.simulator.faults.add(Fault("status", on="token", status=400, body={"error": "invalid_grant"}))
