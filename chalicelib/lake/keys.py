@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote
 PLAYLISTS = "config/playlists.txt"
 NOT_BEFORE = "state/not_before.json"
 NEWEST_OK = "state/newest_ok.json"
+PURGED = "state/purged.json"
 ENTRIES = "tables/entries/"
 SNAPSHOTS = "tables/snapshots/"
 RAW = "raw/"
