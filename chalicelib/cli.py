@@ -20,7 +20,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from . import __version__, terminal
 from . import cost as bills
+from . import login as logins
 from .coverage import coverage as read_coverage
+from .credentials import app_to_sign_in, store_consent
 from .errors import BadSetting, ChartlakeError
 from .imports import ImportedFile, Options, import_path
 from .lake.lake import Lake
@@ -285,6 +287,51 @@ def cost(ctx: click.Context, playlists: int | None, entries: int | None, as_json
         click.echo(json.dumps(facts | {"prices_of": prices["date"], "currency": "USD", "lines": listed}))
     else:
         terminal.show_bill(Console(), load, lines, prices)
+
+
+@main.command()
+@click.option("--port", default=logins.DEFAULT_PORT, show_default=True, help="Port on 127.0.0.1 for Spotify's answer.")
+@click.option("--no-browser", is_flag=True, help="Print the address instead of opening it.")
+@click.option("--paste", is_flag=True, help="For a machine without a browser: paste the address that yours ended at.")
+@click.option(
+    "--timeout", default=logins.DEFAULT_SECONDS, show_default=True, metavar="SECONDS", help="How long to wait for you."
+)
+@_as_json
+@click.pass_context
+def login(ctx: click.Context, port: int, no_browser: bool, paste: bool, timeout: float, as_json: bool) -> None:
+    """Sign in to Spotify, so that your own playlists can be read; good for six months.
+
+    Register http://127.0.0.1:8731/callback as a redirect URI of your app first. The sign-in is stored in the SSM
+    parameter that CHARTLAKE_SECRET names, else in the file .env beside you.
+
+    \b
+    Example:
+      chartlake login
+    """
+    ctx.obj["as_json"] = as_json
+    settings, world = _settings(), World()
+    app = app_to_sign_in(settings)
+
+    def show(address: str) -> None:
+        click.echo(f"Agree on this page:\n\n  {address}\n", err=True)
+        if not (no_browser or paste):
+            click.launch(address)
+
+    def ask(address: str) -> str:
+        show(address)
+        return str(click.prompt("The address at which the browser ended (it shows no page)", err=True))
+
+    if paste:
+        signed_in = logins.sign_in_by_paste(settings.accounts_url, app, world, ask, port=port)
+    else:
+        signed_in = logins.sign_in_by_browser(settings.accounts_url, app, world, show, port=port, seconds=timeout)
+    where = store_consent(settings, signed_in, Path(".env"))
+    if as_json:
+        click.echo(json.dumps({"stored_in": where, "consented_at": str(signed_in.consented_at)}))
+        return
+    click.echo(f"Signed in; stored in {where}. Spotify ends it in six months: sign in again before.")
+    if not settings.secret and os.environ.get("SPOTIPY_REFRESH_TOKEN"):
+        click.echo("SPOTIPY_REFRESH_TOKEN in the environment wins over .env: unset it.", err=True)
 
 
 def _load(playlists: int | None, entries: int | None) -> bills.Load:

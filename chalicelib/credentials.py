@@ -7,7 +7,10 @@ Spotify refuses is read again at once, so that a new sign-in counts from the nex
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import BadSetting, CredentialsRefused
@@ -33,7 +36,7 @@ def load_credentials(
     if settings.secret:
         kept_at, credentials = _kept.get(settings.secret, (float("-inf"), None))
         if afresh or credentials is None or not 0 <= world.monotonic() - kept_at < _KEPT_SECONDS:
-            credentials = _from_parameter(settings.secret, ssm)
+            credentials = _parsed(settings.secret, _parameter_text(settings.secret, ssm))
             _kept[settings.secret] = (world.monotonic(), credentials)
         return credentials
     if not settings.has_credentials:
@@ -47,27 +50,87 @@ def load_credentials(
     return Credentials(settings.client_id, settings.client_secret, settings.refresh_token, settings.consented_at)
 
 
-def _from_parameter(name: str, ssm: SSMClient | None) -> Credentials:
+def app_to_sign_in(settings: Settings) -> Credentials:
+    """The app that a person signs in to: that of the SSM parameter, else of SPOTIPY_CLIENT_ID.
+
+    Raises `BadSetting` where neither names one, `CredentialsRefused` where the parameter cannot be read.
+    """
+    if settings.secret:
+        text = _parameter_text(settings.secret, None)
+        if text is not None or not settings.client_id:
+            return _parsed(settings.secret, text)
+    if not settings.client_id:
+        raise BadSetting(
+            "No Spotify app is named to sign in to.",
+            advice="Make an app on developer.spotify.com/dashboard and set SPOTIPY_CLIENT_ID (and, unless it is a "
+            "PKCE app, SPOTIPY_CLIENT_SECRET).",
+        )
+    return Credentials(settings.client_id, settings.client_secret)
+
+
+def store_consent(settings: Settings, signed_in: Credentials, env_file: Path) -> str:
+    """Keep a new sign-in where the settings look for it, and give that place's name.
+
+    In the SSM parameter (its other fields stay), else in `env_file`, which only its owner can read afterwards.
+    Raises `CredentialsRefused` where AWS refuses, `BadSetting` where the file cannot be written.
+    """
+    day = signed_in.consented_at.isoformat() if signed_in.consented_at else ""
+    if settings.secret:
+        _store_in_parameter(settings.secret, signed_in, day)
+        _kept.pop(settings.secret, None)
+        return f"the SSM parameter {settings.secret}"
+    values = {"SPOTIPY_REFRESH_TOKEN": signed_in.refresh_token, "SPOTIPY_CONSENTED_AT": day}
+    try:
+        _merge_into_env_file(env_file.resolve(), values)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSetting(
+            f"{env_file} cannot be written: {getattr(error, 'strerror', None) or 'it is no UTF-8 text'}.",
+            advice="Mend it, or run the command in a folder that you may write, and sign in again.",
+        ) from None
+    return str(env_file)
+
+
+def _store_in_parameter(name: str, signed_in: Credentials, day: str) -> None:
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
+    app = {"client_id": signed_in.client_id, "client_secret": signed_in.client_secret}
+    text = _parameter_text(name, None)
+    stored = {part: value for part, value in app.items() if value} if text is None else json.loads(text)
+    value = json.dumps(stored | {"refresh_token": signed_in.refresh_token, "consented_at": day})
     try:
-        client = ssm or boto3.client("ssm")
-        text = client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
+        boto3.client("ssm").put_parameter(Name=name, Type="SecureString", Value=value, Overwrite=True)
+    except (BotoCoreError, ClientError) as error:
+        code = error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else str(error)
         raise CredentialsRefused(
-            f"The SSM parameter {name} cannot be read: {code}.",
-            advice=(
-                f"Store it as a SecureString: aws ssm put-parameter --type SecureString --name {name} --value "
-                f"'{_FORM}' (the last two only for a signed-in user), and allow ssm:GetParameter on it."
-            ),
+            f"The sign-in could not be stored in the SSM parameter {name}: {code}.",
+            advice="Allow ssm:PutParameter on it (the deployed functions need not have it), and sign in again.",
         ) from None
-    except BotoCoreError as error:
-        raise CredentialsRefused(
-            f"The SSM parameter {name} cannot be read: {error}",
-            advice="Check the AWS credentials, AWS_REGION and the network.",
-        ) from None
+
+
+def _merge_into_env_file(path: Path, values: dict[str, str]) -> None:
+    """Set variables in a `.env` file, keeping every other line: all of it or nothing, readable by its owner only."""
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    kept = [line for line in lines if line.partition("=")[0].removeprefix("export ").strip() not in values]
+    quoted = [f"{name}='{_escaped(value)}'" for name, value in values.items()]
+    # mkstemp makes the file with mode 0600.
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write("\n".join([*kept, *quoted]) + "\n")
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("'", "\\'")
+
+
+def _parsed(name: str, text: str | None) -> Credentials:
+    if text is None:
+        raise _unreadable(name, "ParameterNotFound")
     try:
         stored = json.loads(text)
         day = stored.get("consented_at")
@@ -83,3 +146,33 @@ def _from_parameter(name: str, ssm: SSMClient | None) -> Credentials:
             f"The SSM parameter {name} does not hold {_FORM} (the last two only for a signed-in user)."
         ) from None
     return credentials
+
+
+def _parameter_text(name: str, ssm: SSMClient | None) -> str | None:
+    """What SSM holds; None where there is no such parameter."""
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        client = ssm or boto3.client("ssm")
+        return client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code == "ParameterNotFound":
+            return None
+        raise _unreadable(name, code) from None
+    except BotoCoreError as error:
+        raise CredentialsRefused(
+            f"The SSM parameter {name} cannot be read: {error}",
+            advice="Check the AWS credentials, AWS_REGION and the network.",
+        ) from None
+
+
+def _unreadable(name: str, code: str) -> CredentialsRefused:
+    return CredentialsRefused(
+        f"The SSM parameter {name} cannot be read: {code}.",
+        advice=(
+            f"Store it as a SecureString: aws ssm put-parameter --type SecureString --name {name} --value "
+            f"'{_FORM}' (the last two only for a signed-in user), and allow ssm:GetParameter on it."
+        ),
+    )

@@ -58,7 +58,7 @@ class CredentialsRefused(Final):
 class ConsentExpired(Final):
     """The user's sign-in ended: refresh tokens die six months after consent, or earlier when revoked."""
 
-    advice = "Sign in again and store the new refresh token (SPOTIPY_REFRESH_TOKEN); days already kept are safe."
+    advice = "Sign in again with `chartlake login`; days already kept are safe."
     status = "forbidden"
     stops_run = True
 
@@ -72,6 +72,12 @@ class ConsentDoubted(Retryable):
     )
     status = "unavailable"
     stops_run = True
+
+
+class SignInFailed(Final):
+    """`chartlake login` ended without a consent: refused, cancelled, or not answered in time."""
+
+    advice = "Run `chartlake login` again; what was stored before is unchanged."
 
 
 class PremiumRequired(Final):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import calendar
+import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from typing import Any
 from .hashing import base62, number
 
 REFRESH_TOKEN_MONTHS = 6
+CODE_LIFETIME = timedelta(minutes=10)
 _SCOPE = "playlist-read-collaborative playlist-read-private"
 LISTENER, STRANGER, SPOTIFY = "listener", "stranger", "spotify"
 DISPLAY_NAMES = {
@@ -53,6 +56,14 @@ class _Grant:
     app: App
     user: str
     consented_at: datetime
+    scope: str
+
+
+@dataclass(frozen=True)
+class _Code:
+    grant: _Grant
+    redirect_uri: str
+    challenge: str
 
 
 class TokenRefused(Exception):
@@ -75,15 +86,20 @@ class Accounts:
         self._access: dict[str, Access] = {}
         self._grants: dict[str, _Grant] = {}
         self._revoked: set[str] = set()
+        self._codes: dict[str, _Code] = {}
 
     def consent(self, user: str, app: App, at: datetime | None) -> str:
         """Let a user consent to an app, now unless `at` says when, and give the refresh token."""
         if user not in DISPLAY_NAMES:
             raise ValueError(f"no user {user!r}: there are {', '.join(DISPLAY_NAMES)}")
-        token = self._new_token("refresh", 131)
+        return self._keep(_Grant(app, user, at or self._now(), _SCOPE))
+
+    def authorize(self, app: App, redirect_uri: str, scope: str, challenge: str) -> str:
+        """Let the listener agree on the consent page and give the code; `challenge` (S256) is empty without PKCE."""
+        code = self._new_token("code", 203)
         with self._lock:
-            self._grants[token] = _Grant(app, user, at or self._now())
-        return token
+            self._codes[code] = _Code(_Grant(app, LISTENER, self._now(), scope), redirect_uri, challenge)
+        return code
 
     def revoke(self, refresh_token: str) -> None:
         """Take a refresh token back, as a user does on the page of connected apps."""
@@ -101,6 +117,9 @@ class Accounts:
         grant_type = form.get("grant_type")
         if grant_type == "refresh_token":
             return self._token_answer(app, self._refresh(app, form.get("refresh_token")))
+        if grant_type == "authorization_code":
+            grant = self._redeem(app, form, proven)
+            return self._token_answer(app, grant) | {"refresh_token": self._keep(grant)}
         if grant_type == "client_credentials":
             if not proven:
                 raise TokenRefused("invalid_client", "Invalid client secret")
@@ -111,8 +130,26 @@ class Accounts:
             "unsupported_grant_type", "grant_type must be client_credentials, authorization_code or refresh_token"
         )
 
-    def _refresh(self, app: App, token: str | None) -> str:
-        """Give the user that a refresh token of this app speaks for."""
+    def _redeem(self, app: App, form: Mapping[str, str], proven: bool) -> _Grant:
+        """Give what an authorization code stands for: once, to its own app, for the address that it was sent to."""
+        if not form.get("code"):
+            raise TokenRefused("invalid_request", "code must be supplied")
+        with self._lock:
+            code = self._codes.pop(form["code"], None)
+        if code is None or code.grant.app != app:
+            raise TokenRefused("invalid_grant", "Invalid authorization code")
+        if self._now() >= code.grant.consented_at + CODE_LIFETIME:
+            raise TokenRefused("invalid_grant", "Authorization code expired")
+        if form.get("redirect_uri") != code.redirect_uri:
+            raise TokenRefused("invalid_grant", "Invalid redirect URI")
+        if not code.challenge and not proven:
+            raise TokenRefused("invalid_client", "Invalid client secret")
+        if code.challenge and _challenge(form.get("code_verifier", "")) != code.challenge:
+            raise TokenRefused("invalid_grant", "code_verifier was incorrect")
+        return code.grant
+
+    def _refresh(self, app: App, token: str | None) -> _Grant:
+        """Give what a refresh token of this app stands for."""
         if not token:
             raise TokenRefused("invalid_request", "refresh_token must be supplied")
         with self._lock:
@@ -123,14 +160,22 @@ class Accounts:
             raise TokenRefused("invalid_grant", "Invalid refresh token")
         if self._now() >= _months_later(grant.consented_at, REFRESH_TOKEN_MONTHS):
             raise TokenRefused("invalid_grant", "Refresh token expired")
-        return grant.user
+        return grant
 
-    def _token_answer(self, app: App, user: str | None) -> dict[str, Any]:
+    def _keep(self, grant: _Grant) -> str:
+        token = self._new_token("refresh", 131)
+        with self._lock:
+            self._grants[token] = grant
+        return token
+
+    def _token_answer(self, app: App, grant: _Grant | None) -> dict[str, Any]:
         token = self._new_token("access", 115)
         with self._lock:
-            self._access[token] = Access(app, user, self._now() + timedelta(seconds=self._lifetime))
+            self._access[token] = Access(
+                app, grant.user if grant else None, self._now() + timedelta(seconds=self._lifetime)
+            )
         answer = {"access_token": token, "token_type": "Bearer", "expires_in": self._lifetime}
-        return answer | ({"scope": _SCOPE} if user else {})
+        return answer | ({"scope": grant.scope} if grant else {})
 
     def _new_token(self, kind: str, length: int) -> str:
         with self._lock:
@@ -149,6 +194,11 @@ def _identify(form: Mapping[str, str], credentials: tuple[str, str] | None) -> t
     if secret is not None and secret != app.client_secret:
         raise TokenRefused("invalid_client", "Invalid client secret")
     return app, secret is not None
+
+
+def _challenge(verifier: str) -> str:
+    """The S256 challenge of a PKCE verifier (RFC 7636, 4.2)."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 
 def _months_later(moment: datetime, months: int) -> datetime:

@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from .accounts import DISPLAY_NAMES, Access, TokenRefused
 from .catalogue import MARKETS
+from .consent import add_consent
 from .control import add_control
 from .dialects import PAGE_LIMITS, Json, View, page, paging, playlist_object, shared_query, simplified_playlist
 from .dialects import user_stub as render_user
@@ -51,6 +52,7 @@ def create_app(simulator: Simulator) -> WSGIApplication:
     app.add_url_rule("/v1/me/playlists", "my_playlists", api.my_playlists)
     app.add_url_rule("/v1/playlists/<playlist_id>", "playlist", api.playlist)
     app.add_url_rule("/v1/playlists/<playlist_id>/<any(items, tracks):endpoint>", "items", api.items)
+    add_consent(app, simulator)
     add_control(app, simulator)
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(HTTPException, _no_such_service)

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 import requests
@@ -127,6 +128,110 @@ def test_token_endpoint_errors(world: World, app: App, form: dict[str, str], exp
         assert answer.json() == expected
     else:
         assert answer.json()["error"] == "unsupported_grant_type"
+
+
+# RFC 7636, appendix B.
+VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+CALLBACK = "http://127.0.0.1:9/callback"
+
+
+def authorize(world: World, answer: str = "", **changes: str) -> requests.Response:
+    """The consent page, or what a person's answer on it brings."""
+    asked = {"client_id": DEVELOPMENT.client_id, "response_type": "code", "redirect_uri": CALLBACK, "state": "s&1"}
+    url = f"{world.server.accounts_url}/authorize"
+    query = asked | {"scope": "playlist-read-private"} | changes
+    if not answer:
+        return requests.get(url, params=query, timeout=5)
+    return requests.post(url, params=query, data={"answer": answer}, timeout=5, allow_redirects=False)
+
+
+def sent_back(answer: requests.Response) -> dict[str, str]:
+    assert answer.status_code == 303
+    address, _, query = answer.headers["Location"].partition("?")
+    assert address == CALLBACK
+    return dict(parse_qsl(query))
+
+
+def test_a_consent_gives_tokens_for_its_scopes_once(world: World) -> None:
+    page = authorize(world)
+    assert "(simulated)" in page.text
+    assert "Agree" in page.text
+    found = sent_back(authorize(world, "agree"))
+    assert found["state"] == "s&1"
+    form = {"grant_type": "authorization_code", "code": found["code"], "redirect_uri": CALLBACK}
+    tokens = world.token(DEVELOPMENT, **form).json()
+    assert tokens["scope"] == "playlist-read-private"
+    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+    assert world.get("me", headers).json()["id"] == "listener"
+    assert world.token(DEVELOPMENT, tokens["refresh_token"]).json()["scope"] == "playlist-read-private"
+    assert world.token(DEVELOPMENT, **form).json()["error"] == "invalid_grant"
+
+
+def test_who_cancels_is_sent_back_without_a_code(world: World) -> None:
+    assert sent_back(authorize(world, "cancel")) == {"error": "access_denied", "state": "s&1"}
+
+
+@pytest.mark.parametrize(
+    ("verifier", "pkce", "expected"),
+    [(VERIFIER, True, 200), ("x" * 43, True, 400), ("", True, 400), (VERIFIER, False, 400)],
+)
+def test_without_a_secret_only_the_right_verifier_counts(
+    world: World, verifier: str, pkce: bool, expected: int
+) -> None:
+    asked = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"} if pkce else {}
+    form = {
+        "grant_type": "authorization_code",
+        "code": sent_back(authorize(world, "agree", **asked))["code"],
+        "redirect_uri": CALLBACK,
+        "client_id": DEVELOPMENT.client_id,
+        "code_verifier": verifier,
+    }
+    answer = requests.post(f"{world.server.accounts_url}/api/token", data=form, timeout=5)
+    assert answer.status_code == expected
+
+
+@pytest.mark.parametrize(
+    ("app", "changes", "later", "error"),
+    [
+        (GRANDFATHERED, {}, 0, "Invalid authorization code"),
+        (DEVELOPMENT, {"redirect_uri": "http://127.0.0.1:10/callback"}, 0, "Invalid redirect URI"),
+        (DEVELOPMENT, {"code": "made-up"}, 0, "Invalid authorization code"),
+        (DEVELOPMENT, {"code": ""}, 0, "code must be supplied"),
+        (DEVELOPMENT, {}, 600, "Authorization code expired"),
+    ],
+)
+def test_codes_that_are_not_redeemed(world: World, app: App, changes: dict[str, str], later: int, error: str) -> None:
+    code = sent_back(authorize(world, "agree"))["code"]
+    world.now += timedelta(seconds=later)
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK} | changes
+    answer = world.token(app, **form)
+    assert (answer.status_code, answer.json()["error_description"]) == (400, error)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"client_id": "f" * 32}, "Invalid client"),
+        ({"redirect_uri": "http://localhost:9/callback"}, "Insecure redirect URI"),
+        ({"redirect_uri": "http://127.0.0.1.example.org/"}, "Insecure redirect URI"),
+        ({"redirect_uri": "nowhere"}, "Invalid redirect URI"),
+        ({"response_type": "token"}, "response_type must be code"),
+        ({"code_challenge": CHALLENGE}, "code_challenge_method must be S256"),
+    ],
+)
+def test_a_wrong_request_is_shown_to_the_person_and_sends_nobody_back(
+    world: World, changes: dict[str, str], words: str
+) -> None:
+    for answer in ("", "agree"):
+        page = authorize(world, answer, **changes)
+        assert page.status_code == 400
+        assert words in page.text
+
+
+@pytest.mark.parametrize("uri", ["https://example.org/back?x=1", "http://[::1]:9/callback"])
+def test_addresses_that_a_person_may_be_sent_back_to(world: World, uri: str) -> None:
+    assert authorize(world, "agree", redirect_uri=uri).headers["Location"].startswith(uri)
 
 
 def test_a_pkce_app_refreshes_with_its_id_alone(world: World) -> None:

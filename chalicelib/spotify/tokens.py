@@ -94,49 +94,54 @@ class Tokens:
         return changed
 
     def _fetch(self) -> tuple[str, float]:
-        app = self._credentials
         form = {"grant_type": "client_credentials"}
         if self._refresh_token:
             form = {"grant_type": "refresh_token", "refresh_token": self._refresh_token}
-        if not app.client_secret:
-            form["client_id"] = app.client_id  # PKCE: no secret, so no Basic header
-        try:
-            response = requests.post(
-                self._url,
-                data=form,
-                auth=(app.client_id, app.client_secret) if app.client_secret else None,
-                timeout=_TIMEOUT,
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            # Without the error itself: its text may hold what was sent.
-            why = network_words(error)
-            raise _unavailable(f"No answer from Spotify's token endpoint {self._url}: {why}.") from None
-        return self._read(response)
+        answer = request_token(self._url, self._credentials, form, self._world)
+        if isinstance(answer.get("refresh_token"), str) and answer["refresh_token"]:
+            self._refresh_token = answer["refresh_token"]
+        lifetime = answer.get("expires_in")
+        return answer["access_token"], float(lifetime) if isinstance(lifetime, int | float) else 3600.0
 
-    def _read(self, response: requests.Response) -> tuple[str, float]:
-        try:
-            document = response.json()
-        except ValueError:
-            document = None
-        answer: dict[str, Any] = document if isinstance(document, dict) else {}
-        if response.status_code == 200 and isinstance(answer.get("access_token"), str) and answer["access_token"]:
-            if isinstance(answer.get("refresh_token"), str) and answer["refresh_token"]:
-                self._refresh_token = answer["refresh_token"]
-            lifetime = answer.get("expires_in")
-            return answer["access_token"], float(lifetime) if isinstance(lifetime, int | float) else 3600.0
-        raise self._refusal(response, answer.get("error"))
 
-    def _refusal(self, response: requests.Response, error: Any) -> ChartlakeError:
-        message, reason = words_of(response.content)
-        said = f"Spotify's token endpoint answered {response.status_code}" + (f" “{message}”" if message else "")
-        if response.status_code == 429:
-            return pause_of(said, reason, response.headers.get("retry-after"), self._world)
-        if error == "invalid_grant":
-            return ConsentExpired(f"{said}: the user's sign-in has ended.")
-        if response.status_code in (400, 401, 403) and isinstance(error, str):
-            return CredentialsRefused(f"{said}.")
-        return _unavailable(f"{said}, and gave no token.")
+def request_token(url: str, app: Credentials, form: dict[str, str], world: World) -> dict[str, Any]:
+    """`POST /api/token` once, and the answer with an `access_token` in it.
+
+    Raises `ConsentExpired` (the grant is not accepted), `CredentialsRefused`, `SpotifyUnavailable`, or the two pauses.
+    """
+    if not app.client_secret:
+        form = form | {"client_id": app.client_id}  # PKCE: no secret, so no Basic header
+    try:
+        response = requests.post(
+            url,
+            data=form,
+            auth=(app.client_id, app.client_secret) if app.client_secret else None,
+            timeout=_TIMEOUT,
+            allow_redirects=False,
+        )
+    except requests.RequestException as error:
+        # Without the error itself: its text may hold what was sent.
+        raise _unavailable(f"No answer from Spotify's token endpoint {url}: {network_words(error)}.") from None
+    try:
+        document = response.json()
+    except ValueError:
+        document = None
+    answer: dict[str, Any] = document if isinstance(document, dict) else {}
+    if response.status_code == 200 and isinstance(answer.get("access_token"), str) and answer["access_token"]:
+        return answer
+    raise _refusal(response, answer.get("error"), world)
+
+
+def _refusal(response: requests.Response, error: Any, world: World) -> ChartlakeError:
+    message, reason = words_of(response.content)
+    said = f"Spotify's token endpoint answered {response.status_code}" + (f" “{message}”" if message else "")
+    if response.status_code == 429:
+        return pause_of(said, reason, response.headers.get("retry-after"), world)
+    if error == "invalid_grant":
+        return ConsentExpired(f"{said}: the user's sign-in has ended.")
+    if response.status_code in (400, 401, 403) and isinstance(error, str):
+        return CredentialsRefused(f"{said}.")
+    return _unavailable(f"{said}, and gave no token.")
 
 
 def _unavailable(message: str) -> SpotifyUnavailable:
