@@ -112,7 +112,7 @@ class NotFound(Final):
     advice = (
         "Check the link. A private playlist needs its owner's sign-in. Spotify's own lists (ids that begin with "
         "37i9dQ, such as the Top 50) cannot be read by apps registered after 27 November 2024: for charts, download "
-        "the CSV files from charts.spotify.com instead."
+        "the CSV files from charts.spotify.com instead, and `chartlake import` them."
     )
     status = "not_found"
 
