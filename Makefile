@@ -5,7 +5,7 @@
 # make undeploy [STAGE=prod] [YES=1]    removes it, and keeps the bucket with the data
 
 # The newest Python that truly runs: a version manager's stub may exist and only print an error.
-PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3 python; do \
+PYTHON ?= $(shell for python in $$(which -a python3.14 python3.13 python3.12 python3.11 python3 python 2>/dev/null); do \
 	$$python -c 'import sys, ensurepip, ssl, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& echo $$python && break; done)
 

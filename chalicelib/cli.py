@@ -29,6 +29,8 @@ from .imports import ImportedFile, Options, import_path
 from .lake.lake import Lake
 from .outcome import Outcome, Run
 from .pipeline import followed_playlists, open_lake, open_pipeline
+from .purge import purge as purge_lake
+from .purge import wish
 from .replay import replay as replay_raw
 from .settings import Settings, from_environment
 from .spotify.references import parse_playlist_reference
@@ -180,6 +182,47 @@ def import_(
         click.echo(json.dumps([one.to_json() for one in found], ensure_ascii=False))
     good = sum(one.error is None for one in found)
     ctx.exit(DONE if good == len(found) else PARTLY_DONE if good else FAILED)
+
+
+@main.command()
+@click.option(
+    "--playlist", metavar="PLAYLIST", help="Its raw documents and rows; with --before, of the days before it."
+)
+@click.option("--user", metavar="ID", help="The user's id in rows, and the raw documents that name the user.")
+@click.option("--before", type=click.DateTime(["%Y-%m-%d"]), help="Alone: all raw documents of earlier days.")
+@click.option("--yes", is_flag=True, help="Do it; without, only show what would go.")
+@_as_json
+@click.pass_context
+def purge(
+    ctx: click.Context, playlist: str | None, user: str | None, before: datetime | None, yes: bool, as_json: bool
+) -> None:
+    """Remove what must go, and remember it, so that neither replay nor import brings it back.
+
+    The AWS identity needs s3:DeleteObject, which no function of the deployment has. Take the playlist off your list
+    first: what is followed is captured anew.
+
+    \b
+    Example:
+      chartlake purge --before 2026-01-01
+    """
+    ctx.obj["as_json"] = as_json
+    if bool(playlist) + bool(user) + (before is not None and not playlist) != 1:
+        raise BadSetting(
+            "Say one thing that is to go.",
+            advice="Give --playlist (and perhaps --before), or --user, or --before alone.",
+        )
+    settings, world = _settings(), World()
+    lake = open_lake(settings, world)
+    today = world.now().astimezone(settings.timezone).date()
+    named = playlist if playlist is None or playlist.startswith("chart:") else parse_playlist_reference(playlist)
+    asked = wish(lake, today, named, user, before.date() if before else None)
+    console = Console(stderr=as_json)
+    with console.status("Reading the lake") as status:
+        found = purge_lake(lake, world, asked, dry_run=not yes, progress=lambda key: status.update(f"Reading {key}"))
+    if as_json:
+        click.echo(json.dumps(found.to_json() | {"before": asked.before.isoformat(), "dry_run": not yes}))
+    else:
+        terminal.show_purged(console, found, dry_run=not yes)
 
 
 @main.command()

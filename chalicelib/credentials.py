@@ -21,10 +21,7 @@ from .world import World
 if TYPE_CHECKING:
     from mypy_boto3_ssm.client import SSMClient
 
-_FORM = (
-    '{"client_id": "…", "client_secret": "…", "refresh_token": "…", "consented_at": "2026-11-23"} (the last two only '
-    "for a signed-in user)"
-)
+_FORM = '{"client_id": "…", "client_secret": "…", "refresh_token": "…", "consented_at": "2026-11-23"}'
 _KEPT_SECONDS = 900.0
 _kept: dict[str, tuple[float, Credentials]] = {}
 
@@ -145,7 +142,9 @@ def _parsed(name: str, text: str | None) -> Credentials:
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         # Without the cause: a JSON error quotes what it could not read.
-        raise BadSetting(f"The SSM parameter {name} does not hold {_FORM}.") from None
+        raise BadSetting(
+            f"The SSM parameter {name} does not hold {_FORM} (the last two only for a signed-in user)."
+        ) from None
     return credentials
 
 
@@ -174,6 +173,6 @@ def _unreadable(name: str, code: str) -> CredentialsRefused:
         f"The SSM parameter {name} cannot be read: {code}.",
         advice=(
             f"Store it as a SecureString: aws ssm put-parameter --type SecureString --name {name} --value "
-            f"'{_FORM}', and allow ssm:GetParameter on it."
+            f"'{_FORM}' (the last two only for a signed-in user), and allow ssm:GetParameter on it."
         ),
     )

@@ -69,6 +69,17 @@ class SignInFailed(Final):
     advice = "Run `chartlake login` again; what was stored before is unchanged."
 
 
+class ConsentDoubted(Retryable):
+    """Spotify refused the user's sign-in for the first time; during incidents it has refused good ones."""
+
+    advice = (
+        "The next run asks once more, and goes on by itself if Spotify accepts the sign-in again; if not, a new "
+        "sign-in is needed. Days already kept are safe."
+    )
+    status = "unavailable"
+    stops_run = True
+
+
 class PremiumRequired(Final):
     """Spotify lets development-mode apps work only while their owner has Premium."""
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,6 +17,7 @@ from .errors import BadImport
 from .history import Day, Followers, expand, read_clone, read_followers, read_history
 from .lake.lake import Lake, Rank, rank
 from .lake.schema import Status
+from .tombstones import Tombstones, read_tombstones
 
 Opener = Callable[[], BinaryIO]
 _CHUNK = 1 << 20
@@ -24,13 +25,15 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class ImportedFile:
-    """What became of one file: its days and rows, how many of the days are new or other than before, its rejects."""
+    """What became of one file: its days and rows, how many of the days are new or other than before, how
+    many were left out because they were purged, its rejects."""
 
     name: str
     format: str
     days: int = 0
     rows: int = 0
     changed: int = 0
+    purged: int = 0
     rejects: tuple[tuple[int, str, str], ...] = field(default=(), repr=False)
     error: BadImport | None = None
 
@@ -41,6 +44,7 @@ class ImportedFile:
             "days": self.days,
             "rows": self.rows,
             "changed": self.changed,
+            "purged": self.purged,
             "rejected": len(self.rejects),
         }
         if self.error:
@@ -105,7 +109,7 @@ def _import_file(lake: Lake, name: str, opener: Opener, options: Options) -> Imp
     rejects: list[tuple[int, str, str]] | None = [] if options.skip_bad else None
     days = read_history(name, opener, day=options.day, region=options.region, skip_bad=rejects)
     found = _store(lake, name, days, _digest(opener))
-    if not found.days and not rejects:
+    if not found.format and not rejects:
         return _import_followers(lake, name, read_followers(name, opener))
     return found if not rejects else ImportedFile(**{**found.__dict__, "rejects": tuple(rejects)})
 
@@ -148,16 +152,27 @@ def _store(lake: Lake, name: str, days: Iterable[Day], digest: str) -> ImportedF
     one day at a time."""
     staged: dict[tuple[str, int], _Staged] = {}
     formats: dict[str, None] = {}
-    count = rows = 0
+    purged = read_tombstones(lake)
+    count = rows = left_out = 0
     with tempfile.TemporaryDirectory(prefix="chartlake-") as folder:
         for day in days:
             formats[day.format] = None
+            if purged.covers(day.playlist_id, day.snapshot_date):
+                left_out += 1
+                continue
             key = (day.playlist_id, day.snapshot_date.year)
             target = staged.setdefault(key, _Staged(Path(folder) / f"{len(staged)}.ndjson"))
-            _stage(target, day, name, digest)
+            _stage(target, _without_users(day, purged), name, digest)
             count, rows = count + 1, rows + len(day.rows)
         changed = sum(_place(lake, playlist_id, year, one) for (playlist_id, year), one in sorted(staged.items()))
-    return ImportedFile(name, ", ".join(formats), count, rows, changed)
+    return ImportedFile(name, ", ".join(formats), count, rows, changed, left_out)
+
+
+def _without_users(day: Day, purged: Tombstones) -> Day:
+    if not purged.users:
+        return day
+    rows = [purged.entry_without_users(row, day.snapshot_date) for row in day.rows]
+    return replace(day, rows=rows, facts=purged.facts_without_users(day.facts, day.snapshot_date))
 
 
 def _stage(target: _Staged, day: Day, name: str, digest: str) -> None:
@@ -173,7 +188,9 @@ def _stage(target: _Staged, day: Day, name: str, digest: str) -> None:
         "source": source,
     }
     with target.path.open("ab") as file:
-        file.writelines(json.dumps(row | common).encode() + b"\n" for row in day.rows)
+        # Without its nulls, which most columns of a chart are, a row is written and read twice as fast.
+        told = ({name: value for name, value in row.items() if value is not None} for row in day.rows)
+        file.writelines(json.dumps(row | common).encode() + b"\n" for row in told)
     target.ranks[day.snapshot_date] = rank(source, captured_at)
     target.snapshots[day.snapshot_date] = (
         empty_row(day.playlist_id, day.snapshot_date, captured_at)
@@ -194,6 +211,8 @@ def _place(lake: Lake, playlist_id: str, year: int, staged: _Staged) -> int:
     keys = lake.put_days(playlist_id, staged.ranks, staged.path)
     snapshots = [row | {"entries_key": keys[day]} for day, row in sorted(staged.snapshots.items())]
     lake.put_snapshots(playlist_id, year, snapshots)
+    if not before:
+        return len(staged.ranks)
     after = lake.fingerprints(playlist_id, year)
     return sum(before.get(day) != after.get(day) for day in staged.ranks)
 

@@ -17,10 +17,10 @@ NAMESPACE = "Chartlake"
 UNITS = {"RunsCompleted": "Count", "PlaylistsKept": "Count", "PlaylistsFailed": "Count", "ConsentDaysLeft": "None"}
 
 
-def values_of(run: Run, *, scheduled: bool) -> dict[str, int]:
-    """What a run counts. Only a scheduled run covers every followed playlist, so only it can complete a day."""
+def values_of(run: Run, *, whole: bool) -> dict[str, int]:
+    """What a run counts. Only a run over the whole of the followed playlists can complete a day."""
     values = {"PlaylistsKept": run.published, "PlaylistsFailed": len(run.outcomes) - run.published}
-    if scheduled:
+    if whole:
         values["RunsCompleted"] = int(run.stopped is None and not run.left)
     if run.consent_days_left is not None:
         values["ConsentDaysLeft"] = run.consent_days_left

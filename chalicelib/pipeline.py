@@ -19,6 +19,8 @@ from .entries import Origin, Row, entry_rows
 from .errors import (
     BadSetting,
     ChartlakeError,
+    ConsentDoubted,
+    ConsentExpired,
     DamagedFile,
     LakeUnavailable,
     OutOfTime,
@@ -117,6 +119,8 @@ class Pipeline:
                 outcome = self.snapshot(playlist_id, again=again)
         except (LakeUnavailable, OutOfTime):
             raise
+        except ConsentExpired as error:
+            outcome = self._gap(playlist_id, self._doubted(error))
         except ChartlakeError as error:
             outcome = self._gap(playlist_id, error)
         except Exception as error:
@@ -231,9 +235,9 @@ class Pipeline:
     def _ban(self) -> ChartlakeError | None:
         """Spotify's own wish to be left alone, while it lasts."""
         state = self._lake.read_state(keys.NOT_BEFORE)
+        now = self._world.now()
         try:
-            until = datetime.fromisoformat(state["not_before"])
-            now = self._world.now()
+            until = datetime.fromisoformat(state["not_before"]).astimezone(UTC)
         except (KeyError, TypeError, ValueError):
             return None
         if until <= now:
@@ -244,6 +248,18 @@ class Pipeline:
             f"Spotify asked to be left alone until {until:%Y-%m-%d %H:%M:%S} UTC: {reason}",
             retry_after=(until - now).total_seconds(),
         )
+
+    def _doubted(self, error: ConsentExpired) -> ChartlakeError:
+        """A sign-in is called dead when its six months are over, or a second run in a row finds it refused.
+
+        https://github.com/metabrainz/listenbrainz-server/pull/3766: Spotify once refused good ones for some hours.
+        """
+        days_left = self._consent_days_left()
+        if (days_left is not None and days_left <= 0) or self._lake.read_state(keys.SIGN_IN).get("refused_at"):
+            return error
+        refused_at = self._world.now().astimezone(UTC).isoformat()
+        self._lake.update_state(keys.SIGN_IN, lambda _: {"refused_at": refused_at})
+        return ConsentDoubted(f"{error.message} It is the first time.")
 
     def _remember(self, error: ChartlakeError) -> None:
         """Keep the moment before which nothing may be asked, for every run that comes before it."""
@@ -264,10 +280,14 @@ class Pipeline:
         self._lake.update_state(keys.NOT_BEFORE, later)
 
     def _note_newest(self, outcomes: Iterable[Outcome]) -> None:
-        """Keep the moment of the newest complete day, which is all that `/health` may know."""
+        """Keep the moment of the newest complete day, which is all that `/health` may know; what was read just now
+        also proves the sign-in."""
         moments = [outcome.row["captured_at"] for outcome in outcomes if outcome.published]
         if not moments:
             return
+        read_now = any(outcome.published and not outcome.already for outcome in outcomes)
+        if read_now and self._lake.read_state(keys.SIGN_IN):
+            self._lake.update_state(keys.SIGN_IN, lambda _: {})
         newest = max(moments).astimezone(UTC).isoformat()
         self._lake.update_state(
             keys.NEWEST_OK, lambda state: {"captured_at": max(newest, state.get("captured_at", ""))}

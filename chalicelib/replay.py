@@ -15,7 +15,8 @@ from .lake.lake import Lake, Rank, rank, worth
 from .lake.schema import PUBLISHED
 from .lake.store import DryRun
 from .lake.tables import to_json
-from .spotify.capture import UNCHANGED, from_raw
+from .spotify.capture import UNCHANGED, Capture, from_raw
+from .tombstones import Tombstones, read_tombstones
 from .world import World
 
 
@@ -53,19 +54,21 @@ def replay(
 ) -> Replayed:
     """Make the rows of both tables anew from every raw document of these playlists (none: all) and days.
 
-    What raw does not tell stays as it is: days without raw, and days on which something newer stands. Interrupted and
-    run again it does the same once more. `progress` gets how many captures of how many are done.
+    What raw does not tell stays as it is: days without raw, and days on which something newer stands. What was purged
+    is not brought back. Interrupted and run again it does the same once more. `progress` gets how many captures of how
+    many are done.
     """
     target = Lake(DryRun(lake.store), world) if dry_run else lake
     wanted = list(playlist_ids)
     found = [one for playlist_id in wanted or [""] for one in lake.raw_keys(playlist_id)]
-    found = [one for one in found if first <= one[1] <= last]
+    purged = read_tombstones(lake)
+    found = [one for one in found if first <= one[1] <= last and not purged.covers_raw(*one[:2])]
     changed: list[tuple[str, date]] = []
     done = 0
     for (playlist_id, year), group in groupby(found, key=lambda one: (one[0], one[1].year)):
         captures = [(day, key) for _, day, key in group]
         before = lake.fingerprints(playlist_id, year)
-        for number in _replay_year(target, playlist_id, captures):
+        for number in _replay_year(target, playlist_id, captures, purged):
             progress(done + number, len(found))
         after = target.fingerprints(playlist_id, year)
         changed += [(playlist_id, day) for day in sorted({*before, *after}) if before.get(day) != after.get(day)]
@@ -73,28 +76,41 @@ def replay(
     return Replayed(len(found), tuple(changed))
 
 
-def _replay_year(lake: Lake, playlist_id: str, captures: list[tuple[date, str]]) -> Iterator[int]:
+def _replay_year(lake: Lake, playlist_id: str, captures: list[tuple[date, str]], purged: Tombstones) -> Iterator[int]:
     """Judge one capture after the other, then write the year at once; yields how many are judged."""
     earlier = captures[0][0]
-    history = [row for row in lake.history(playlist_id, earlier) if row["snapshot_date"] < earlier]
+    known = lake.history(playlist_id, captures[-1][0])
+    history = [row for row in known if row["snapshot_date"] < earlier or _lost_raw(row)]
     days: dict[date, _Day] = {}
     for number, (day, key) in enumerate(captures, start=1):
-        made = _judged(lake, day, key, history, days)
-        if day not in days or worth(made.row) >= worth(days[day].row):
-            days[day] = made
-            history = [row for row in history if row["snapshot_date"] != day] + [made.row]
+        data = lake.read_raw(key)
+        capture = from_raw(data, lake.store.locate(key))
+        if not purged.covers_capture(capture, day):
+            until = [row for row in history if row["snapshot_date"] <= day]
+            made = _judged(lake, capture, day, _raw_facts(key, data), until, days)
+            if day not in days or worth(made.row) >= worth(days[day].row):
+                days[day] = made
+                others = [row for row in history if row["snapshot_date"] != day]
+                history = sorted([*others, made.row], key=lambda row: row["snapshot_date"])
         yield number
-    _write(lake, playlist_id, days)
+    if days:
+        _write(lake, playlist_id, days)
 
 
-def _judged(lake: Lake, day: date, key: str, history: list[Row], days: dict[date, _Day]) -> _Day:
-    data = lake.read_raw(key)
-    capture = from_raw(data, lake.store.locate(key))
-    raw = {"raw_key": key, "raw_sha256": hashlib.sha256(data).hexdigest()}
+def _lost_raw(row: Row) -> bool:
+    """Whether it is a captured day whose raw document was purged: later days may still stand on it."""
+    return row["raw_key"] is None and row["status"] in PUBLISHED and not (row["source"] or "").startswith("import:")
+
+
+def _raw_facts(key: str, data: bytes) -> Row:
+    return {"raw_key": key, "raw_sha256": hashlib.sha256(data).hexdigest()}
+
+
+def _judged(lake: Lake, capture: Capture, day: date, raw: Row, history: list[Row], days: dict[date, _Day]) -> _Day:
     last = last_published([row for row in history if row["snapshot_date"] < day])
     if capture.proof != UNCHANGED or last is None:
         row, _ = judge(capture, day, raw, history)
-        return _Day(row, rank(capture.source, capture.captured_at), key)
+        return _Day(row, rank(capture.source, capture.captured_at), raw["raw_key"])
     row = unchanged_row(capture, day, raw, last)
     standing = days.get(last["snapshot_date"])
     if standing is not None:

@@ -47,7 +47,7 @@ def daily(milliseconds_left: Callable[[], int], world: World | None = None) -> d
     """
     settings = from_environment(os.environ)
     run = _extract(settings, None, False, _limited(world, milliseconds_left, float("inf")))
-    _count(run, world, scheduled=True)
+    _count(run, world, whole=True)
     return _finished(run)
 
 
@@ -59,7 +59,7 @@ def extract(
     settings = from_environment(os.environ)
     world = _limited(world, milliseconds_left, float("inf"))
     run = _extract(settings, request.playlists, request.again, world)
-    _count(run, world, scheduled=False)
+    _count(run, world, whole=request.playlists is None)
     if run.left and run.outcomes and run.stopped is None:
         _hand_over(run, request.again)
         return run.to_json()
@@ -121,12 +121,12 @@ def version() -> Answer:
     return Answer(200, {"chartlake": __version__, "python": platform.python_version()})
 
 
-def _count(run: Run, world: World | None, *, scheduled: bool) -> None:
+def _count(run: Run, world: World | None, *, whole: bool) -> None:
     """Tell CloudWatch of the run; see `metrics`."""
     from . import metrics
 
     if stack := os.environ.get(_METRICS):
-        values = metrics.values_of(run, scheduled=scheduled)
+        values = metrics.values_of(run, whole=whole)
         print(metrics.line(values, stack, (world or World()).now()), flush=True)
 
 

@@ -21,6 +21,7 @@ from .imports import ImportedFile
 from .lake.lake import Lake
 from .lake.schema import PUBLISHED, Status
 from .outcome import Outcome, Run
+from .purge import Purged
 from .replay import Replayed
 from .verify import Verdict
 
@@ -157,6 +158,20 @@ def show_replayed(console: Console, found: Replayed, dry_run: bool) -> None:
         console.print(f"{read}: {_counted(len(found.changed), 'day')} {verb}.")
 
 
+def show_purged(console: Console, found: Purged, dry_run: bool) -> None:
+    """Every object that is touched, then the counts."""
+    for key in found.raw_keys:
+        console.print(Text(f"{key}: removed"), soft_wrap=True)
+    for verb, counts in (("removed", found.removed), ("made anonymous or without raw", found.redacted)):
+        for key, rows in counts.items():
+            console.print(Text(f"{key}: {_counted(rows, 'row')} {verb}"), soft_wrap=True)
+    removed, redacted = sum(found.removed.values()), sum(found.redacted.values())
+    summary = f"{_counted(len(found.raw_keys), 'raw document')} and {_counted(removed, 'row')} removed"
+    console.print(f"{summary}, {_counted(redacted, 'row')} changed.")
+    if dry_run:
+        console.print("This was a dry run: nothing is gone. Add --yes to do it.")
+
+
 def show_imported(console: Console, found: ImportedFile) -> None:
     """A line a file; a refused one with what to do."""
     if found.error:
@@ -165,7 +180,8 @@ def show_imported(console: Console, found: ImportedFile) -> None:
         return
     counts = f"{_counted(found.days, 'day')}, {_counted(found.rows, 'row')}, {found.changed} new or changed"
     rejected = f", {_counted(len(found.rejects), 'bad line')} kept in {found.name}.rejects" if found.rejects else ""
-    console.print(Text(f"● {printable(found.name)}  {found.format}: {counts}{rejected}"), soft_wrap=True)
+    purged = f", {_counted(found.purged, 'purged day')} left out" if found.purged else ""
+    console.print(Text(f"● {printable(found.name)}  {found.format}: {counts}{purged}{rejected}"), soft_wrap=True)
 
 
 def keep_rejects(found: ImportedFile) -> None:

@@ -109,7 +109,8 @@ def show_next_steps(stack: Stack, outputs: dict[str, str], email: str) -> None:
         "  3. echo 'https://open.spotify.com/playlist/…' | aws s3 cp - "
         f"s3://{outputs.get('LakeBucket', stack.lake)}/chartlake/config/playlists.txt"
     )
-    click.echo(f"  4. aws lambda invoke --function-name {stack.name}-daily /dev/stdout")
+    # Not `daily`: Chalice fails on an event that is not EventBridge's own. https://github.com/aws/chalice/issues/1291
+    click.echo(f"  4. aws lambda invoke --function-name {stack.name}-extract /dev/stdout")
 
 
 if __name__ == "__main__":

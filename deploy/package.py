@@ -55,15 +55,17 @@ class Package:
 def build(stage: str, into: Path, architecture: str | None = None) -> Package:
     """Package `stage` into the empty folder `into`; `architecture` (arm64, x86_64) overrules config.json.
 
-    Raises `CannotPackage`: Python too old, unknown stage, a failing pip, a bundle that Lambda refuses.
+    Raises `CannotPackage`: Python too old, unknown stage, one for `chalice deploy` only, a failing pip, a bundle that
+    Lambda refuses.
     """
+    source = clean_copy(into / "source", stage, architecture)
+    _check_policies(source, stage)
     if sys.version_info < _OLDEST_PYTHON:
         raise CannotPackage(
             "Packaging needs Python 3.12 or newer, since DuckDB's wheels need the C library that Lambda has with it; "
             f"this is {'.'.join(map(str, sys.version_info[:2]))}.",
             advice="Run `make clean deploy PYTHON=python3.13 …`.",
         )
-    source = _clean_copy(into / "source", stage, architecture)
     command = [str(Path(sys.executable).parent / "chalice"), "package", "--stage", stage]
     command += ["--merge-template", ".chalice/resources.json", str(into / "out")]
     # Chalice wants a region even where it asks nothing of AWS.
@@ -76,7 +78,18 @@ def build(stage: str, into: Path, architecture: str | None = None) -> Package:
     return package
 
 
-def _clean_copy(source: Path, stage: str, architecture: str | None) -> Path:
+def _check_policies(source: Path, stage: str) -> None:
+    """Raise `CannotPackage` where a function of the stage would be kept out of the bucket that the stack makes."""
+    config = json.loads((source / ".chalice" / "config.json").read_text())
+    for function in config["stages"][stage]["lambda_functions"].values():
+        if "${Lake.Arn}" not in (source / ".chalice" / function["iam_policy_file"]).read_text():
+            raise CannotPackage(
+                f"STAGE={stage}: {function['iam_policy_file']} names a bucket of your own, and the stack makes one.",
+                advice="That stage is for `chalice deploy`; use STAGE=prod, or copy it in .chalice/config.json.",
+            )
+
+
+def clean_copy(source: Path, stage: str, architecture: str | None) -> Path:
     """What belongs into the bundle and nothing else: Chalice would take everything that lies in chalicelib/."""
     config = json.loads((ROOT / ".chalice" / "config.json").read_text())
     if stage not in config["stages"]:

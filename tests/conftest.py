@@ -173,6 +173,8 @@ def lake(tmp_path: Path, clock: Clock) -> Lake:
 @pytest.fixture(scope="session")
 def arm64(tmp_path_factory: pytest.TempPathFactory) -> Package:
     """What `make deploy` deploys."""
+    if sys.version_info < (3, 12):
+        pytest.skip("DuckDB has no wheel for Lambda's Python 3.11, so nothing can be packaged with it")
     return build("prod", tmp_path_factory.mktemp("arm64"), "arm64")
 
 

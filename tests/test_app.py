@@ -179,6 +179,22 @@ def test_what_does_not_fit_is_handed_over(
     assert deployed.lambda_.invoke("extract", payload).payload["published"] == 2
 
 
+def test_no_answer_and_no_log_line_holds_a_secret(
+    deployed: Client, simulator: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = {"client_id": EXTENDED.client_id, "client_secret": "canary-secret", "refresh_token": "canary-token"}
+    boto3.client("ssm").put_parameter(
+        Name="/chartlake/canary", Type="SecureString", Value=json.dumps(secret), Overwrite=True
+    )
+    caplog.set_level("DEBUG")
+    os.environ["CHARTLAKE_SECRET"] = "/chartlake/canary"  # the fixture's monkeypatch puts it back
+    answers = [post(deployed, {}), deployed.http.get("/health")]
+    assert [answer.status_code for answer in answers] == [502, 503]
+    assert answers[0].json_body["stopped"] == "CredentialsRefused"
+    assert "canary" not in "".join(answer.body.decode() for answer in answers).replace("/chartlake/canary", "")
+    assert "canary" not in caplog.text.replace("/chartlake/canary", "")
+
+
 def test_every_route_but_health_asks_for_iam(deployed: Client) -> None:
     from app import app
 
@@ -239,7 +255,7 @@ def test_a_run_counts_itself_in_the_metric_format_of_cloudwatch(
     assert abs(found["_aws"]["Timestamp"] / 1000 - time.time()) < 60
 
 
-def test_a_hand_started_run_completes_no_day_and_a_stopped_one_neither(
+def test_a_run_over_some_playlists_completes_no_day_and_a_stopped_one_neither(
     deployed: Client, simulator: Simulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CHARTLAKE_METRICS", "chartlake-prod")
@@ -247,9 +263,13 @@ def test_a_hand_started_run_completes_no_day_and_a_stopped_one_neither(
     simulator.faults.add(Fault.quota_exceeded(50_000))
     with pytest.raises(Exception, match="quota"):
         daily(deployed)
-    by_hand, stopped = counted(capsys.readouterr().out)
-    assert "RunsCompleted" not in by_hand
+    some, stopped = counted(capsys.readouterr().out)
+    assert "RunsCompleted" not in some
     assert (stopped["RunsCompleted"], stopped["PlaylistsFailed"]) == (0, 1)
+    # A first run by hand, right after the deployment, is over all of them.
+    open_store(LAKE, World()).replace(keys.NOT_BEFORE, b"{}", open_store(LAKE, World()).get(keys.NOT_BEFORE).etag)
+    deployed.lambda_.invoke("extract", {})
+    assert [one["RunsCompleted"] for one in counted(capsys.readouterr().out)] == [1]
 
 
 def test_health_tells_fresh_or_stale_and_nothing_else(deployed: Client) -> None:

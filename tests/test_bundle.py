@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 import re
 import subprocess
 import sys
@@ -19,6 +21,8 @@ import boto3
 import pytest
 import requests
 from botocore.exceptions import ClientError
+from moto.apigateway.models import APIGatewayBackend
+from moto.awslambda.models import lambda_backends
 
 from deploy import package
 from deploy.package import CannotPackage, Package
@@ -69,9 +73,18 @@ def http_event(method: str, path: str, body: str | None = None) -> dict[str, Any
 
 
 @pytest.fixture(scope="module")
-def x86_64(tmp_path_factory: pytest.TempPathFactory) -> Package:
-    """The same for this kind of machine: the one that can be run here."""
+def x86_64(arm64: Package, tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """The same for the other kind of processor."""
     return package.build("prod", tmp_path_factory.mktemp("x86_64"), "x86_64")
+
+
+@pytest.fixture(scope="module")
+def native(arm64: Package, x86_64: Package) -> Package:
+    """The one that this machine can run."""
+    found = {"x86_64": x86_64, "aarch64": arm64}.get(platform.machine())
+    if sys.platform != "linux" or found is None:
+        pytest.skip("what runs in Lambda runs on Linux only")
+    return found
 
 
 @pytest.fixture(params=["arm64", "x86_64"])
@@ -111,6 +124,12 @@ def test_the_native_parts_are_of_the_right_kind(bundle: Package) -> None:
 def test_a_stage_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(CannotPackage, match=r"STAGE=production: .* dev, prod"):
         package.build("production", tmp_path)
+
+
+def test_the_stage_for_chalice_deploy_is_not_made_into_a_stack(tmp_path: Path) -> None:
+    with pytest.raises(CannotPackage, match="STAGE=dev") as refused:
+        package.build("dev", tmp_path)
+    assert "chalice deploy" in refused.value.advice
 
 
 def test_a_python_whose_bundle_lambda_could_not_run_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,9 +243,9 @@ class Deployed:
 
 
 @pytest.fixture(scope="module")
-def unpacked(x86_64: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def unpacked(native: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
     task = tmp_path_factory.mktemp("task")
-    with zipfile.ZipFile(x86_64.bundle) as archive:
+    with zipfile.ZipFile(native.bundle) as archive:
         archive.extractall(task)
     return task
 
@@ -310,6 +329,71 @@ def test_the_worker_takes_what_is_handed_over(deployed: Deployed) -> None:
         found = function.invoke({"playlists": [deployed.simulator.playlist_id("one")], "again": False})
     assert found.error is None
     assert found.answer["published"] == 1
+
+
+# With plain `chalice deploy`.
+
+
+@pytest.fixture
+def swagger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """moto imports OpenAPI 3 only and Chalice sends Swagger 2, so the API is made without its routes."""
+
+    def import_rest_api(self: APIGatewayBackend, api_doc: dict[str, Any], fail_on_warnings: bool) -> Any:
+        return self.create_rest_api(name=api_doc["info"]["title"], description="")
+
+    def create_deployment(self: APIGatewayBackend, function_id: str, name: str, *facts: Any) -> Any:
+        return self.get_rest_api(function_id).create_deployment(name, "")
+
+    monkeypatch.setattr(APIGatewayBackend, "import_rest_api", import_rest_api)
+    monkeypatch.setattr(APIGatewayBackend, "create_deployment", create_deployment)
+
+
+def as_the_readme_says(project: Path, bucket: str, server: Any) -> None:
+    """Steps 2 and 3 of "Deploying with chalice deploy", and where the simulated Spotify is."""
+    for policy in (project / ".chalice").glob("policy-*.json"):
+        policy.write_text(policy.read_text().replace("YOUR-BUCKET", bucket))
+    path = project / ".chalice" / "config.json"
+    config = json.loads(path.read_text())
+    config["stages"]["dev"]["environment_variables"] = {
+        "CHARTLAKE_LAKE": f"s3://{bucket}/chartlake",
+        "CHARTLAKE_PLAYLISTS": TOP_50,
+        "CHARTLAKE_SECRET": "/chartlake/spotify",
+        "SPOTIFY_API_URL": server.api_url,
+        "SPOTIFY_ACCOUNTS_URL": server.accounts_url,
+    }
+    path.write_text(json.dumps(config))
+
+
+@pytest.mark.usefixtures("swagger", "native")
+def test_what_chalice_deploy_uploads_runs_with_what_it_configured(aws: str, runtime: Path, tmp_path: Path) -> None:
+    architecture = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
+    project = package.clean_copy(tmp_path / "project", "dev", architecture)
+    secret = json.dumps({"client_id": EXTENDED.client_id, "client_secret": EXTENDED.client_secret})
+    boto3.client("ssm").put_parameter(Name="/chartlake/spotify", Type="SecureString", Value=secret, Overwrite=True)
+    simulator = Simulator()
+    with simulator.serve() as server:
+        as_the_readme_says(project, "charts", server)
+        command = [str(Path(sys.executable).parent / "chalice"), "deploy"]
+        done = subprocess.run(command, cwd=project, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        uploaded = lambda_backends["123456789012"]["eu-west-1"].get_function("chartlake-dev-daily")
+        (tmp_path / "zip").write_bytes(uploaded.code_bytes)
+        with zipfile.ZipFile(tmp_path / "zip") as archive:
+            archive.extractall(tmp_path / "task")
+        variables = {
+            name: os.environ[name] for name in os.environ if name.startswith("AWS_")
+        } | uploaded.environment_vars
+        with running(tmp_path / "task", runtime, uploaded.handler, variables, tmp_path / "log") as function:
+            found = function.invoke(SCHEDULED)
+    assert found.error is None
+    assert found.answer["published"] == 1
+    kept = boto3.client("s3").list_objects_v2(Bucket="charts")["Contents"]
+    assert any(one["Key"].startswith("chartlake/tables/entries/") for one in kept)
+    for name in ("api_handler", "daily", "extract"):
+        (policy,) = boto3.client("iam").list_role_policies(RoleName=f"chartlake-dev-{name}")["PolicyNames"]
+        document = boto3.client("iam").get_role_policy(RoleName=f"chartlake-dev-{name}", PolicyName=policy)
+        shipped = package.ROOT / ".chalice" / f"policy-{name.removesuffix('_handler')}.json"
+        assert document["PolicyDocument"] == json.loads(shipped.read_text().replace("YOUR-BUCKET", "charts"))
 
 
 # Under its own policies.

@@ -335,8 +335,8 @@ RUN_TROUBLES = [
 TOKEN_TROUBLES = [
     (400, {"error": "invalid_client", "error_description": "Invalid client"}, "CredentialsRefused", "forbidden"),
     (401, {"error": "invalid_client"}, "CredentialsRefused", "forbidden"),
-    (400, {"error": "invalid_grant", "error_description": "Refresh token expired"}, "ConsentExpired", "forbidden"),
-    (400, {"error": "invalid_grant", "error_description": "Refresh token revoked"}, "ConsentExpired", "forbidden"),
+    (400, {"error": "invalid_grant", "error_description": "Refresh token expired"}, "ConsentDoubted", "unavailable"),
+    (400, {"error": "invalid_grant", "error_description": "Refresh token revoked"}, "ConsentDoubted", "unavailable"),
     (503, "upstream connect error or disconnect/reset before headers.", "SpotifyUnavailable", "unavailable"),
     (429, "Too many requests", "RateLimited", "deferred"),
     (200, "<html>", "SpotifyUnavailable", "unavailable"),
@@ -490,11 +490,32 @@ def test_consent_ends_after_six_months(rig: Rig) -> None:
     rig.sign_in(DEVELOPMENT)
     assert rig.one("fifty").status == Status.OK
     rig.clock.advance(days=185)
-    run = rig.extract("fifty")
-    assert run.stopped is not None
-    assert run.stopped.kind == "ConsentExpired"
+    kinds = []
+    for _ in range(3):
+        run = rig.extract("fifty")
+        assert run.stopped is not None
+        kinds.append((run.stopped.kind, str(run.outcomes[0].status)))
+    # Spotify has refused good sign-ins, so the first refusal is not the end
+    assert kinds == [("ConsentDoubted", "unavailable"), *[("ConsentExpired", "forbidden")] * 2]
     rig.sign_in(DEVELOPMENT)
     assert rig.one("fifty").status == Status.OK
+    rig.clock.advance(days=185)
+    assert rig.extract("fifty").stopped.kind == "ConsentDoubted"
+
+
+def test_a_day_that_was_there_before_does_not_prove_the_sign_in(rig: Rig) -> None:
+    rig.sign_in(DEVELOPMENT)
+    rig.one("one")
+    rig.simulator.revoke(rig.refresh_token)
+    kinds = [rig.extract("one", "fifty").stopped.kind for _ in range(2)]
+    assert kinds == ["ConsentDoubted", "ConsentExpired"]
+
+
+def test_a_good_sign_in_that_is_refused_once_goes_on_by_itself(rig: Rig) -> None:
+    rig.sign_in(DEVELOPMENT)
+    rig.simulator.faults.add(Fault("status", on="token", status=400, body={"error": "invalid_grant"}))
+    assert rig.extract("fifty").stopped.kind == "ConsentDoubted"
+    assert rig.extract("fifty").complete
 
 
 def test_a_wrong_secret_costs_one_request(rig: Rig) -> None:

@@ -30,8 +30,10 @@ MAY_IMPORT = {
     "lake": {"errors", "world", "lake"},
     "credentials": {"errors", "settings", "spotify", "world"},
     "days": {"", "entries", "errors", "lake", "spotify"},
-    "imports": {"days", "entries", "errors", "history", "lake"},
-    "replay": {"days", "entries", "lake", "spotify", "world"},
+    "tombstones": {"entries", "errors", "lake", "spotify"},
+    "imports": {"days", "entries", "errors", "history", "lake", "tombstones"},
+    "replay": {"days", "entries", "lake", "spotify", "tombstones", "world"},
+    "purge": {"lake", "spotify", "tombstones", "world"},
     "outcome": {"errors", "lake"},
     "pipeline": {"credentials", "days", "entries", "errors", "lake", "outcome", "settings", "spotify", "world"},
     "coverage": {"lake"},
@@ -41,7 +43,19 @@ MAY_IMPORT = {
     "service": {"", "errors", "settings", "world", "lake", "metrics", "outcome", "pipeline", "spotify"},
     "doctor": {"credentials", "entries", "errors", "lake", "pipeline", "settings", "spotify", "world"},
     "login": {"errors", "spotify", "world"},
-    "terminal": {"cost", "coverage", "doctor", "entries", "errors", "imports", "lake", "outcome", "replay", "verify"},
+    "terminal": {
+        "cost",
+        "coverage",
+        "doctor",
+        "entries",
+        "errors",
+        "imports",
+        "lake",
+        "outcome",
+        "purge",
+        "replay",
+        "verify",
+    },
     "cli": {
         "",
         "terminal",
@@ -55,6 +69,7 @@ MAY_IMPORT = {
         "login",
         "outcome",
         "pipeline",
+        "purge",
         "replay",
         "settings",
         "spotify",
@@ -133,7 +148,7 @@ def test_every_direct_dependency_has_an_exact_version() -> None:
         *tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"],
         *(line for line in (ROOT / "requirements-dev.txt").read_text().split("\n") if line and line[0] not in "#-"),
     ]
-    assert {re.split(r"\[", name)[0].lower() for name in wanted} <= locked
+    assert {re.split(r"[\[;]", name)[0].lower() for name in wanted} <= locked
 
 
 @pytest.mark.parametrize(("table", "columns"), [("entries", schema.ENTRIES), ("snapshots", schema.SNAPSHOTS)])
@@ -175,6 +190,7 @@ def test_chalices_configuration_has_only_keys_that_chalice_reads() -> None:
         "stages",
     }
     assert set(config) <= known
+    assert set(config["stages"]) == {"dev", "prod"}
     for stage in config["stages"].values():
         assert set(stage) <= _STAGE_KEYS
         assert set(stage["lambda_functions"]) == {"api_handler", "daily", "extract"}

@@ -13,7 +13,7 @@ from botocore.stub import ANY, Stubber
 from chalicelib.errors import LakeUnavailable
 from chalicelib.lake.folder import FolderStore
 from chalicelib.lake.s3 import S3Store
-from chalicelib.lake.store import Conflict, ObjectStore, open_store, update
+from chalicelib.lake.store import Conflict, DryRun, ObjectStore, open_store, update
 from chalicelib.world import World
 
 from .conftest import Clock
@@ -116,7 +116,32 @@ def test_an_update_that_changes_nothing_writes_nothing(store: ObjectStore, clock
     assert store.get("x").etag == before
 
 
+def test_what_is_deleted_is_gone_and_deleting_it_again_is_no_fault(store: ObjectStore) -> None:
+    store.create("a/b/c", b"1")
+    store.create("a/d", b"2")
+    store.delete("a/b/c")
+    store.delete("a/b/c")
+    assert store.get("a/b/c") is None
+    assert list(store.list("")) == ["a/d"]
+    store.create("a/b/c", b"anew")
+    assert store.get("a/b/c").data == b"anew"
+
+
+def test_a_trial_deletes_nothing(store: ObjectStore) -> None:
+    store.create("a", b"1")
+    trial = DryRun(store)
+    trial.delete("a")
+    assert (trial.get("a"), list(trial.list("")), store.get("a").data) == (None, [], b"1")
+
+
 # What only one kind of store can meet.
+
+
+def test_a_folder_that_held_only_what_is_deleted_goes_with_it(tmp_path: Path) -> None:
+    store = FolderStore(str(tmp_path / "lake"))
+    store.create("raw/playlist_id=x/date=2026-11-23/1.json.gz", b"1")
+    store.delete("raw/playlist_id=x/date=2026-11-23/1.json.gz")
+    assert [path for path in (tmp_path / "lake").rglob("*") if path.is_dir()] == []
 
 
 def test_a_folder_that_cannot_be_made_is_explained(tmp_path: Path) -> None:

@@ -68,6 +68,8 @@ def test_the_bucket_is_private_encrypted_versioned_and_outlives_the_stack(resour
     assert raw["Fn::If"][1]["Prefix"] == "chartlake/raw/"
     (statement,) = resources["LakeOnlyOverTls"]["Properties"]["PolicyDocument"]["Statement"]
     assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    # The bucket is taken back by its name, but a policy that it still had would be in the way of the new one.
+    assert resources["LakeOnlyOverTls"]["DeletionPolicy"] == "Delete"
 
 
 def statements(resources: dict[str, Any], role: str) -> list[dict[str, Any]]:
@@ -215,6 +217,10 @@ def test_the_api_is_regional_throttled_and_logged(resources: dict[str, Any]) -> 
     (method,) = api["MethodSettings"]
     assert (method["ThrottlingRateLimit"], method["ThrottlingBurstLimit"]) == (5, 10)
     assert "$context.status" in api["AccessLogSetting"]["Format"]
+    # The role for the logs must be there before the stage; the values of a stage's variables have no spaces.
+    (waits_for,) = api["Variables"].values()
+    assert waits_for["Fn::If"][:2] == ["ApiLogsNeedARole", {"Ref": "ApiAccount"}]
+    assert re.fullmatch(r"[A-Za-z0-9._~:/?#&=,-]+", waits_for["Fn::If"][2])
     for path, methods in api["DefinitionBody"]["paths"].items():
         for method_name, facts in methods.items():
             public = (path, method_name) == ("/health", "get")

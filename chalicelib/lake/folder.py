@@ -31,6 +31,19 @@ class FolderStore:
     def replace(self, key: str, data: bytes, etag: str) -> None:
         self._write(key, data, etag)
 
+    def delete(self, key: str) -> None:
+        path = self._root / key
+        with self._explained(key):
+            if not path.is_file():
+                return
+            with self._lock:
+                path.unlink(missing_ok=True)
+                for folder in path.parents:
+                    # A folder's name tells of what was in it.
+                    if folder == self._root or any(folder.iterdir()):
+                        break
+                    folder.rmdir()
+
     def list(self, prefix: str) -> Iterator[str]:
         folder = self._root / prefix.rpartition("/")[0]
         with self._explained(prefix):
@@ -47,8 +60,9 @@ class FolderStore:
         # One name for each place, so that what a killed process leaves is overwritten by the next, not added to.
         unfinished = path.with_name(f".{path.name}.unfinished")
         with self._explained(key):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            self._root.mkdir(parents=True, exist_ok=True)
             with self._lock:
+                path.parent.mkdir(parents=True, exist_ok=True)
                 found = self._read(path)
                 if (found.etag if found else None) != etag:
                     if found and found.data == data:

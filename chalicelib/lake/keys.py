@@ -8,7 +8,9 @@ from urllib.parse import quote, unquote
 
 PLAYLISTS = "config/playlists.txt"
 NOT_BEFORE = "state/not_before.json"
+SIGN_IN = "state/sign_in.json"
 NEWEST_OK = "state/newest_ok.json"
+PURGED = "state/purged.json"
 ENTRIES = "tables/entries/"
 SNAPSHOTS = "tables/snapshots/"
 RAW = "raw/"

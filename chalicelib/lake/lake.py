@@ -263,6 +263,45 @@ class Lake:
                     prints[day] = prints.get(day, "") + one["digest"]
         return prints
 
+    # Removal.
+
+    def remove_rows(self, key: str, schema: Mapping[str, str], where: str, parameters: Mapping[str, Any]) -> int:
+        """Take the rows that the SQL condition names out of a table object, and delete an object that has no rows
+        left; gives how many went."""
+        return self._without(key, schema, where, parameters, lambda kept: f"FROM {kept} WHERE ({where}) IS NOT TRUE")
+
+    def forget(
+        self, key: str, schema: Mapping[str, str], columns: Iterable[str], where: str, parameters: Mapping[str, Any]
+    ) -> int:
+        """Make columns null in the rows that the SQL condition names; gives in how many."""
+        nulls = ", ".join(f'CASE WHEN {where} THEN NULL ELSE "{name}" END AS "{name}"' for name in columns)
+        return self._without(key, schema, where, parameters, lambda kept: f"SELECT * REPLACE ({nulls}) FROM {kept}")
+
+    def _without(
+        self,
+        key: str,
+        schema: Mapping[str, str],
+        where: str,
+        parameters: Mapping[str, Any],
+        query: Callable[[str], str],
+    ) -> int:
+        order = "snapshot_date, position" if "position" in schema else "snapshot_date"
+        touched = 0
+
+        def change(old: bytes | None) -> bytes | None:
+            nonlocal touched
+            kept = scratch.parquet(old, schema) if old is not None else ""
+            counted = f"SELECT count(*) AS rows FROM {kept} WHERE {where}"
+            touched = scratch.read(counted, parameters)[0]["rows"] if kept else 0
+            return scratch.write(f"{query(kept)} ORDER BY {order}", parameters) if touched else None
+
+        with self._tables.scratch(self.store.locate(key)) as scratch:
+            update(self.store, lambda: (key, self.store.get(key)), change, self._world)
+            left = self.store.get(key)
+            if left is not None and _extent(scratch, left.data, schema)["rows"] == 0:
+                self.store.delete(key)
+        return touched
+
     # Small state.
 
     def read_state(self, key: str) -> dict[str, Any]:
@@ -323,8 +362,8 @@ def _merged(scratch: Scratch, old: bytes | None, relation: str, ranks: Mapping[d
     return scratch.write(f"SELECT * FROM ({selects}) ORDER BY snapshot_date, position")
 
 
-def _extent(scratch: Scratch, data: bytes) -> Row:
-    return scratch.read(f"SELECT count(*) AS rows, max(snapshot_date) AS last FROM {scratch.parquet(data, ENTRIES)}")[0]
+def _extent(scratch: Scratch, data: bytes, schema: Mapping[str, str] = ENTRIES) -> Row:
+    return scratch.read(f"SELECT count(*) AS rows, max(snapshot_date) AS last FROM {scratch.parquet(data, schema)}")[0]
 
 
 def _dates(days: Iterable[date]) -> str:

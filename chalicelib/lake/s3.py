@@ -68,6 +68,10 @@ class S3Store:
     def replace(self, key: str, data: bytes, etag: str) -> None:
         self._put(key, data, {"IfMatch": etag})
 
+    def delete(self, key: str) -> None:
+        with self._explained(key):
+            self._s3.delete_object(Bucket=self._bucket, Key=self._prefix + key)
+
     def list(self, prefix: str) -> Iterator[str]:
         with self._explained(prefix):
             pages = self._s3.get_paginator("list_objects_v2").paginate(

@@ -41,6 +41,9 @@ class ObjectStore(Protocol):
         """Write over the version read as `etag`. Raises `Conflict` where the object is another version or gone
         (unless it holds these very bytes already)."""
 
+    def delete(self, key: str) -> None:
+        """Remove an object; one that is not there is success."""
+
     def list(self, prefix: str) -> Iterator[str]:
         """The keys that begin with `prefix`, sorted."""
 
@@ -49,15 +52,17 @@ class ObjectStore(Protocol):
 
 
 class DryRun:
-    """A store over another one: what is written stays in memory, so that a job can be tried without being done."""
+    """A store over another one: what is written or deleted stays in memory, so that a job can be tried, not done."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._written: dict[str, bytes] = {}
+        self._written: dict[str, bytes | None] = {}
 
     def get(self, key: str) -> Stored | None:
-        data = self._written.get(key)
-        return self._store.get(key) if data is None else Stored(data, str(hash(data)))
+        if key not in self._written:
+            return self._store.get(key)
+        data = self._written[key]
+        return None if data is None else Stored(data, str(hash(data)))
 
     def create(self, key: str, data: bytes) -> None:
         found = self.get(key)
@@ -71,8 +76,12 @@ class DryRun:
             raise Conflict(key)
         self._written[key] = data
 
+    def delete(self, key: str) -> None:
+        self._written[key] = None
+
     def list(self, prefix: str) -> Iterator[str]:
-        yield from sorted({*self._store.list(prefix), *(key for key in self._written if key.startswith(prefix))})
+        found = {*self._store.list(prefix), *(key for key in self._written if key.startswith(prefix))}
+        yield from sorted(key for key in found if self._written.get(key, b"") is not None)
 
     def locate(self, key: str) -> str:
         return self._store.locate(key)

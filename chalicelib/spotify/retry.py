@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from ..errors import RateLimited, SpotifyUnavailable
 from ..world import World
@@ -14,7 +14,7 @@ from ..world import World
 ATTEMPTS = 5
 # Spotify counts requests over a rolling 30 s; a 429 without Retry-After is waited for about as long.
 _UNNAMED_PAUSE = 10.0
-_backoff = wait_random_exponential(multiplier=0.5, max=20)
+_FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 20.0
 
 _Result = TypeVar("_Result")
 
@@ -51,7 +51,8 @@ def with_retries(call: Callable[[], _Result], budget: RetryBudget, world: World)
         if isinstance(error, RateLimited):
             # One second more than asked for: Spotify's clock and ours differ.
             return (error.retry_after if error.retry_after is not None else _UNNAMED_PAUSE) + 1
-        return _backoff(state) * (0.5 + world.random.random() / 2)
+        longest = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2.0 ** (state.attempt_number - 1))
+        return longest * (0.5 + world.random.random() / 2)
 
     def give_up(state: RetryCallState) -> bool:
         return state.attempt_number >= ATTEMPTS or not budget.take(state.upcoming_sleep)

@@ -1,0 +1,116 @@
+"""Removing what must go: a playlist's past, a user's traces, old raw documents.
+
+The order makes a killed purge harmless: first the tombstone, so that nothing comes back; then the rows, commits before
+entries; the raw documents last, when no row points to them any more. Repeated, a purge finishes what is left of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from .lake import keys
+from .lake.lake import Lake
+from .lake.schema import ENTRIES, SNAPSHOTS
+from .lake.store import DryRun
+from .spotify.capture import from_raw
+from .tombstones import bury, users_of
+from .world import World
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to go: the days of a playlist, a user's traces, or (with neither) raw documents; all before a day."""
+
+    before: date
+    playlist_id: str | None = None
+    user_id: str | None = None
+
+
+@dataclass
+class Purged:
+    """What went (or would go): raw documents by key, and how many rows of which table objects."""
+
+    raw_keys: list[str] = field(default_factory=list)
+    removed: dict[str, int] = field(default_factory=dict)
+    redacted: dict[str, int] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"raw_keys": self.raw_keys, "removed_rows": self.removed, "redacted_rows": self.redacted}
+
+
+def wish(lake: Lake, today: date, playlist_id: str | None, user_id: str | None, before: date | None) -> Wish:
+    """What a person asks for; without `before`, every day up to today and whatever the lake holds beyond."""
+    if before is None:
+        newest = [day for one, day, _ in lake.raw_keys(playlist_id or "")]
+        newest += [
+            row["snapshot_date"]
+            for one, year in lake.tried()
+            if year >= today.year and playlist_id in (None, one)
+            for row in lake.snapshots(one, year)
+        ]
+        before = max([today, *newest]) + timedelta(days=1)
+    return Wish(before, playlist_id, user_id)
+
+
+def purge(
+    lake: Lake,
+    world: World,
+    asked: Wish,
+    *,
+    dry_run: bool = True,
+    progress: Callable[[str], None] = lambda key: None,
+) -> Purged:
+    """Remove what is asked for and leave a tombstone; a dry run does the same in memory and writes nothing."""
+    target = Lake(DryRun(lake.store), world) if dry_run else lake
+    bury(target, asked.before, playlist_id=asked.playlist_id, user_id=asked.user_id)
+    done = Purged(_raw_to_go(target, asked, progress))
+    for playlist_id, year in target.held():
+        if asked.playlist_id in (None, playlist_id) and year <= asked.before.year:
+            _purge_year(target, playlist_id, year, asked, done)
+    for key in done.raw_keys:
+        target.store.delete(key)
+    return done
+
+
+def _raw_to_go(lake: Lake, asked: Wish, progress: Callable[[str], None]) -> list[str]:
+    found = [key for _, day, key in lake.raw_keys(asked.playlist_id or "") if day < asked.before]
+    if asked.user_id is None:
+        return found
+    naming = []
+    for key in found:
+        progress(key)
+        if asked.user_id in users_of(from_raw(lake.read_raw(key), lake.store.locate(key))):
+            naming.append(key)
+    return naming
+
+
+def _purge_year(lake: Lake, playlist_id: str, year: int, asked: Wish, done: Purged) -> None:
+    commits = keys.snapshots(playlist_id, year)
+    segments = lake.segment_keys(playlist_id, year)
+    day = {"before": asked.before}
+    if asked.playlist_id is not None:
+        for key in [commits, *segments]:
+            schema = SNAPSHOTS if key == commits else ENTRIES
+            _note(done.removed, key, lake.remove_rows(key, schema, "snapshot_date < $before", day))
+        return
+    if asked.user_id is None:
+        old = "snapshot_date < $before AND raw_key IS NOT NULL"
+        _note(done.redacted, commits, lake.forget(commits, SNAPSHOTS, ("raw_key", "raw_sha256"), old, day))
+        return
+    raw = {"raw_keys": done.raw_keys}
+    gone = "list_contains($raw_keys::VARCHAR[], raw_key)"
+    _note(done.redacted, commits, lake.forget(commits, SNAPSHOTS, ("raw_key", "raw_sha256"), gone, raw))
+    user = day | {"user": asked.user_id}
+    owned = "snapshot_date < $before AND owner_id = $user"
+    _note(done.redacted, commits, lake.forget(commits, SNAPSHOTS, ("owner_id", "owner_name"), owned, user))
+    added = "snapshot_date < $before AND added_by = $user"
+    for key in segments:
+        _note(done.redacted, key, lake.forget(key, ENTRIES, ("added_by",), added, user))
+
+
+def _note(counts: dict[str, int], key: str, rows: int) -> None:
+    if rows:
+        counts[key] = max(rows, counts.get(key, 0))
