@@ -23,6 +23,7 @@ from . import cost as bills
 from . import login as logins
 from .coverage import coverage as read_coverage
 from .credentials import app_to_sign_in, store_consent
+from .doctor import Check, examine
 from .errors import BadSetting, ChartlakeError
 from .imports import ImportedFile, Options, import_path
 from .lake.lake import Lake
@@ -332,6 +333,28 @@ def login(ctx: click.Context, port: int, no_browser: bool, paste: bool, timeout:
     click.echo(f"Signed in; stored in {where}. Spotify ends it in six months: sign in again before.")
     if not settings.secret and os.environ.get("SPOTIPY_REFRESH_TOKEN"):
         click.echo("SPOTIPY_REFRESH_TOKEN in the environment wins over .env: unset it.", err=True)
+
+
+@main.command()
+@_as_json
+@click.pass_context
+def doctor(ctx: click.Context, as_json: bool) -> None:
+    """Look at everything a run needs, and say what to do where something is missing.
+
+    \b
+    Example:
+      chartlake doctor
+    """
+    ctx.obj["as_json"] = as_json
+    found: list[Check] = []
+    console = Console()
+    for check in examine(_settings, World()):
+        found.append(check)
+        if not as_json:
+            terminal.show_check(console, check)
+    if as_json:
+        click.echo(json.dumps([check.to_json() for check in found], ensure_ascii=False))
+    ctx.exit(FAILED if any(check.mark == "bad" for check in found) else DONE)
 
 
 def _load(playlists: int | None, entries: int | None) -> bills.Load:

@@ -63,6 +63,12 @@ class ConsentExpired(Final):
     stops_run = True
 
 
+class SignInFailed(Final):
+    """`chartlake login` ended without a consent: refused, cancelled, or not answered in time."""
+
+    advice = "Run `chartlake login` again; what was stored before is unchanged."
+
+
 class ConsentDoubted(Retryable):
     """Spotify refused the user's sign-in for the first time; during incidents it has refused good ones."""
 
@@ -72,12 +78,6 @@ class ConsentDoubted(Retryable):
     )
     status = "unavailable"
     stops_run = True
-
-
-class SignInFailed(Final):
-    """`chartlake login` ended without a consent: refused, cancelled, or not answered in time."""
-
-    advice = "Run `chartlake login` again; what was stored before is unchanged."
 
 
 class PremiumRequired(Final):
@@ -123,7 +123,7 @@ class NotFound(Final):
     advice = (
         "Check the link. A private playlist needs its owner's sign-in. Spotify's own lists (ids that begin with "
         "37i9dQ, such as the Top 50) cannot be read by apps registered after 27 November 2024: for charts, download "
-        "the CSV files from charts.spotify.com instead."
+        "the CSV files from charts.spotify.com instead, and `chartlake import` them."
     )
     status = "not_found"
 

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from .cost import Line, Load, total
 from .coverage import MISSED, Coverage
+from .doctor import Check
 from .entries import Row
 from .errors import ChartlakeError
 from .imports import ImportedFile
@@ -135,6 +136,14 @@ def show_verdict(console: Console, verdict: Verdict, where: str) -> None:
         )
     else:
         console.print(Text(f"Proven: {kept} in {where}.", style="bold green"), soft_wrap=True)
+
+
+def show_check(console: Console, check: Check) -> None:
+    """A tick, a sign of exclamation or a cross, and advice under the latter two."""
+    mark, style = {"good": ("✓", "green"), "warning": ("!", "yellow"), "bad": ("×", "bold red")}[check.mark]
+    console.print(Text.assemble((mark, style), f" {check.name}: {printable(check.message)}"), soft_wrap=True)
+    if check.advice:
+        console.print(Text(f"  {check.advice}"), soft_wrap=True)
 
 
 def show_replayed(console: Console, found: Replayed, dry_run: bool) -> None:
