@@ -16,7 +16,7 @@ STAGE = prod
 BUDGET = 5
 RAW_DAYS = 0
 
-.PHONY: run test lint local clean lock deploy undeploy
+.PHONY: run test lint audit local clean lock deploy undeploy
 
 run: .venv/ready
 	@.venv/bin/chartlake extract
@@ -28,6 +28,10 @@ lint: .venv/ready-for-tests
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+
+# Known holes in what is installed. Where the advisory database cannot be reached, each name is listed as not audited.
+audit: .venv/ready-for-tests
+	.venv/bin/pip-audit --progress-spinner off --requirement constraints.txt --no-deps --disable-pip
 
 local: .venv/ready-for-tests
 	.venv/bin/chalice local
