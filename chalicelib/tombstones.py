@@ -56,12 +56,12 @@ class Tombstones:
 
 def read_tombstones(lake: Lake) -> Tombstones:
     """Raises `DamagedFile` where they cannot be understood: going on would bring back what was purged."""
-    state = lake.read_state(keys.PURGED)
     try:
+        state = lake.read_state(keys.PURGED)
         playlists = {one: date.fromisoformat(day) for one, day in state.get("playlists", {}).items()}
         users = {one: date.fromisoformat(day) for one, day in state.get("users", {}).items()}
         return Tombstones(playlists, users, date.fromisoformat(state["raw"]) if "raw" in state else date.min)
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, DamagedFile, TypeError, ValueError) as error:
         raise DamagedFile(
             f"{lake.store.locate(keys.PURGED)} is not understood: {error}.",
             advice="Restore the file, or delete it and purge again what must not come back.",
@@ -69,7 +69,11 @@ def read_tombstones(lake: Lake) -> Tombstones:
 
 
 def bury(lake: Lake, before: date, *, playlist_id: str | None = None, user_id: str | None = None) -> None:
-    """Remember a purge of the days before `before`: of a playlist, of a user, or (neither) of all raw documents."""
+    """Remember a purge of the days before `before`: of a playlist, of a user, or (neither) of all raw documents.
+
+    Raises `DamagedFile` where the earlier ones cannot be understood.
+    """
+    read_tombstones(lake)
 
     def later(state: dict[str, Any]) -> dict[str, Any]:
         if playlist_id is None and user_id is None:

@@ -214,7 +214,7 @@ def test_a_purge_killed_anywhere_is_finished_by_the_next(rig: Rig, what: str) ->
         user_id=user if what == "user" else None,
     )
     kills = 0
-    while killed_after(rig, 1, asked) if kills else killed_after(rig, 0, asked):
+    while killed_after(rig, min(kills, 1), asked):
         kills += 1
         replay(rig.lake, rig.clock.world())
         if what != "playlist":
@@ -226,10 +226,18 @@ def test_a_purge_killed_anywhere_is_finished_by_the_next(rig: Rig, what: str) ->
     assert (again.raw_keys, again.removed, again.redacted) == ([], {}, {})
 
 
-def test_tombstones_that_cannot_be_read_stop_what_could_bring_something_back(lake: Lake, clock: Clock) -> None:
-    lake.store.create(keys.PURGED, b'{"playlists": {"x": "yesterday"}}')
-    with pytest.raises(DamagedFile, match=r"purged\.json"):
+@pytest.mark.parametrize("damaged", [b'{"playlists": {"x": "yesterday"}}', b'{"playlists": []}', b"{", b'{"raw": 7}'])
+def test_tombstones_that_cannot_be_read_stop_what_could_bring_something_back(
+    lake: Lake, clock: Clock, damaged: bytes
+) -> None:
+    lake.store.create(keys.PURGED, damaged)
+    with pytest.raises(DamagedFile, match=r"purged\.json") as caught:
         replay(lake, clock.world())
+    assert "Restore" in caught.value.advice
+    with pytest.raises(DamagedFile) as caught:
+        purge(lake, clock.world(), Wish(TOMORROW), dry_run=False)
+    assert "Restore" in caught.value.advice
+    assert lake.store.get(keys.PURGED).data == damaged
 
 
 def test_purging_one_day_keeps_the_later_days_of_its_segment(rig: Rig) -> None:

@@ -31,7 +31,7 @@ _ADVICE = {
     "NoSuchBucket": "Create the bucket, or correct CHARTLAKE_LAKE.",
     "AccessDenied": (
         "The AWS identity needs s3:GetObject, s3:PutObject and s3:ListBucket on this bucket and prefix (without "
-        "ListBucket S3 answers 403 instead of 404 for what is not there yet)."
+        "ListBucket S3 answers 403 instead of 404 for what is not there yet), and s3:DeleteObject to purge."
     ),
     "InvalidAccessKeyId": "Check the AWS credentials: `aws sts get-caller-identity` shows who you are.",
     "SignatureDoesNotMatch": "Check the AWS credentials: `aws sts get-caller-identity` shows who you are.",
