@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from .credentials import load_credentials
@@ -14,7 +13,7 @@ from .errors import ChartlakeError, NotReadable
 from .lake import keys
 from .lake.lake import Lake
 from .lake.schema import PUBLISHED
-from .pipeline import followed_playlists, open_lake
+from .pipeline import followed_playlists, open_lake, standing_ban
 from .settings import Settings
 from .spotify.client import Client
 from .spotify.retry import RetryBudget, with_retries
@@ -126,13 +125,13 @@ def _spotify(settings: Settings, world: World, lake: Lake | None) -> Iterator[Ch
 def _ban(lake: Lake, world: World) -> Check | None:
     """What keeps every run from asking, while it lasts."""
     try:
-        until = datetime.fromisoformat(lake.read_state(keys.NOT_BEFORE)["not_before"]).astimezone(UTC)
-    except (KeyError, TypeError, ValueError, ChartlakeError):
+        ban = standing_ban(lake, world.now())
+    except ChartlakeError:
         return None
-    if until <= world.now():
+    if ban is None:
         return None
     advice = "Nothing to do: the first run after that goes on by itself. Credentials and playlists were not tried now."
-    return Check("quota", "bad", f"Spotify asked to be left alone until {until:%Y-%m-%d %H:%M} UTC.", advice)
+    return Check("quota", "bad", ban.message, advice)
 
 
 def _consent(days_left: int | None) -> Check:

@@ -85,7 +85,7 @@ class Pipeline:
         stopped: ChartlakeError | None = None
         slowest = _SHORTEST
         try:
-            stopped = self._ban()
+            stopped = standing_ban(self._lake, self._world.now())
             for number, playlist_id in enumerate(playlist_ids):
                 if self._world.time_left() < slowest:
                     left = tuple(playlist_ids[number:])
@@ -232,23 +232,6 @@ class Pipeline:
     def _day(self, moment: datetime) -> date:
         return moment.astimezone(self._timezone).date()
 
-    def _ban(self) -> ChartlakeError | None:
-        """Spotify's own wish to be left alone, while it lasts."""
-        state = self._lake.read_state(keys.NOT_BEFORE)
-        now = self._world.now()
-        try:
-            until = datetime.fromisoformat(state["not_before"]).astimezone(UTC)
-        except (KeyError, TypeError, ValueError):
-            return None
-        if until <= now:
-            return None
-        error = QuotaExceeded if state.get("error") == QuotaExceeded.__name__ else RateLimited
-        reason = state.get("reason", "no reason kept")
-        return error(
-            f"Spotify asked to be left alone until {until:%Y-%m-%d %H:%M:%S} UTC: {reason}",
-            retry_after=(until - now).total_seconds(),
-        )
-
     def _doubted(self, error: ConsentExpired) -> ChartlakeError:
         """A sign-in is called dead when its six months are over, or a second run in a row finds it refused.
 
@@ -292,6 +275,23 @@ class Pipeline:
         self._lake.update_state(
             keys.NEWEST_OK, lambda state: {"captured_at": max(newest, state.get("captured_at", ""))}
         )
+
+
+def standing_ban(lake: Lake, now: datetime) -> QuotaExceeded | RateLimited | None:
+    """Spotify's own wish to be left alone, while it lasts."""
+    state = lake.read_state(keys.NOT_BEFORE)
+    try:
+        until = datetime.fromisoformat(state["not_before"]).astimezone(UTC)
+    except (KeyError, TypeError, ValueError):
+        return None
+    if until <= now:
+        return None
+    error = QuotaExceeded if state.get("error") == QuotaExceeded.__name__ else RateLimited
+    reason = state.get("reason", "no reason kept")
+    return error(
+        f"Spotify asked to be left alone until {until:%Y-%m-%d %H:%M:%S} UTC: {reason}",
+        retry_after=(until - now).total_seconds(),
+    )
 
 
 def _log_run(run: Run) -> None:
