@@ -21,8 +21,9 @@ RAW_DAYS = 0
 run: .venv/ready
 	@.venv/bin/chartlake extract
 
+# A file's tests stay together, since they share servers and bundles that take seconds to make.
 test: lint
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n auto --dist loadfile
 
 lint: .venv/ready-for-tests
 	.venv/bin/ruff check .

@@ -144,7 +144,7 @@ def test_while_spotify_wants_to_be_left_alone_it_is(patient: Patient) -> None:
     patient.extract()
     asked = len(patient.simulator.requests)
     found = patient.examine()
-    assert "until 2026-11-24 01:53 UTC" in found["quota"].message
+    assert "until 2026-11-24 01:53:20 UTC" in found["quota"].message
     assert len(patient.simulator.requests) == asked
     patient.clock.advance(seconds=50_001)
     assert "quota" not in patient.examine()
