@@ -218,6 +218,17 @@ def test_an_edit_between_two_pages_is_noticed_and_the_day_is_of_one_piece(rig: R
     assert rig.one("large", again=True).row["content_hash"] == outcome.row["content_hash"]
 
 
+def test_an_edit_that_keeps_the_number_of_entries_is_noticed_too(rig: Rig) -> None:
+    # One entry moves from the top to the end while it is read: all shift by one place, and every total agrees.
+    rig.simulator.faults.add(
+        Fault("edit", on="items", after=10, playlist=rig.id("large"), remove_at=0, insert_at=2_499)
+    )
+    outcome = rig.one("large")
+    assert (outcome.status, outcome.row["entry_count"]) == (Status.OK, 2_500)
+    rig.clock.advance(minutes=1)
+    assert rig.one("large", again=True).row["content_hash"] == outcome.row["content_hash"]
+
+
 def test_a_list_that_never_holds_still_is_incomplete_and_nothing_is_stored(rig: Rig) -> None:
     rig.simulator.faults.add(Fault("edit", on="items", times=None, insert_at=0, playlist=rig.id("hundred-and-one")))
     outcome = rig.one("hundred-and-one")
