@@ -127,6 +127,13 @@ def test_lists_of_every_size_are_complete_in_every_dialect(rig: Rig, app: App, n
     assert verify(rig.lake).findings == ()
 
 
+def test_pages_go_on_where_the_embedded_entries_end(rig: Rig) -> None:
+    # The playlist object embeds 100 entries, a page brings 50: going on at 50 would ask for half of them again.
+    rig.one("hundred-and-one")
+    asked = [request for request in rig.simulator.requests if request.path.startswith("/v1/")]
+    assert [request.query.get("offset") for request in asked] == [None, "100", None]
+
+
 def test_the_dialects_agree_on_what_is_on_the_list(rig: Rig) -> None:
     found = []
     for app in (EXTENDED, GRANDFATHERED, DEVELOPMENT):
