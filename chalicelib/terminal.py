@@ -5,25 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .cost import Line, Load, total
 from .coverage import MISSED, Coverage
-from .doctor import Check
 from .entries import Row
 from .errors import ChartlakeError
-from .imports import ImportedFile
-from .lake.lake import Lake
 from .lake.schema import PUBLISHED, Status
-from .outcome import Outcome, Run
-from .purge import Purged
-from .replay import Replayed
-from .verify import Verdict
+
+if TYPE_CHECKING:
+    from .cost import Line, Load
+    from .doctor import Check
+    from .imports import ImportedFile
+    from .lake.lake import Lake
+    from .outcome import Outcome, Run
+    from .purge import Purged
+    from .replay import Replayed
+    from .verify import Verdict
 
 _TOP = 10
 _TABLES_SHOWN = 3
@@ -237,6 +239,8 @@ def show_bill(console: Console, load: Load, lines: list[Line], prices: Mapping[s
         table.add_column(name, justify="right")
     for line in lines:
         table.add_row(line.name, line.amount, f"{line.list_price:.4f}", f"{line.to_pay:.4f}")
+    from .cost import total
+
     whole = total(lines)
     table.add_section()
     table.add_row(whole.name, "", f"{whole.list_price:.2f}", f"{whole.to_pay:.2f}", style="bold")

@@ -296,7 +296,8 @@ def told(self, as_dict=False):
     return token
 Tokens.get_access_token = told
 from chalicelib import cli, world
-cli.World = lambda: world.World(sleep=lambda seconds: None)
+from chalicelib.cli import snapshots
+snapshots.World = lambda: world.World(sleep=lambda seconds: None)
 cli.main(["-v", "extract", os.environ["PLAYLIST"]])
 """
     shell.environment |= {

@@ -58,6 +58,7 @@ MAY_IMPORT = {
     },
     "cli": {
         "",
+        "cli",
         "terminal",
         "cost",
         "coverage",

@@ -1,0 +1,58 @@
+"""What every command needs: exit codes, the option for machines, the settings and the lake of this person."""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+
+import click
+from dotenv import dotenv_values
+
+from ..lake.lake import Lake
+from ..settings import Settings, from_environment
+from ..world import World
+
+DONE, FAILED, WRONG_USAGE, PARTLY_DONE = 0, 1, 2, 3
+
+
+def _keep(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
+    # The group prints errors in the same form.
+    ctx.ensure_object(dict)["as_json"] = value
+    return value
+
+
+as_json_option = click.option(
+    "--json", "as_json", is_flag=True, callback=_keep, help="Print one JSON document instead, for machines."
+)
+
+
+def settings_now() -> Settings:
+    """The settings of the environment and of a file .env beside the person. Raises `BadSetting`."""
+    in_file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    # AWS's own variables in .env are for boto3, which reads the environment by itself.
+    for name, value in in_file.items():
+        if name.startswith("AWS_"):
+            os.environ.setdefault(name, value)
+    return from_environment(in_file | dict(os.environ))
+
+
+def open_lake_now(settings: Settings | None = None, world: World | None = None) -> Lake:
+    """The lake that the settings name."""
+    from ..lake.store import open_store
+
+    world = world or World()
+    return Lake(open_store((settings or settings_now()).lake, world), world)
+
+
+def today_of(settings: Settings, world: World) -> date:
+    """The day that it is in the zone in which days are counted."""
+    return world.now().astimezone(settings.timezone).date()
+
+
+def kept_playlist(text: str) -> str:
+    """The id of a playlist in the lake: an imported chart's own name, else an id, a URI or a link."""
+    if text.startswith("chart:"):
+        return text
+    from ..spotify.references import parse_playlist_reference
+
+    return parse_playlist_reference(text)

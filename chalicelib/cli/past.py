@@ -1,0 +1,132 @@
+"""Commands for the past: rebuild it from raw, bring it in, remove it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import date, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from .. import terminal
+from ..errors import BadSetting
+from ..imports import ImportedFile, Options, import_path
+from ..purge import purge as purge_lake
+from ..purge import wish
+from ..replay import replay as replay_raw
+from ..spotify.references import parse_playlist_reference
+from ..world import World
+from .base import DONE, FAILED, PARTLY_DONE, as_json_option, kept_playlist, open_lake_now, settings_now, today_of
+
+
+@click.command()
+@click.option("--playlist", "playlists", multiple=True, metavar="PLAYLIST", help="Only this one; may be repeated.")
+@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="The first day.")
+@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="The last day.")
+@click.option("--dry-run", is_flag=True, help="Show which days would change, and write nothing.")
+@as_json_option
+def replay(
+    playlists: tuple[str, ...],
+    first: datetime | None,
+    last: datetime | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Rebuild the tables from raw, with today's code; Spotify is not asked.
+
+    \b
+    Example:
+      chartlake replay --from 2026-11-01 --dry-run
+    """
+    world = World()
+    columns = (TextColumn("Replaying"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("")
+        found = replay_raw(
+            open_lake_now(world=world),
+            world,
+            playlist_ids=[parse_playlist_reference(one) for one in playlists],
+            first=first.date() if first else date.min,
+            last=last.date() if last else date.max,
+            dry_run=dry_run,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if as_json:
+        click.echo(json.dumps(found.to_json()))
+    else:
+        terminal.show_replayed(Console(), found, dry_run)
+
+
+@click.command("import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="The day, where neither file nor name tells it.")
+@click.option("--region", help="The region (global, us, …), where neither file nor name tells it.")
+@click.option("--skip-bad", is_flag=True, help="Import a file without its bad lines, and keep them in FILE.rejects.")
+@as_json_option
+@click.pass_context
+def import_(
+    ctx: click.Context, files: tuple[Path, ...], day: datetime | None, region: str | None, skip_bad: bool, as_json: bool
+) -> None:
+    """Bring history in: chart downloads, Kaggle's charts, playlist archives, saved answers of Spotify's API.
+
+    FILES are files (also .gz), ZIP archives, folders, or a git clone of a playlist archive. The format is told by
+    the content. A file with a bad line is not imported at all, and every bad line is named.
+
+    \b
+    Example:
+      chartlake import ~/Downloads/regional-global-daily-2025-05-01.csv
+    """
+    lake, console = open_lake_now(), Console(stderr=as_json)
+    options = Options(day.date() if day else None, region, skip_bad)
+    found: list[ImportedFile] = []
+    with console.status("Importing") as status:
+        for path in files:
+            status.update(f"Importing {path}")
+            for one in import_path(lake, path, options):
+                found.append(one)
+                terminal.keep_rejects(one)
+                if not as_json:
+                    terminal.show_imported(console, one)
+    if as_json:
+        click.echo(json.dumps([one.to_json() for one in found], ensure_ascii=False))
+    good = sum(one.error is None for one in found)
+    ctx.exit(DONE if good == len(found) else PARTLY_DONE if good else FAILED)
+
+
+@click.command()
+@click.option(
+    "--playlist", metavar="PLAYLIST", help="Its raw documents and rows; with --before, of the days before it."
+)
+@click.option("--user", metavar="ID", help="The user's id in rows, and the raw documents that name the user.")
+@click.option("--before", type=click.DateTime(["%Y-%m-%d"]), help="Alone: all raw documents of earlier days.")
+@click.option("--yes", is_flag=True, help="Do it; without, only show what would go.")
+@as_json_option
+def purge(playlist: str | None, user: str | None, before: datetime | None, yes: bool, as_json: bool) -> None:
+    """Remove what must go, and remember it, so that neither replay nor import brings it back.
+
+    The AWS identity needs s3:DeleteObject, which no function of the deployment has. Take the playlist off your list
+    first: what is followed is captured anew.
+
+    \b
+    Example:
+      chartlake purge --before 2026-01-01
+    """
+    if bool(playlist) + bool(user) + (before is not None and not playlist) != 1:
+        raise BadSetting(
+            "Say one thing that is to go.",
+            advice="Give --playlist (and perhaps --before), or --user, or --before alone.",
+        )
+    settings, world = settings_now(), World()
+    lake = open_lake_now(settings, world)
+    named = None if playlist is None else kept_playlist(playlist)
+    asked = wish(lake, today_of(settings, world), named, user, before.date() if before else None)
+    console = Console(stderr=as_json)
+    with console.status("Reading the lake") as status:
+        found = purge_lake(lake, world, asked, dry_run=not yes, progress=lambda key: status.update(f"Reading {key}"))
+    if as_json:
+        click.echo(json.dumps(found.to_json() | {"before": asked.before.isoformat(), "dry_run": not yes}))
+    else:
+        terminal.show_purged(console, found, dry_run=not yes)

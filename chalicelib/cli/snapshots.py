@@ -1,0 +1,146 @@
+"""Commands for today: take snapshots, see which days are known, prove the lake."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from .. import terminal
+from ..coverage import coverage as read_coverage
+from ..outcome import Outcome, Run
+from ..pipeline import followed_playlists, open_pipeline
+from ..settings import Settings
+from ..spotify.references import parse_playlist_reference
+from ..verify import verify as verify_lake
+from ..world import World
+from .base import DONE, FAILED, PARTLY_DONE, as_json_option, kept_playlist, open_lake_now, settings_now, today_of
+
+
+@click.command()
+@click.argument("playlists", nargs=-1, metavar="[PLAYLIST]...")
+@click.option("--again", is_flag=True, help="Take another snapshot where today's is there already.")
+@as_json_option
+@click.pass_context
+def extract(ctx: click.Context, playlists: tuple[str, ...], again: bool, as_json: bool) -> None:
+    """Make sure that each playlist has today's snapshot.
+
+    A PLAYLIST is an id, a URI or a link; without one, those that you follow (CHARTLAKE_PLAYLISTS, or
+    config/playlists.txt in the lake).
+
+    \b
+    Example:
+      chartlake extract "https://open.spotify.com/playlist/37i9dQZEVXbMDoHDwVN2tF?si=abc"
+    """
+    world = World()
+    named = [parse_playlist_reference(one) for one in playlists]
+    with _spotify(settings_now(), Console(stderr=as_json)) as settings:
+        lake = open_lake_now(settings, world)
+        playlist_ids = list(dict.fromkeys(named)) or followed_playlists(settings, lake)
+        pipeline = open_pipeline(settings, world, lake)
+        with _progress(len(playlist_ids), quiet=as_json) as report:
+            run = pipeline.extract(playlist_ids, again=again, report=report)
+    if as_json:
+        click.echo(json.dumps(run.to_json(), ensure_ascii=False))
+    else:
+        terminal.show_run(Console(), run, lake, _command_name())
+    ctx.exit(_exit_code(run))
+
+
+@click.command()
+@as_json_option
+@click.pass_context
+def verify(ctx: click.Context, as_json: bool) -> None:
+    """Re-read the whole lake and prove it: hashes, rows, counts, positions, commits.
+
+    \b
+    Example:
+      CHARTLAKE_LAKE=s3://my-charts/chartlake chartlake verify
+    """
+    lake, console = open_lake_now(), Console()
+    with console.status("Reading the lake") as status:
+        verdict = verify_lake(lake, lambda playlist_id, year: status.update(f"Reading {playlist_id} {year}"))
+    if as_json:
+        click.echo(json.dumps(verdict.to_json(), ensure_ascii=False))
+    else:
+        terminal.show_verdict(console, verdict, lake.store.locate(""))
+    ctx.exit(FAILED if verdict.findings else DONE)
+
+
+@click.command()
+@click.argument("playlists", nargs=-1, metavar="[PLAYLIST]...")
+@as_json_option
+def coverage(playlists: tuple[str, ...], as_json: bool) -> None:
+    """Show which days are known, which failed and why, and which were missed.
+
+    \b
+    Example:
+      chartlake coverage 37i9dQZEVXbMDoHDwVN2tF
+    """
+    settings, world = settings_now(), World()
+    named = [kept_playlist(one) for one in playlists]
+    found = read_coverage(open_lake_now(settings, world), today_of(settings, world), named)
+    if as_json:
+        click.echo(json.dumps([one.to_json() for one in found], ensure_ascii=False))
+    else:
+        terminal.show_coverage(Console(), found)
+
+
+@contextmanager
+def _spotify(settings: Settings, console: Console) -> Iterator[Settings]:
+    """Settings that reach a Spotify: the real one, or the embedded simulator where there are no credentials."""
+    if settings.has_credentials or settings.api_url != Settings.api_url:
+        yield settings
+        return
+    from simulator import EXTENDED, TOP_50, Simulator
+
+    console.print(
+        "No Spotify credentials: reading the embedded simulator (invented artists and songs).", soft_wrap=True
+    )
+    with Simulator().serve() as server:
+        yield replace(
+            settings,
+            api_url=server.api_url,
+            accounts_url=server.accounts_url,
+            client_id=EXTENDED.client_id,
+            client_secret=EXTENDED.client_secret,
+            playlists=settings.playlists or TOP_50,
+        )
+
+
+@contextmanager
+def _progress(total: int, quiet: bool) -> Iterator[Any]:
+    """A function that takes each outcome: a line a playlist, and a bar while a person watches."""
+    console = Console(stderr=quiet)
+    if quiet:
+        yield lambda outcome: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("Playlists", total=total)
+
+        def report(outcome: Outcome) -> None:
+            terminal.show_outcome(bar.console, outcome)
+            bar.advance(task)
+
+        yield report
+
+
+def _exit_code(run: Run) -> int:
+    if run.complete:
+        return DONE
+    return PARTLY_DONE if run.published else FAILED
+
+
+def _command_name() -> str:
+    """How this person called the command, so that the next one can be copied as it is."""
+    called = sys.argv[0]
+    return called if called.endswith("chartlake") and not Path(called).is_absolute() else "chartlake"
