@@ -81,8 +81,8 @@ def s3_server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "-ip=127.0.0.1",
         "-ip.bind=127.0.0.1",
         f"-s3.port={port}",
-        *(f"-{part}.port={_free_port()}" for part in ("master", "volume", "filer")),
-        *("-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-bucket=charts"),
+        *(f"-{part}.port={_free_port()}" for part in ("master", "volume", "filer", "admin")),
+        *("-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-bucket=charts"),
     ]
     keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     process = subprocess.Popen(command, env=os.environ | keys, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
