@@ -36,7 +36,9 @@ MAY_IMPORT = {
     "purge": {"lake", "spotify", "tombstones", "world"},
     "outcome": {"errors", "lake"},
     "pipeline": {"credentials", "days", "entries", "errors", "lake", "outcome", "settings", "spotify", "world"},
-    "coverage": {"lake"},
+    "coverage": {"charts", "lake"},
+    "views": {"", "views"},
+    "charts": {"errors", "lake", "views"},
     "metrics": {"outcome"},
     "cost": {"lake"},
     "verify": {"entries", "errors", "lake", "spotify"},
@@ -92,7 +94,12 @@ BUNDLED = {
     "spotipy",
     "tenacity",
 }
-LAPTOP_ONLY = {"cli": {"click", "rich", "dotenv", "simulator"}, "terminal": {"rich"}, "lake": {"filelock"}}
+LAPTOP_ONLY = {
+    "views": {"sqlglot"},
+    "cli": {"click", "rich", "dotenv", "simulator"},
+    "terminal": {"rich"},
+    "lake": {"filelock"},
+}
 
 
 def room_of(path: Path) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,10 @@ class Lake:
         self._world = world
         self._segment_rows = segment_rows
         self._tables = Tables()
+
+    def scratch(self, what: str) -> AbstractContextManager[Scratch]:
+        """Room for SQL over objects of this lake, known to a person as `what`."""
+        return self._tables.scratch(what)
 
     # Raw captures.
 
