@@ -26,6 +26,8 @@ _FUNCTION_NAME = "AWS_LAMBDA_FUNCTION_NAME"
 # Kept free at the end of an invocation for the last writes.
 _RESERVE_SECONDS = 5.0
 _MOST_BYTES = 65_536
+# What the index of the site takes at most; pages are made in the time beyond it.
+_INDEX_SECONDS = 10.0
 # The name under which alarms find this deployment's metrics; without it nothing is counted, and nothing is to pay.
 _METRICS = "CHARTLAKE_METRICS"
 
@@ -46,8 +48,10 @@ def daily(milliseconds_left: Callable[[], int], world: World | None = None) -> d
     Raises where the run is not finished, so that Lambda's own retry continues it: what is there already is skipped.
     """
     settings = from_environment(os.environ)
-    run = _extract(settings, None, False, _limited(world, milliseconds_left, float("inf")))
+    world = _limited(world, milliseconds_left, float("inf"))
+    run = _extract(settings, None, False, world)
     _count(run, world, whole=True)
+    _render(run, settings, world)
     return _finished(run)
 
 
@@ -60,10 +64,11 @@ def extract(
     world = _limited(world, milliseconds_left, float("inf"))
     run = _extract(settings, request.playlists, request.again, world)
     _count(run, world, whole=request.playlists is None)
-    if run.left and run.outcomes and run.stopped is None:
+    handed_over = bool(run.left and run.outcomes and run.stopped is None)
+    if handed_over:
         _hand_over(run, request.again)
-        return run.to_json()
-    return _finished(run)
+    _render(run, settings, world)
+    return run.to_json() if handed_over else _finished(run)
 
 
 def backfill(body: bytes, milliseconds_left: Callable[[], int], world: World | None = None) -> Answer:
@@ -173,6 +178,22 @@ def _extract(settings: Settings, playlists: list[str] | None, again: bool, world
     lake = open_lake(settings, world)
     playlist_ids = playlists or followed_playlists(settings, lake)
     return open_pipeline(settings, world, lake).extract(playlist_ids, again=again)
+
+
+def _render(run: Run, settings: Settings, world: World) -> None:
+    """Make the pages of the run's playlists anew while time is left. Pages are derived, so no run fails by them."""
+    from .pipeline import open_lake
+    from .report.site import render_site
+
+    if not run.outcomes or world.time_left() < _INDEX_SECONDS:
+        return
+    try:
+        rendered = render_site(
+            open_lake(settings, world), world, settings.timezone, [outcome.playlist_id for outcome in run.outcomes]
+        )
+        _log.info("pages rendered", extra=rendered.to_json())
+    except Exception:
+        _log.warning("the pages could not be rendered; the run is not affected", exc_info=True)
 
 
 def _limited(world: World | None, milliseconds_left: Callable[[], int], seconds: float) -> World:

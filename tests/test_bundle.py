@@ -36,6 +36,7 @@ EXPECTED = {
     *("app.py", "chalice", "chalicelib"),
     *("_duckdb-stubs", "_duckdb.abi3.so", "adbc_driver_duckdb", "duckdb"),
     *("certifi", "charset_normalizer", "idna", "requests", "urllib3"),
+    *("jinja2", "markupsafe"),
     *("redis", "spotipy", "tenacity", "tzdata"),
 }
 SCHEDULED = {
@@ -295,7 +296,7 @@ def test_the_scheduled_event_brings_the_snapshot_into_the_bucket(
     assert (first.answer["complete"], first.answer["published"]) == (True, 1)
     assert second.answer["snapshots"][0]["already"] is True
     kept = {key.split("/")[1] for key in deployed.aws.objects()}
-    assert kept == {"raw", "state", "tables"}
+    assert kept == {"raw", "site", "state", "tables"}
     lines = told(deployed)
     counted = [(line["RunsCompleted"], line["ConsentDaysLeft"]) for line in lines if "_aws" in line]
     assert counted == [(1, 30), (1, 30)]

@@ -39,10 +39,11 @@ MAY_IMPORT = {
     "coverage": {"charts", "lake"},
     "views": {"", "views"},
     "charts": {"errors", "lake", "views"},
+    "report": {"charts", "errors", "lake", "report", "world"},
     "metrics": {"outcome"},
     "cost": {"lake"},
     "verify": {"entries", "errors", "lake", "spotify"},
-    "service": {"", "errors", "settings", "world", "lake", "metrics", "outcome", "pipeline", "spotify"},
+    "service": {"", "errors", "settings", "world", "lake", "metrics", "outcome", "pipeline", "report", "spotify"},
     "doctor": {"credentials", "entries", "errors", "lake", "pipeline", "settings", "spotify", "world"},
     "login": {"errors", "spotify", "world"},
     "terminal": {
@@ -74,6 +75,7 @@ MAY_IMPORT = {
         "pipeline",
         "purge",
         "replay",
+        "report",
         "settings",
         "spotify",
         "verify",
@@ -90,6 +92,8 @@ BUNDLED = {
     "mypy_boto3_s3",
     "mypy_boto3_ssm",
     "duckdb",
+    "jinja2",
+    "markupsafe",
     "requests",
     "spotipy",
     "tenacity",
@@ -147,7 +151,7 @@ def test_what_the_bundle_needs_is_a_part_of_what_a_machine_needs() -> None:
     bundle = {line for line in (ROOT / "requirements.txt").read_text().split("\n") if line and line[0] not in "#-"}
     machine = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"])
     assert bundle < machine
-    assert bundle >= BUNDLED - {"_typeshed", "boto3", "botocore", "mypy_boto3_s3", "mypy_boto3_ssm"}
+    assert bundle >= BUNDLED - {"_typeshed", "boto3", "botocore", "mypy_boto3_s3", "mypy_boto3_ssm", "markupsafe"}
 
 
 def test_every_direct_dependency_has_an_exact_version() -> None:

@@ -20,6 +20,7 @@ _ROOMS = {
     "extract": "snapshots",
     "coverage": "snapshots",
     "verify": "snapshots",
+    "report": "pages",
     "import": "past",
     "replay": "past",
     "purge": "past",

@@ -14,6 +14,10 @@ PURGED = "state/purged.json"
 ENTRIES = "tables/entries/"
 SNAPSHOTS = "tables/snapshots/"
 RAW = "raw/"
+SITE = "site/"
+INDEX_PAGE = "site/index.html"
+SHARED_INDEX_PAGE = "site/shared/index.html"
+CARDS = "site/cards.json"
 
 
 def raw(playlist_id: str, day: date, captured_at: datetime, capture_id: str) -> str:
@@ -68,6 +72,11 @@ def playlist_of_snapshots(key: str) -> str:
 def year_of(key: str) -> int:
     """The year in a table object's key."""
     return int(key.split("/year=", 1)[1].split("/", 1)[0])
+
+
+def playlist_page(playlist_id: str) -> str:
+    """One playlist's page of the site."""
+    return f"{SITE}playlists/{_safe(playlist_id)}.html"
 
 
 def _safe(playlist_id: str) -> str:

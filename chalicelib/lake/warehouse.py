@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 
 from . import keys
@@ -32,8 +33,11 @@ class Warehouse:
 
 
 @contextmanager
-def open_warehouse(lake: Lake, playlist_ids: Iterable[str] = (), *, entries: bool = True) -> Iterator[Warehouse]:
-    """The tables of these playlists (none: of all). Without `entries` that table is empty, and its files unread.
+def open_warehouse(
+    lake: Lake, playlist_ids: Iterable[str] = (), *, entries: bool = True, since: date = date.min
+) -> Iterator[Warehouse]:
+    """The tables of these playlists (none: of all), of the days from `since` on. Without `entries` that table is empty,
+    and its files unread.
 
     One playlist's year costs two GETs and a LIST. Raises `DamagedFile` and `LakeUnavailable`.
     """
@@ -41,7 +45,8 @@ def open_warehouse(lake: Lake, playlist_ids: Iterable[str] = (), *, entries: boo
     with lake.scratch(lake.store.locate("tables/")) as scratch, ThreadPoolExecutor(_AT_ONCE) as pool:
         for name, schema in (("entries", ENTRIES), ("snapshots", SNAPSHOTS)):
             objects = pool.map(lake.store.get, found[name])
-            scratch.define(name, f"SELECT * FROM {scratch.parquets((one.data for one in objects if one), schema)}")
+            relation = scratch.parquets((one.data for one in objects if one), schema)
+            scratch.define(name, f"SELECT * FROM {relation} WHERE snapshot_date >= DATE '{since}'")
         yield Warehouse(scratch)
 
 
