@@ -20,6 +20,7 @@ from .oddities import oddities
 
 TOP_50 = "37i9dQZEVXSimulatedT50"
 VIRAL_50 = "37i9dQZEVXSimulatedV50"
+CURATED = base62("simulated playlist", "curated")
 TOP_50_LENGTH = VIRAL_50_LENGTH = 50
 SENTINEL = "1970-01-01T00:00:00Z"
 _FIRST_INSERTED_SONG = 500_000
@@ -169,7 +170,7 @@ def every_playlist(seed: int) -> dict[str, Playlist]:
             audience=Audience(2_310_000, -4_100),
         ),
         "curated": Playlist(
-            named("curated"),
+            CURATED,
             "Songs for the Long Table",
             LISTENER,
             curated.entries,

@@ -43,9 +43,11 @@ MAY_IMPORT = {
     "service": {"", "errors", "settings", "world", "lake", "metrics", "outcome", "pipeline", "spotify"},
     "doctor": {"credentials", "entries", "errors", "lake", "pipeline", "settings", "spotify", "world"},
     "login": {"errors", "spotify", "world"},
+    "demo": {"coverage", "errors", "lake", "outcome", "pipeline", "settings", "world"},
     "terminal": {
         "cost",
         "coverage",
+        "demo",
         "doctor",
         "entries",
         "errors",
@@ -63,6 +65,7 @@ MAY_IMPORT = {
         "cost",
         "coverage",
         "credentials",
+        "demo",
         "doctor",
         "errors",
         "imports",
@@ -92,7 +95,12 @@ BUNDLED = {
     "spotipy",
     "tenacity",
 }
-LAPTOP_ONLY = {"cli": {"click", "rich", "dotenv", "simulator"}, "terminal": {"rich"}, "lake": {"filelock"}}
+LAPTOP_ONLY = {
+    "cli": {"click", "rich", "dotenv", "simulator"},
+    "terminal": {"rich"},
+    "lake": {"filelock"},
+    "demo": {"filelock", "simulator"},
+}
 
 
 def room_of(path: Path) -> str:

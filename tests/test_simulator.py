@@ -505,6 +505,8 @@ def test_a_persons_list_grows_is_cleared_out_and_renamed(world: World) -> None:
     renamed = [place for place, (before, after) in enumerate(pairwise(days)) if before["name"] != after["name"]]
     assert cleared == renamed
     assert len(cleared) == 1
+    before, after = ({entry["added_at"] for entry in days[cleared[0] + n]["tracks"]["items"]} for n in (0, 1))
+    assert {added_at[:10] for added_at in after - before} <= {f"{NOON + timedelta(days=cleared[0] + 1):%Y-%m-%d}"}
     assert days[-1]["followers"]["total"] > days[0]["followers"]["total"] * 1.3
 
 
