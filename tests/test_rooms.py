@@ -45,9 +45,11 @@ MAY_IMPORT = {
     "service": {"", "errors", "settings", "world", "lake", "metrics", "outcome", "pipeline", "spotify"},
     "doctor": {"credentials", "entries", "errors", "lake", "pipeline", "settings", "spotify", "world"},
     "login": {"errors", "spotify", "world"},
+    "demo": {"coverage", "errors", "lake", "outcome", "pipeline", "settings", "world"},
     "terminal": {
         "cost",
         "coverage",
+        "demo",
         "doctor",
         "entries",
         "errors",
@@ -65,6 +67,7 @@ MAY_IMPORT = {
         "cost",
         "coverage",
         "credentials",
+        "demo",
         "doctor",
         "errors",
         "imports",
@@ -99,6 +102,7 @@ LAPTOP_ONLY = {
     "cli": {"click", "rich", "dotenv", "simulator"},
     "terminal": {"rich"},
     "lake": {"filelock"},
+    "demo": {"filelock", "simulator"},
 }
 
 

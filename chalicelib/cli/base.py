@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import date
+from pathlib import Path
 
 import click
 from dotenv import dotenv_values
@@ -56,3 +58,9 @@ def kept_playlist(text: str) -> str:
     from ..spotify.references import parse_playlist_reference
 
     return parse_playlist_reference(text)
+
+
+def command_name() -> str:
+    """How this person called the command, so that the next one can be copied as it is."""
+    called = sys.argv[0]
+    return called if called.endswith("chartlake") and not Path(called).is_absolute() else "chartlake"
