@@ -46,9 +46,11 @@ MAY_IMPORT = {
     "service": {"", "errors", "settings", "world", "lake", "metrics", "outcome", "pipeline", "report", "spotify"},
     "doctor": {"credentials", "entries", "errors", "lake", "pipeline", "settings", "spotify", "world"},
     "login": {"errors", "spotify", "world"},
+    "demo": {"coverage", "errors", "lake", "outcome", "pipeline", "settings", "world"},
     "terminal": {
         "cost",
         "coverage",
+        "demo",
         "doctor",
         "entries",
         "errors",
@@ -66,6 +68,7 @@ MAY_IMPORT = {
         "cost",
         "coverage",
         "credentials",
+        "demo",
         "doctor",
         "errors",
         "imports",
@@ -103,6 +106,7 @@ LAPTOP_ONLY = {
     "cli": {"click", "rich", "dotenv", "simulator"},
     "terminal": {"rich"},
     "lake": {"filelock"},
+    "demo": {"filelock", "simulator"},
 }
 
 

@@ -27,6 +27,7 @@ _ROOMS = {
     "cost": "account",
     "doctor": "account",
     "login": "account",
+    "demo": "demo",
 }
 
 

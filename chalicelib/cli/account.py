@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
-from pathlib import Path
 
 import click
 from rich.console import Console
@@ -15,6 +14,7 @@ from .. import login as logins
 from .. import terminal
 from ..credentials import app_to_sign_in, store_consent
 from ..doctor import Check, examine
+from ..settings import ENV_FILE
 from ..world import World
 from .base import DONE, FAILED, as_json_option, open_lake_now, settings_now, today_of
 
@@ -74,7 +74,7 @@ def login(port: int, no_browser: bool, paste: bool, timeout: float, as_json: boo
         signed_in = logins.sign_in_by_paste(settings.accounts_url, app, world, ask, port=port)
     else:
         signed_in = logins.sign_in_by_browser(settings.accounts_url, app, world, show, port=port, seconds=timeout)
-    where = store_consent(settings, signed_in, Path(".env"))
+    where = store_consent(settings, signed_in, ENV_FILE)
     if as_json:
         click.echo(json.dumps({"stored_in": where, "consented_at": str(signed_in.consented_at)}))
         return
