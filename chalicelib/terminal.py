@@ -173,7 +173,9 @@ def show_purged(console: Console, found: Purged, dry_run: bool) -> None:
     summary = f"{_counted(len(found.raw_keys), 'raw document')} and {_counted(removed, 'row')} removed"
     console.print(f"{summary}, {_counted(redacted, 'row')} changed.")
     if found.pages:
-        console.print(f"{_counted(len(found.pages), 'rendered page')} removed; `chartlake report` renders the rest again.")
+        console.print(
+            f"{_counted(len(found.pages), 'rendered page')} removed; `chartlake report` renders the rest again."
+        )
     if dry_run:
         console.print("This was a dry run: nothing is gone. Add --yes to do it.")
 

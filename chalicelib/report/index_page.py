@@ -45,7 +45,7 @@ def index_context(overview: list[dict[str, Any]], cards: Mapping[str, Any]) -> d
         "running": bool(running),
         "days_known": sum(one["days_known"] for one in shown),
         "days_failed": sum(one["days_failed"] for one in shown),
-        "simulated": any(one["simulated"] for one in shown),
+        "simulated": sum(one["simulated"] for one in shown),
         "strip_days": _STRIP_DAYS,
     }
 

@@ -67,6 +67,7 @@
   const first = Date.parse(data.first);
   const moments = data.days.map((offset) => first + offset * DAY);
   const newest = moments.length - 1;
+  const unit = data.cadence === 1 ? "day" : "week";
   const places = moments.map(() => []);
 
   const items = data.items.map(([name, artist, path, key, ...stays], number) => {
@@ -215,7 +216,8 @@
     if (day === 0) return ["The first known day: nothing to compare it with.", false];
     const unknown = unknownBetween(day - 1, day);
     const before = `Compared with ${longest(moments[day - 1])}.`;
-    const gap = ` The ${counted(unknown, "day")} between are not known, so what happened on them is not told here.`;
+    const [are, them] = unknown === 1 ? ["is", "it"] : ["are", "them"];
+    const gap = ` The ${counted(unknown, unit)} between ${are} not known, so what happened on ${them} is not told here.`;
     return unknown ? [before + gap, true] : [before, false];
   }
 
@@ -565,7 +567,7 @@
     ];
     const same = both.filter(({ old, now }) => old && old === now).length;
     const unknown = Math.abs(unknownBetween(from, to));
-    const words = `${counted(same, "entry", "entries")} in the same place.` + (unknown ? ` ${counted(unknown, "day")} between the two ${unknown === 1 ? "is" : "are"} not known.` : "");
+    const words = `${counted(same, "entry", "entries")} in the same place.` + (unknown ? ` ${counted(unknown, unit)} between the two ${unknown === 1 ? "is" : "are"} not known.` : "");
     $("#compared-days").replaceChildren(
       element("p", { class: unknown ? "note warn" : "note" }, words),
       element("div", { class: "versus" }, ...groups.map(([title, list, tail]) => group(title, list, tail))));

@@ -19,7 +19,8 @@ _MOST_BYTES = 1_500_000
 class Past:
     """Where each item stood on every known day: of all items that ever came to the first `depth` places.
 
-    `numbers` gives an item's number by its `track_key`; an item that is not there has no history on the page.
+    `numbers` gives an item's number by its `track_key`; an item that is not there has no history on the page. The days
+    of the list are `cadence` days apart.
     """
 
     def __init__(self, charts: Charts, playlist_id: str) -> None:
@@ -28,7 +29,7 @@ class Past:
             {"id": playlist_id},
         )
         self._days = [row["snapshot_date"] for row in known]
-        self._cadence = known[0]["cadence_days"]
+        self.cadence = known[0]["cadence_days"]
         rows = charts.warehouse.read(
             """
             SELECT
@@ -63,7 +64,7 @@ class Past:
         return {
             "first": first.isoformat(),
             "days": [(day - first).days for day in self._days],
-            "cadence": self._cadence,
+            "cadence": self.cadence,
             "depth": self.depth,
             "items": self._items,
         }

@@ -12,7 +12,7 @@ from ..lake.schema import PUBLISHED
 from ..lake.tables import Row
 from . import calendar
 from .past import Past
-from .words import change_mark, change_words, clean, list_name, spotify_path
+from .words import change_mark, change_words, clean, compared_words, list_name, spotify_path
 
 # What a browser lays out at once, and a person reads.
 _ROWS = 1000
@@ -36,6 +36,7 @@ def read_page(charts: Charts, playlist_id: str, coverage: list[Row], followers: 
     return {
         "playlist": playlist_facts(chart.playlist),
         "day": chart.snapshot_date,
+        "compared": compared_words(chart.previous_date, chart.gap_days, "day" if past.cadence == 1 else "week"),
         "previous": chart.previous_date,
         "gap_days": chart.gap_days,
         "rows": rows[:_ROWS],

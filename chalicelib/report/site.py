@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo
 
 from ..charts import open_charts
-from ..errors import ChartlakeError, NotKept
+from ..errors import ChartlakeError, LakeUnavailable, NotKept
 from ..lake import keys
 from ..lake.lake import Lake
 from ..lake.store import ObjectStore, update
@@ -74,9 +74,18 @@ def render_site(
         try:
             cards[one] = _render_page(lake, world, today, one)
             rendered.pages.append(one)
+        except LakeUnavailable:
+            raise
         except ChartlakeError as error:
             rendered.failed[one] = error
-            _log.warning("the page of %s was not rendered: %s", one, error.message)
+        except Exception as error:
+            _log.exception("a defect of chartlake", extra={"playlist_id": one})
+            rendered.failed[one] = ChartlakeError(
+                f"the page of {one}: {type(error).__name__} inside chartlake: {error}.",
+                advice="This is a defect of chartlake; please report it. Other pages are not affected.",
+            )
+        if one in rendered.failed:
+            _log.warning("the page of %s was not rendered: %s", one, rendered.failed[one].message)
         slowest = max(slowest, _SHORTEST + world.monotonic() - began)
         progress(number + 1, len(wanted))
     _render_index(lake, world, overview, cards)

@@ -81,6 +81,19 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def compared_words(previous: date | None, gap: int | None, unit: str) -> str:
+    """What a chart's movements are measured against; `gap` is how many days (or weeks) between are not known."""
+    if previous is None:
+        return "The first known day: nothing to compare it with."
+    if not gap:
+        return f"Compared with {day_words(previous)}."
+    are, them = ("is", "it") if gap == 1 else ("are", "them")
+    return (
+        f"Compared with {day_words(previous)}. The {counted(gap, unit)} between {are} not known, so what happened on "
+        f"{them} is not told here."
+    )
+
+
 def change_words(entry: Mapping[str, Any]) -> str:
     """A row of the view `chart` for a person who hears it: `up 3 places, from 7`."""
     change = entry["change"]
