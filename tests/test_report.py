@@ -319,6 +319,7 @@ def test_hostile_names_are_text(chromium: Browser, lake: Lake) -> None:
     with visit(chromium, address_of(lake, LIST)) as page:
         assert page.eval_on_selector_all("#entries .track bdi", "all => all.map(one => one.textContent)") == shown
         assert page.text_content("h1") == HOSTILE[1]
+        assert page.locator("#entries .out").first.get_attribute("href") == "https://open.spotify.com/track/1"
         for number in range(1, len(HOSTILE)):
             page.evaluate("key => { location.hash = `track=${encodeURIComponent(key)}` }", f"spotify:track:{number}")
             expect(page.locator("#run-title")).to_have_text(shown[number - 1])
@@ -620,6 +621,7 @@ def test_a_page_rendered_alone_leaves_the_index_whole(small: Lake) -> None:
     keep(small, {TODAY: [r | {"playlist_id": other} for r in named(TODAY, "XYZ")]}, other)
     rendered(small.store.locate(""))
     index = small.store.get(keys.INDEX_PAGE).data
+    assert index.count(b'href="playlists/') == 2
     rendered(small.store.locate(""), NOON, other)
     assert small.store.get(keys.INDEX_PAGE).data == index
 

@@ -415,7 +415,8 @@
     if (!width) return;
     const y = (value) => 8 + (height - 16) * (high > low ? (upside ? value - low : high - value) / (high - low) : 0.5);
     const [from, to] = [points[0][0], points.at(-1)[0]];
-    const [svg, x] = ground({ id: root.id, label, width, height, left: 52, right: 14, from, to, rules: rules.map((one) => [y(one), told(one)]) });
+    const left = 14 + 6.8 * Math.max(...rules.map((one) => told(one).length));
+    const [svg, x] = ground({ id: root.id, label, width, height, left, right: 14, from, to, rules: rules.map((one) => [y(one), told(one)]) });
     const at = ([moment, value]) => [x(moment), y(value)];
     const step = Math.ceil(points.length / width);
     const kept = points.filter((_, count) => (points.length - 1 - count) % step === 0);
@@ -424,10 +425,10 @@
     svg.append(drawn("path", { class: "line series", d: path(kept, at, { step }) }), cursor, dot);
     svg.addEventListener("pointermove", (event) => {
       const point = nearest(points, x, event);
-      const [left, top] = at(point);
-      cursor.setAttribute("d", `M${left} 0v${height}`);
-      filled(dot, { cx: left, cy: top, r: 4 }, []);
-      tip(root, left, top, element("b", {}, told(point[1])), longest(point[0]));
+      const [cx, cy] = at(point);
+      cursor.setAttribute("d", `M${cx} 0v${height}`);
+      filled(dot, { cx, cy, r: 4 }, []);
+      tip(root, cx, cy, element("b", {}, told(point[1])), longest(point[0]));
     });
     svg.addEventListener("pointerleave", () => { cursor.removeAttribute("d"); dot.setAttribute("r", 0); untip(root); });
     root.replaceChildren(svg);
@@ -560,8 +561,8 @@
     const both = items.map((item) => ({ item, old: placeOn(item, from), now: placeOn(item, to) }))
       .filter(({ old, now }) => Math.min(old ?? Infinity, now ?? Infinity) <= data.depth);
     const groups = [
-      ["Entered", both.filter(({ old, now }) => old === undefined && now), () => ""],
-      ["Left", both.filter(({ old, now }) => old && now === undefined), () => ""],
+      ["Entered", both.filter(({ old }) => old === undefined), () => ""],
+      ["Left", both.filter(({ now }) => now === undefined), () => ""],
       ["Up", both.filter(({ old, now }) => now < old), ({ old, now }) => `${old} → ${now}`],
       ["Down", both.filter(({ old, now }) => now > old), ({ old, now }) => `${old} → ${now}`],
     ];

@@ -1,0 +1,32 @@
+"""The picture in the README: the demo's Top 50 as a browser shows it.
+
+    .venv/bin/chartlake demo && CHARTLAKE_LAKE=demo/lake .venv/bin/chartlake report
+    .venv/bin/python docs/screenshot.py
+
+Writes docs/page.png. Needs Chromium (Debian: apt-get install chromium).
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from simulator import TOP_50
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "demo" / "lake" / "site" / "playlists" / f"{TOP_50}.html"
+
+
+def main() -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1360, "height": 860}, color_scheme="light")
+        page.goto(PAGE.as_uri())
+        page.screenshot(path=ROOT / "docs" / "page.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
