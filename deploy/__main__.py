@@ -86,7 +86,8 @@ def down(stage: str, yes: bool) -> None:
         click.echo(f"There is no stack {stack.name} in {stack.region}.")
         return
     click.echo(f"The stack {stack.name} is gone; the bucket {bucket} and all its data are still there.")
-    click.echo(f"`make deploy STAGE={stage}` takes it back; to delete it too: aws s3 rb --force s3://{bucket}")
+    click.echo(f"`make deploy STAGE={stage}` takes it back. To delete it too, choose “Empty” in the S3 console, which")
+    click.echo(f"takes earlier versions along (`aws s3 rm` does not), and then: aws s3 rb s3://{bucket}")
 
 
 def line_of(change: Change) -> str:
@@ -110,7 +111,8 @@ def show_next_steps(stack: Stack, outputs: dict[str, str], email: str) -> None:
         f"s3://{outputs.get('LakeBucket', stack.lake)}/chartlake/config/playlists.txt"
     )
     # Not `daily`: Chalice fails on an event that is not EventBridge's own. https://github.com/aws/chalice/issues/1291
-    click.echo(f"  4. aws lambda invoke --function-name {stack.name}-extract /dev/stdout")
+    # The command line hangs up after 60 s and starts the function once more, unless it is told to wait.
+    click.echo(f"  4. aws lambda invoke --cli-read-timeout 0 --function-name {stack.name}-extract /dev/stdout")
 
 
 if __name__ == "__main__":

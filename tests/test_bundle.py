@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 import subprocess
 import sys
 import zipfile
@@ -13,13 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
-import requests
 from botocore.exceptions import ClientError
 from moto.apigateway.models import APIGatewayBackend
 from moto.awslambda.models import lambda_backends
@@ -27,10 +24,12 @@ from moto.awslambda.models import lambda_backends
 from deploy import package
 from deploy.package import CannotPackage, Package
 from simulator import EXTENDED, TOP_50, Simulator
+from tests.aws import SCHEDULED, Aws, http_event, simulated
 from tests.lambda_runtime import Function, Invocation, running, runtime_folder
 
 MOST_BYTES = 28_000_000
 LAKE = "s3://charts/chartlake"
+SECRET = "/chartlake/spotify"
 # Every top-level name that may be in the bundle besides the *.dist-info folders.
 EXPECTED = {
     *("app.py", "chalice", "chalicelib"),
@@ -38,37 +37,6 @@ EXPECTED = {
     *("certifi", "charset_normalizer", "idna", "requests", "urllib3"),
     *("redis", "spotipy", "tenacity", "tzdata"),
 }
-SCHEDULED = {
-    "version": "0",
-    "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
-    "detail-type": "Scheduled Event",
-    "source": "aws.events",
-    "account": "123456789012",
-    "time": "2026-11-23T06:15:00Z",
-    "region": "eu-west-1",
-    "resources": ["arn:aws:events:eu-west-1:123456789012:rule/chartlake-prod-DailyDailyEvent-1"],
-    "detail": {},
-}
-
-
-def http_event(method: str, path: str, body: str | None = None) -> dict[str, Any]:
-    """A request as API Gateway's Lambda proxy integration sends it."""
-    return {
-        "resource": path,
-        "path": path,
-        "httpMethod": method,
-        "headers": {"Content-Type": "application/json", "Host": "abc.execute-api.eu-west-1.amazonaws.com"},
-        "multiValueHeaders": {"Content-Type": ["application/json"]},
-        "queryStringParameters": None,
-        "multiValueQueryStringParameters": None,
-        "pathParameters": None,
-        "stageVariables": None,
-        "requestContext": {"resourcePath": path, "httpMethod": method, "path": f"/api{path}", "stage": "api"},
-        "body": body,
-        "isBase64Encoded": False,
-    }
-
-
 # What is in it.
 
 
@@ -153,64 +121,10 @@ def test_a_bundle_that_lambda_would_refuse_is_explained(tmp_path: Path, monkeypa
 # That it runs.
 
 
-class Aws:
-    """moto in its own process, since its switch for IAM is the whole process's."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.variables = {
-            "AWS_ENDPOINT_URL": url,
-            "AWS_REGION": "eu-west-1",
-            "AWS_DEFAULT_REGION": "eu-west-1",
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-        }
-
-    def client(self, service: str, keys: dict[str, str] | None = None) -> Any:
-        keys = self.variables | (keys or {})
-        return boto3.client(
-            service,
-            endpoint_url=self.url,
-            region_name="eu-west-1",
-            aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
-            aws_session_token=keys.get("AWS_SESSION_TOKEN"),
-        )
-
-    @contextmanager
-    def enforcing(self) -> Iterator[None]:
-        """Policies count from here on."""
-        requests.post(f"{self.url}/moto-api/reset-auth", data="0", timeout=10).raise_for_status()
-        try:
-            yield
-        finally:
-            requests.post(f"{self.url}/moto-api/reset-auth", data="1000000", timeout=10).raise_for_status()
-
-    def objects(self) -> list[str]:
-        found = self.client("s3").list_objects_v2(Bucket="charts")
-        return [one["Key"] for one in found.get("Contents", [])]
-
-
 @pytest.fixture(scope="module")
 def own_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    log = (tmp_path_factory.mktemp("moto") / "log").open("w+")
-    command = [str(Path(sys.executable).parent / "moto_server"), "-p", "0", "-H", "127.0.0.1"]
-    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        yield Aws(_address_in(Path(log.name), process))
-    finally:
-        process.kill()
-        process.wait(10)
-        log.close()
-
-
-def _address_in(log: Path, process: subprocess.Popen[bytes]) -> str:
-    for _ in range(300):
-        if found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text()):
-            return found[0]
-        assert process.poll() is None, log.read_text()
-        Event().wait(0.1)
-    raise AssertionError("moto did not start within 30 s")
+    with simulated(tmp_path_factory.mktemp("aws")) as aws:
+        yield aws
 
 
 class Deployed:
@@ -224,7 +138,7 @@ class Deployed:
             "CHARTLAKE_METRICS": "chartlake-prod",
             "SPOTIFY_API_URL": server.api_url,
             "SPOTIFY_ACCOUNTS_URL": server.accounts_url,
-            "CHARTLAKE_SECRET": "/chartlake/prod/spotify",
+            "CHARTLAKE_SECRET": SECRET,
         }
         self.before = sorted(task.rglob("*"))
 
@@ -257,7 +171,7 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def deployed(unpacked: Path, runtime: Path, own_aws: Aws, tmp_path: Path) -> Iterator[Deployed]:
-    requests.post(f"{own_aws.url}/moto-api/reset", timeout=10).raise_for_status()
+    own_aws.forget()
     own_aws.client("s3").create_bucket(Bucket="charts", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     simulator = Simulator()
     with simulator.serve() as server:
@@ -294,7 +208,7 @@ def test_the_scheduled_event_brings_the_snapshot_into_the_bucket(
     assert first.error is None
     assert (first.answer["complete"], first.answer["published"]) == (True, 1)
     assert second.answer["snapshots"][0]["already"] is True
-    kept = {key.split("/")[1] for key in deployed.aws.objects()}
+    kept = {key.split("/")[1] for key in deployed.aws.objects("charts")}
     assert kept == {"raw", "state", "tables"}
     lines = told(deployed)
     counted = [(line["RunsCompleted"], line["ConsentDaysLeft"]) for line in lines if "_aws" in line]
@@ -405,20 +319,7 @@ def assume(deployed: Deployed, function: str) -> dict[str, str]:
     iam = deployed.aws.client("iam")
     role = iam.create_role(RoleName=function, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     iam.put_role_policy(RoleName=function, PolicyName=function, PolicyDocument=text)
-    keys = deployed.aws.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
-    return {
-        "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
-        "AWS_SESSION_TOKEN": keys["SessionToken"],
-    }
-
-
-# moto denies every SSM call to a policy that names its parameter, so the credentials come from the environment here.
-SPOTIFY = {
-    "CHARTLAKE_SECRET": "",
-    "SPOTIPY_CLIENT_ID": EXTENDED.client_id,
-    "SPOTIPY_CLIENT_SECRET": EXTENDED.client_secret,
-}
+    return deployed.aws.keys_of(role)
 
 
 @pytest.mark.parametrize(
@@ -433,32 +334,48 @@ def test_each_function_runs_under_exactly_its_own_policy(
     deployed: Deployed, function: str, handler: str, event: dict[str, Any]
 ) -> None:
     keys = assume(deployed, function)
-    with deployed.aws.enforcing(), deployed.running(handler, **SPOTIFY, **keys) as running_function:
+    with deployed.running(handler, **keys) as running_function:
         found = running_function.invoke(event)
         again = running_function.invoke(event)
     assert (found.error, again.error) == (None, None)
     assert found.answer.get("published") == 1 or found.answer["statusCode"] == 200
-    assert any(key.startswith("chartlake/tables/entries/") for key in deployed.aws.objects())
+    assert any(key.startswith("chartlake/tables/entries/") for key in deployed.aws.objects("charts"))
 
 
 @pytest.mark.parametrize("function", ["api", "daily", "extract"])
 def test_what_the_policy_does_not_name_is_denied(deployed: Deployed, function: str) -> None:
-    deployed.aws.client("s3").create_bucket(
-        Bucket="others", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-    )
-    s3 = deployed.aws.client("s3", assume(deployed, function))
-    with deployed.aws.enforcing():
-        s3.put_object(Bucket="charts", Key="chartlake/tables/x", Body=b"")
-        s3.get_object(Bucket="charts", Key="chartlake/tables/x")
-        for refused in (
-            lambda: s3.delete_object(Bucket="charts", Key="chartlake/tables/x"),
-            lambda: s3.put_object(Bucket="charts", Key="chartlake/config/playlists.txt", Body=b""),
-            lambda: s3.put_object(Bucket="charts", Key="elsewhere/x", Body=b""),
-            lambda: s3.get_object(Bucket="charts", Key="elsewhere/x"),
-            lambda: s3.put_object(Bucket="others", Key="chartlake/tables/x", Body=b""),
-            lambda: s3.list_objects_v2(Bucket="others"),
-            lambda: s3.delete_bucket(Bucket="charts"),
-            lambda: s3.put_bucket_policy(Bucket="charts", Policy="{}"),
-        ):
-            with pytest.raises(ClientError, match="AccessDenied"):
-                refused()
+    where = {"LocationConstraint": "eu-west-1"}
+    deployed.aws.client("s3").create_bucket(Bucket="others", CreateBucketConfiguration=where)
+    keys = assume(deployed, function)
+    s3, ssm, iam = (deployed.aws.client(service, keys) for service in ("s3", "ssm", "iam"))
+    s3.put_object(Bucket="charts", Key="chartlake/tables/x", Body=b"")
+    s3.get_object(Bucket="charts", Key="chartlake/tables/x")
+    ssm.get_parameter(Name=SECRET, WithDecryption=True)
+    for refused in (
+        lambda: s3.delete_object(Bucket="charts", Key="chartlake/tables/x"),
+        lambda: s3.put_object(Bucket="charts", Key="chartlake/config/playlists.txt", Body=b""),
+        lambda: s3.put_object(Bucket="charts", Key="elsewhere/x", Body=b""),
+        lambda: s3.get_object(Bucket="charts", Key="elsewhere/x"),
+        lambda: s3.put_object(Bucket="others", Key="chartlake/tables/x", Body=b""),
+        lambda: s3.list_objects_v2(Bucket="others"),
+        lambda: s3.delete_bucket(Bucket="charts"),
+        lambda: s3.put_bucket_policy(Bucket="charts", Policy="{}"),
+        lambda: ssm.get_parameter(Name="/other/spotify", WithDecryption=True),
+        lambda: ssm.put_parameter(Name=SECRET, Type="SecureString", Value="x", Overwrite=True),
+        lambda: ssm.delete_parameter(Name=SECRET),
+        lambda: iam.list_roles(),
+    ):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            refused()
+
+
+@pytest.mark.parametrize(("function", "may"), [("api", True), ("extract", True), ("daily", False)])
+def test_only_what_hands_work_over_may_start_the_worker_and_nothing_else(
+    deployed: Deployed, function: str, may: bool
+) -> None:
+    keys = assume(deployed, function)
+    functions = deployed.aws.client("lambda", keys)
+    # A function that is permitted and not there is not found; one that is not permitted is denied.
+    for name, words in (("chartlake-dev-extract", "not.?found" if may else "AccessDenied"), ("other", "AccessDenied")):
+        with pytest.raises(ClientError, match=f"(?i){words}"):
+            functions.invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")
