@@ -19,7 +19,7 @@ from .lake.schema import PUBLISHED, Status
 
 if TYPE_CHECKING:
     from .cost import Line, Load
-    from .doctor import Check
+    from .doctor.check import Check
     from .imports import ImportedFile
     from .lake.lake import Lake
     from .outcome import Outcome, Run

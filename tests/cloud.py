@@ -17,6 +17,7 @@ import json
 import os
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -29,6 +30,7 @@ from moto.core.authorization import ActionAuthenticatorMixin
 from moto.iam.access_control import PermissionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.s3.models import FakeBucket
+from moto.s3.responses import S3Response
 from moto.ssm.responses import SimpleSystemManagerResponse
 from werkzeug.serving import make_server
 
@@ -87,6 +89,15 @@ def _function(self: Any) -> str:
     return f"arn:aws:lambda:{self.region}:{self.current_account}:function:{name}"
 
 
+def _permitted(answer: Callable[[Any], Any], action: str) -> Callable[[Any], Any]:
+    def answer_who_may_ask(self: Any) -> Any:
+        self.data["Action"] = action
+        self._authenticate_and_authorize_s3_action(bucket_name=self.bucket_name)
+        return answer(self)
+
+    return answer_who_may_ask
+
+
 def improve_moto(folder: Path) -> None:
     """Put in what moto lacks."""
     runner = Runner(folder)
@@ -97,6 +108,12 @@ def improve_moto(folder: Path) -> None:
     # Without these, moto asks whether the action may be done to everything ("*").
     SimpleSystemManagerResponse._determine_resource = _parameter  # type: ignore[attr-defined]
     LambdaResponse._determine_resource = _function  # type: ignore[attr-defined]
+    for method, action in {
+        "get_public_access_block": "GetBucketPublicAccessBlock",
+        "get_bucket_encryption": "GetEncryptionConfiguration",
+        "get_bucket_versioning": "GetBucketVersioning",
+    }.items():
+        setattr(S3Response, method, _permitted(getattr(S3Response, method), action))
     # moto takes no notice of a bucket policy's conditions: one that refuses what comes without TLS refuses everything.
     FakeBucket.get_permission = lambda self, action, resource: PermissionResult.NEUTRAL  # type: ignore[method-assign]
 

@@ -14,7 +14,8 @@ from .. import cost as bills
 from .. import login as logins
 from .. import terminal
 from ..credentials import app_to_sign_in, store_consent
-from ..doctor import Check, examine
+from ..doctor import examine
+from ..doctor.check import Check
 from ..world import World
 from .base import DONE, FAILED, as_json_option, open_lake_now, settings_now, today_of
 

@@ -14,6 +14,7 @@ PURGED = "state/purged.json"
 ENTRIES = "tables/entries/"
 SNAPSHOTS = "tables/snapshots/"
 RAW = "raw/"
+STATE = "state/"
 
 
 def raw(playlist_id: str, day: date, captured_at: datetime, capture_id: str) -> str:
