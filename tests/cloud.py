@@ -52,7 +52,10 @@ class Runner:
     def invoke(self, function: LambdaFunction, event: Any) -> tuple[str, bool, str]:
         """The answer or the error as JSON, whether it is an error, and what was logged."""
         log = self._folder / "log"
-        facts = {"AWS_LAMBDA_FUNCTION_NAME": function.function_name}
+        facts = {
+            "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
+        }
         facts |= dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), function.region)
         around = {name: value for name, value in os.environ.items() if name.startswith(("SPOTIFY_", "AWS_ENDPOINT"))}
         keys = Aws(os.environ["AWS_ENDPOINT_URL"]).keys_of(function.role)

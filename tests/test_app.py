@@ -82,6 +82,20 @@ def test_the_scheduled_event_takes_todays_snapshots_once(deployed: Client, simul
     assert not any(request.path.startswith("/v1/") for request in simulator.requests[asked:])
 
 
+def test_what_a_run_took_is_kept_in_lambda_only(deployed: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    daily(deployed)
+    assert open_store(LAKE, World()).get(keys.MEASURED) is None
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
+    monkeypatch.setenv("CHARTLAKE_PLAYLISTS", TOP_50)
+    assert post(deployed, {"again": True}).status_code == 200
+    kept = open_store(LAKE, World()).get(keys.MEASURED)
+    assert kept
+    (run,) = json.loads(kept.data)["runs"]
+    assert (run["requests"], run["memory_mb"], 0 < run["seconds_in_playlists"] < run["seconds"]) == (1, 512, True)
+    daily(deployed)
+    assert open_store(LAKE, World()).get(keys.MEASURED) == kept, "a run that asked nothing tells nothing of a request"
+
+
 def test_the_followed_playlists_may_stand_in_the_lake(
     deployed: Client, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

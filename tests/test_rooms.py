@@ -38,9 +38,10 @@ MAY_IMPORT = {
     "pipeline": {"credentials", "days", "entries", "errors", "lake", "outcome", "settings", "spotify", "world"},
     "coverage": {"lake"},
     "metrics": {"outcome"},
-    "cost": {"lake"},
+    "measured": {"errors", "lake", "outcome"},
+    "cost": {"lake", "measured"},
     "verify": {"entries", "errors", "lake", "spotify"},
-    "service": {"", "errors", "settings", "world", "lake", "metrics", "outcome", "pipeline", "spotify"},
+    "service": {"", "errors", "settings", "world", "lake", "measured", "metrics", "outcome", "pipeline", "spotify"},
     "doctor": {
         "credentials",
         "doctor",

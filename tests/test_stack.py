@@ -273,6 +273,15 @@ def test_the_doctor_tells_who_may_not_look_from_who_may_not_run(deployed: Deploy
     assert found["parameter"]["mark"] == "bad"
 
 
+def test_the_bill_rests_on_what_lambda_took(deployed: Deployed) -> None:
+    code, said = deployed.person.run(".venv/bin/chartlake cost --json", CHARTLAKE_LAKE=f"s3://{BUCKET}/chartlake")
+    assert code == 0, said
+    lines = {one["name"]: one for one in json.loads(said)["lines"]}
+    assert lines["Lambda: computing"]["basis"] == "measured"
+    assert "1,024 MB" in lines["Lambda: computing"]["rests_on"]
+    assert "kB an entry a day in raw, of 1 documents" in lines["S3: storage after a year"]["rests_on"]
+
+
 def test_again_and_away_and_back(person: Person) -> None:
     bucket = BUCKET.replace("prod", "second")
     first = person.does("make deploy EMAIL=me@example.org STAGE=second YES=1")
