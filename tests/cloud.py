@@ -23,6 +23,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from moto import settings
+from moto.apigateway.models import APIGatewayBackend
 from moto.awslambda.models import LambdaFunction
 from moto.awslambda.responses import LambdaResponse
 from moto.cloudformation import urls
@@ -63,6 +64,7 @@ class Runner:
         with running(self._unpacked(function), self._runtime, function.handler, variables, log) as one:
             found = one.invoke(event if isinstance(event, dict) else {}, function.timeout)
         text = log.read_text()
+        function.logs_backend.ensure_log_group(function.logs_group_name)
         function.save_logs(text)
         return json.dumps(found.error or found.answer), found.error is not None, text
 
@@ -101,6 +103,16 @@ def _permitted(answer: Callable[[Any], Any], action: str) -> Callable[[Any], Any
     return answer_who_may_ask
 
 
+def _import_rest_api(self: Any, api_doc: dict[str, Any], fail_on_warnings: bool) -> Any:
+    """moto imports OpenAPI 3 only and Chalice sends Swagger 2, so the API is made without its routes."""
+    return self.create_rest_api(name=api_doc["info"]["title"], description="")
+
+
+def _create_deployment(self: Any, function_id: str, name: str, *facts: Any) -> Any:
+    """moto refuses to deploy an API without routes."""
+    return self.get_rest_api(function_id).create_deployment(name, "")
+
+
 def improve_moto(folder: Path) -> None:
     """Put in what moto lacks."""
     runner = Runner(folder)
@@ -117,6 +129,8 @@ def improve_moto(folder: Path) -> None:
         "get_bucket_versioning": "GetBucketVersioning",
     }.items():
         setattr(S3Response, method, _permitted(getattr(S3Response, method), action))
+    APIGatewayBackend.import_rest_api = _import_rest_api  # type: ignore[method-assign]
+    APIGatewayBackend.create_deployment = _create_deployment  # type: ignore[method-assign]
     # moto takes no notice of a bucket policy's conditions: one that refuses what comes without TLS refuses everything.
     FakeBucket.get_permission = lambda self, action, resource: PermissionResult.NEUTRAL  # type: ignore[method-assign]
 

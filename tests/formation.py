@@ -179,6 +179,8 @@ class Formation(BaseResponse):
         if missing := _NEEDED - set(self._get_param("Capabilities", [])):
             raise InsufficientCapabilities(f"Requires capabilities : {sorted(missing)}")
         stack = STACKS.setdefault(name, Stack(name, self.region)) if new else self._stack(name)
+        if stack.status == "ROLLBACK_COMPLETE":
+            raise ValidationError(message=f"Stack:{stack.arn} is in ROLLBACK_COMPLETE state and can not be updated.")
         template = json.loads(self._object_at(self._get_param("TemplateURL")))
         parameters = parameters_of(template, self._get_param("Parameters", []), stack)
         arn = f"arn:aws:cloudformation:{self.region}:{_ACCOUNT}:changeSet/{self._get_param('ChangeSetName')}"

@@ -212,21 +212,15 @@ def make_table(aws: Aws, _: str, properties: Json) -> Result:
 
 
 def make_api(aws: Aws, _: str, properties: Json) -> Result:
-    """moto imports OpenAPI 3 only and Chalice writes Swagger 2, so the API is made without its routes."""
     only(properties, "Body", "EndpointConfiguration", "MinimumCompressionSize", "Parameters")
-    facts = {"endpointConfiguration": {"types": properties["EndpointConfiguration"]["Types"]}}
-    found = aws("apigateway").create_rest_api(name=properties["Body"]["info"]["title"], **facts)
+    found = aws("apigateway").import_rest_api(body=json.dumps(properties["Body"]).encode())
     return found["id"], {"RootResourceId": found["rootResourceId"]}
 
 
 def make_api_deployment(aws: Aws, _: str, properties: Json) -> Result:
-    """API Gateway refuses a deployment without methods, which an API without routes has none of."""
-    gateway, api = aws("apigateway"), properties["RestApiId"]
-    (root,) = gateway.get_resources(restApiId=api)["items"]
-    gateway.put_method(restApiId=api, resourceId=root["id"], httpMethod="GET", authorizationType="AWS_IAM")
-    gateway.put_integration(restApiId=api, resourceId=root["id"], httpMethod="GET", type="MOCK")
-    stage = {"stageName": properties["StageName"]} if "StageName" in properties else {}
-    return gateway.create_deployment(restApiId=api, description=properties["Description"], **stage)["id"], {}
+    facts = {"restApiId": properties["RestApiId"], "description": properties["Description"]}
+    facts |= {"stageName": properties["StageName"]} if "StageName" in properties else {}
+    return aws("apigateway").create_deployment(**facts)["id"], {}
 
 
 def make_api_stage(aws: Aws, _: str, properties: Json) -> Result:
@@ -237,14 +231,15 @@ def make_api_stage(aws: Aws, _: str, properties: Json) -> Result:
     gateway, api, stage = aws("apigateway"), properties["RestApiId"], properties["StageName"]
     facts = {"deploymentId": properties["DeploymentId"], "variables": properties["Variables"]}
     gateway.create_stage(restApiId=api, stageName=stage, **facts)
-    (method,) = properties["MethodSettings"]
     log = properties["AccessLogSetting"]
     values = {
         "/accessLogSettings/destinationArn": log["DestinationArn"],
         "/accessLogSettings/format": log["Format"],
-        "/*/*/throttling/rateLimit": str(method["ThrottlingRateLimit"]),
-        "/*/*/throttling/burstLimit": str(method["ThrottlingBurstLimit"]),
     }
+    for one in properties["MethodSettings"]:
+        throttling = f"{one['ResourcePath']}/{one['HttpMethod']}/throttling"
+        values[f"{throttling}/rateLimit"] = str(one["ThrottlingRateLimit"])
+        values[f"{throttling}/burstLimit"] = str(one["ThrottlingBurstLimit"])
     operations = [{"op": "replace", "path": path, "value": value} for path, value in values.items()]
     gateway.update_stage(restApiId=api, stageName=stage, patchOperations=operations)
     return stage, {}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
-import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -15,14 +13,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto.apigateway.models import APIGatewayBackend
-from moto.awslambda.models import lambda_backends
 
 from deploy import package
-from deploy.package import CannotPackage, Package
+from deploy.package import LAPTOP_ONLY, CannotPackage, Package
 from simulator import EXTENDED, TOP_50, Simulator
 from tests.aws import SCHEDULED, Aws, http_event, simulated
 from tests.lambda_runtime import Function, Invocation, running, runtime_folder
@@ -74,10 +69,16 @@ def test_the_bundle_is_small(bundle: Package, capsys: pytest.CaptureFixture[str]
 def test_the_bundle_holds_what_runs_and_nothing_else(bundle: Package) -> None:
     top = {name.split("/")[0] for name in bundle.names}
     assert {name for name in top if not name.endswith(".dist-info")} == EXPECTED
-    inside = [name for name in bundle.names if name.startswith("chalicelib/")]
-    assert all(name.endswith((".py", ".sql", ".json", ".html", ".css", ".js")) for name in inside)
+    # Data files ship beside the code that reads them.
+    source = package.ROOT / "chalicelib"
+    shipped = {
+        path.relative_to(package.ROOT).as_posix()
+        for path in source.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and path.relative_to(source).parts[0] not in LAPTOP_ONLY
+    }
+    assert {name for name in bundle.names if name.startswith("chalicelib/") and not name.endswith("/")} == shipped
+    assert all(name.endswith((".py", ".sql", ".json", ".html", ".css", ".js")) for name in shipped)
     assert not [name for name in bundle.names if "__pycache__" in name or name.endswith(".pyc")]
-    assert not [name for name in inside if name.split("/")[1] in package.LAPTOP_ONLY]
 
 
 def test_the_native_parts_are_of_the_right_kind(bundle: Package) -> None:
@@ -243,71 +244,6 @@ def test_the_worker_takes_what_is_handed_over(deployed: Deployed) -> None:
         found = function.invoke({"playlists": [deployed.simulator.playlist_id("one")], "again": False})
     assert found.error is None
     assert found.answer["published"] == 1
-
-
-# With plain `chalice deploy`.
-
-
-@pytest.fixture
-def swagger(monkeypatch: pytest.MonkeyPatch) -> None:
-    """moto imports OpenAPI 3 only and Chalice sends Swagger 2, so the API is made without its routes."""
-
-    def import_rest_api(self: APIGatewayBackend, api_doc: dict[str, Any], fail_on_warnings: bool) -> Any:
-        return self.create_rest_api(name=api_doc["info"]["title"], description="")
-
-    def create_deployment(self: APIGatewayBackend, function_id: str, name: str, *facts: Any) -> Any:
-        return self.get_rest_api(function_id).create_deployment(name, "")
-
-    monkeypatch.setattr(APIGatewayBackend, "import_rest_api", import_rest_api)
-    monkeypatch.setattr(APIGatewayBackend, "create_deployment", create_deployment)
-
-
-def as_the_readme_says(project: Path, bucket: str, server: Any) -> None:
-    """Steps 2 and 3 of "Deploying with chalice deploy", and where the simulated Spotify is."""
-    for policy in (project / ".chalice").glob("policy-*.json"):
-        policy.write_text(policy.read_text().replace("YOUR-BUCKET", bucket))
-    path = project / ".chalice" / "config.json"
-    config = json.loads(path.read_text())
-    config["stages"]["dev"]["environment_variables"] = {
-        "CHARTLAKE_LAKE": f"s3://{bucket}/chartlake",
-        "CHARTLAKE_PLAYLISTS": TOP_50,
-        "CHARTLAKE_SECRET": "/chartlake/spotify",
-        "SPOTIFY_API_URL": server.api_url,
-        "SPOTIFY_ACCOUNTS_URL": server.accounts_url,
-    }
-    path.write_text(json.dumps(config))
-
-
-@pytest.mark.usefixtures("swagger", "native")
-def test_what_chalice_deploy_uploads_runs_with_what_it_configured(aws: str, runtime: Path, tmp_path: Path) -> None:
-    architecture = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
-    project = package.clean_copy(tmp_path / "project", "dev", architecture)
-    secret = json.dumps({"client_id": EXTENDED.client_id, "client_secret": EXTENDED.client_secret})
-    boto3.client("ssm").put_parameter(Name="/chartlake/spotify", Type="SecureString", Value=secret, Overwrite=True)
-    simulator = Simulator()
-    with simulator.serve() as server:
-        as_the_readme_says(project, "charts", server)
-        command = [str(Path(sys.executable).parent / "chalice"), "deploy"]
-        done = subprocess.run(command, cwd=project, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-        uploaded = lambda_backends["123456789012"]["eu-west-1"].get_function("chartlake-dev-daily")
-        (tmp_path / "zip").write_bytes(uploaded.code_bytes)
-        with zipfile.ZipFile(tmp_path / "zip") as archive:
-            archive.extractall(tmp_path / "task")
-        variables = {
-            name: os.environ[name] for name in os.environ if name.startswith("AWS_")
-        } | uploaded.environment_vars
-        with running(tmp_path / "task", runtime, uploaded.handler, variables, tmp_path / "log") as function:
-            found = function.invoke(SCHEDULED)
-    assert found.error is None
-    assert found.answer["published"] == 1
-    kept = boto3.client("s3").list_objects_v2(Bucket="charts")["Contents"]
-    assert any(one["Key"].startswith("chartlake/tables/entries/") for one in kept)
-    for name in ("api_handler", "daily", "extract"):
-        (policy,) = boto3.client("iam").list_role_policies(RoleName=f"chartlake-dev-{name}")["PolicyNames"]
-        document = boto3.client("iam").get_role_policy(RoleName=f"chartlake-dev-{name}", PolicyName=policy)
-        shipped = package.ROOT / ".chalice" / f"policy-{name.removesuffix('_handler')}.json"
-        assert document["PolicyDocument"] == json.loads(shipped.read_text().replace("YOUR-BUCKET", "charts"))
 
 
 # Under its own policies.

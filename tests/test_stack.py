@@ -1,4 +1,4 @@
-"""README's "Deploying: one stack, with alarms" followed by its words, in the simulated AWS of tests/cloud.py.
+"""README's two ways of deploying followed by their words, in the simulated AWS of tests/cloud.py.
 
 The commands are those of README.md and those that they print; what they make is looked at through AWS's own APIs.
 """
@@ -71,17 +71,21 @@ class Person:
         """The words of each numbered line."""
         return [shlex.split(line) for line in re.findall(r"^  \d\. (.+)$", said, re.MULTILINE)]
 
-    def follow(self, said: str) -> Any:
-        """Do the steps 2 to 4, as `aws` would; gives what the first run answers."""
-        _, store, follow, start = self.next_steps(said)
-        assert store[:3] == ["aws", "ssm", "put-parameter"]
-        assert set(json.loads(store[store.index("--value") + 1])) == {"client_id", "client_secret"}
+    def store_credentials(self, words: list[str]) -> None:
+        """`aws ssm put-parameter`, with this person's own values in place of the dots."""
+        assert words[:3] == ["aws", "ssm", "put-parameter"]
+        assert set(json.loads(words[words.index("--value") + 1])) == {"client_id", "client_secret"}
         self.aws.client("ssm").put_parameter(
-            Name=store[store.index("--name") + 1],
-            Type=store[store.index("--type") + 1],
+            Name=words[words.index("--name") + 1],
+            Type=words[words.index("--type") + 1],
             Value=json.dumps({"client_id": EXTENDED.client_id, "client_secret": EXTENDED.client_secret}),
             Overwrite=True,
         )
+
+    def follow(self, said: str) -> Any:
+        """Do the steps 2 to 4 as `aws` would; gives what the first run answers."""
+        _, store, follow, start, _ = self.next_steps(said)
+        self.store_credentials(store)
         assert (follow[0], follow[2:6]) == ("echo", ["|", "aws", "s3", "cp"])
         bucket, _, key = follow[7].removeprefix("s3://").partition("/")
         body = f"https://open.spotify.com/playlist/{TOP_50}\n".encode()
@@ -155,7 +159,7 @@ def test_the_first_run_by_hand_brings_a_snapshot_into_the_stacks_own_bucket(depl
 
 def test_the_schedule_starts_the_function_that_may_be_started_by_it(deployed: Deployed) -> None:
     events, functions = deployed.aws.client("events"), deployed.aws.client("lambda")
-    (rule,) = events.list_rules()["Rules"]
+    (rule,) = events.list_rules(NamePrefix="chartlake-prod-")["Rules"]
     assert rule["ScheduleExpression"] == "rate(1 day)"
     (target,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
     policy = json.loads(functions.get_policy(FunctionName=target["Arn"])["Policy"])
@@ -175,24 +179,26 @@ def test_the_api_answers_under_its_own_role(deployed: Deployed) -> None:
 
 def test_there_is_one_stage_of_the_api_and_it_is_throttled_and_logged(deployed: Deployed) -> None:
     gateway = deployed.aws.client("apigateway")
-    (api,) = gateway.get_rest_apis()["items"]
-    (stage,) = gateway.get_stages(restApiId=api["id"])["item"]
-    method = stage["methodSettings"]["*/*"]
-    assert (method["throttlingRateLimit"], method["throttlingBurstLimit"]) == (5, 10)
+    (api,) = re.findall(r"https://(\w+)\.execute-api", deployed.said)
+    (stage,) = gateway.get_stages(restApiId=api)["item"]
+    assert stage["stageName"] == "api"
+    limits = {path: one["throttlingRateLimit"] for path, one in stage["methodSettings"].items()}
+    assert limits == {"*/*": 5, "~1health/GET": 1}
     assert "/aws/apigateway/chartlake-prod" in stage["accessLogSettings"]["destinationArn"]
     assert gateway.get_account()["cloudwatchRoleArn"]
 
 
 def test_every_function_has_its_own_role_log_group_and_alarm(deployed: Deployed) -> None:
-    functions = deployed.aws.client("lambda").list_functions()["Functions"]
-    names = {one["FunctionName"] for one in functions}
+    functions = {one["FunctionName"]: one for one in deployed.aws.client("lambda").list_functions()["Functions"]}
+    names = {name for name in functions if name.startswith("chartlake-prod-")}
     assert names == {"chartlake-prod-api", "chartlake-prod-daily", "chartlake-prod-extract"}
-    assert len({one["Role"] for one in functions}) == 3
-    groups = deployed.aws.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/")["logGroups"]
+    assert len({functions[name]["Role"] for name in names}) == 3
+    prefix = "/aws/lambda/chartlake-prod-"
+    groups = deployed.aws.client("logs").describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]
     assert {(one["logGroupName"], one["retentionInDays"]) for one in groups} == {
         (f"/aws/lambda/{name}", 30) for name in names
     }
-    alarms = deployed.aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    alarms = deployed.aws.client("cloudwatch").describe_alarms(AlarmNamePrefix="chartlake-prod-")["MetricAlarms"]
     watched = {
         dimension["Value"]
         for one in alarms
@@ -204,14 +210,14 @@ def test_every_function_has_its_own_role_log_group_and_alarm(deployed: Deployed)
 
 
 def test_the_alarms_reach_the_address_that_was_given(deployed: Deployed) -> None:
-    (subscription,) = deployed.aws.client("sns").list_subscriptions()["Subscriptions"]
+    subscriptions = deployed.aws.client("sns").list_subscriptions()["Subscriptions"]
+    (subscription,) = [one for one in subscriptions if ":chartlake-prod-" in one["TopicArn"]]
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "you@example.org")
-    alarms = deployed.aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    alarms = deployed.aws.client("cloudwatch").describe_alarms(AlarmNamePrefix="chartlake-prod-")["MetricAlarms"]
     assert len(alarms) == 10
     assert {tuple(one["AlarmActions"]) for one in alarms} == {(subscription["TopicArn"],)}
-    account = "123456789012"
-    (budget,) = deployed.aws.client("budgets").describe_budgets(AccountId=account)["Budgets"]
-    assert float(budget["BudgetLimit"]["Amount"]) == 5
+    facts = {"AccountId": "123456789012", "BudgetName": "chartlake-prod"}
+    assert float(deployed.aws.client("budgets").describe_budget(**facts)["Budget"]["BudgetLimit"]["Amount"]) == 5
 
 
 def test_athena_would_find_the_tables_where_the_functions_write_them(deployed: Deployed) -> None:
@@ -227,7 +233,7 @@ def test_no_secret_is_in_what_the_functions_logged_nor_in_their_variables(deploy
     written = json.dumps(
         [
             logs.filter_log_events(logGroupName=one["logGroupName"])["events"]
-            for one in logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/")["logGroups"]
+            for one in logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/chartlake-prod-")["logGroups"]
         ]
     )
     assert "run finished" in written
@@ -236,10 +242,11 @@ def test_no_secret_is_in_what_the_functions_logged_nor_in_their_variables(deploy
         assert secret not in written + variables
 
 
-def doctor(deployed: Deployed, bucket: str = BUCKET, **keys: str) -> dict[str, dict[str, str]]:
-    """What `chartlake doctor` finds for somebody with these keys, by name."""
-    variables = {"CHARTLAKE_LAKE": f"s3://{bucket}/chartlake", "CHARTLAKE_SECRET": "/chartlake/prod/spotify"}
-    _, said = deployed.person.run(".venv/bin/chartlake doctor --json", **variables, **deployed.person.spotify, **keys)
+def doctor(deployed: Deployed, **keys: str) -> dict[str, dict[str, str]]:
+    """What the last step shows somebody with these keys, by name."""
+    person = deployed.person
+    command = shlex.join(["env", *person.next_steps(deployed.said)[-1], "--json"])
+    _, said = person.run(command, **person.spotify, **keys)
     return {one["name"]: one for one in json.loads(said)}
 
 
@@ -324,6 +331,52 @@ def test_a_name_that_is_taken_is_told_and_the_way_out_works(person: Person) -> N
     assert "DailyLogs (AWS::Logs::LogGroup)" in said
     assert "already exists" in said
     assert "run `make undeploy`" in said
+    code, said = person.run("make deploy EMAIL=me@example.org STAGE=third YES=1")
+    assert (code != 0, "Run `make undeploy" in said) == (True, True), said
     logs.delete_log_group(logGroupName="/aws/lambda/chartlake-third-daily")
     person.does("make undeploy STAGE=third")
     assert "chartlake-third-extract" in person.does("make deploy EMAIL=me@example.org STAGE=third YES=1")
+
+
+# With `chalice deploy`.
+
+
+def step_of_the_readme(pattern: str) -> str:
+    """What README.md's section on `chalice deploy` has between backticks."""
+    section = (ROOT / "README.md").read_text().split("## Deploying with `chalice deploy`")[1].split("\n## ")[0]
+    (found,) = re.findall(f"`({pattern}[^`]*)`", section)
+    return str(found)
+
+
+def test_a_first_try_with_chalice_deploy(person: Person, tmp_path: Path) -> None:
+    clone = clone_of_the_project(tmp_path / "chartlake")
+    here = Person(clone, person.aws, person.spotify)
+    bucket = step_of_the_readme("aws s3 mb ").removeprefix("aws s3 mb s3://")
+    s3 = person.aws.client("s3")
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    here.does(f"bash -c {shlex.quote(step_of_the_readme('sed '))}")
+
+    config = clone / ".chalice" / "config.json"
+    settings = json.loads("{" + step_of_the_readme('"environment_variables": ') + "}")
+    settings["environment_variables"]["CHARTLAKE_PLAYLISTS"] = TOP_50
+    written = json.loads(config.read_text())
+    written["stages"]["dev"] |= settings
+    config.write_text(json.dumps(written))
+
+    person.store_credentials(shlex.split(step_of_the_readme("aws ssm put-parameter ")))
+    _, _, command = step_of_the_readme("make .venv/ready-for-tests ").partition(" && ")
+    said = here.does(command)
+    assert "chartlake-dev-daily" in said
+
+    (snapshot,) = here.invoke("chartlake-dev-daily", SCHEDULED)["snapshots"]
+    assert (snapshot["status"], snapshot["entry_count"]) == ("ok", 50)
+    assert any(key.startswith("chartlake/tables/entries/") for key in person.aws.objects(bucket))
+    fresh = here.invoke("chartlake-dev", http_event("GET", "/health"))
+    assert (fresh["statusCode"], json.loads(fresh["body"])["status"]) == (200, "fresh")
+    iam = person.aws.client("iam")
+    for name in ("api_handler", "daily", "extract"):
+        role = f"chartlake-dev-{name}"
+        (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        shipped = clone / ".chalice" / f"policy-{name.removesuffix('_handler')}.json"
+        document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+        assert document == json.loads(shipped.read_text())
