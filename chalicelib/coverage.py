@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
+from itertools import groupby
 from typing import Any
 
+from .charts import open_charts
 from .lake.lake import Lake
 
 MISSED = "missed"
@@ -24,7 +26,7 @@ class Day:
 
 @dataclass(frozen=True)
 class Coverage:
-    """A playlist's days without a break, from the first that was tried to the last one asked for."""
+    """A playlist's days without a break, from the first that was tried; see the view `coverage`."""
 
     playlist_id: str
     name: str | None
@@ -45,24 +47,17 @@ class Coverage:
 
 
 def coverage(lake: Lake, today: date, playlist_ids: Iterable[str] = ()) -> list[Coverage]:
-    """Each playlist's calendar up to `today`; of all playlists in the lake, or of those named."""
-    years: dict[str, list[int]] = {}
-    for playlist_id, year in lake.tried():
-        years.setdefault(playlist_id, []).append(year)
-    wanted = list(playlist_ids) or sorted(years)
-    return [_coverage(lake, playlist_id, sorted(years.get(playlist_id, [])), today) for playlist_id in wanted]
-
-
-def _coverage(lake: Lake, playlist_id: str, years: list[int], today: date) -> Coverage:
-    rows = [row for year in years for row in lake.snapshots(playlist_id, year)]
-    tried = {row["snapshot_date"]: row for row in rows}
-    if not tried:
-        return Coverage(playlist_id, None, None, ())
-    first, last = min(tried), max(today, max(tried))
-    calendar = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    days = tuple(
-        Day(day, tried[day]["status"], tried[day]["reason"]) if day in tried else Day(day, MISSED, None)
-        for day in calendar
-    )
-    named = [row for row in rows if row["name"] is not None]
-    return Coverage(playlist_id, named[-1]["name"] if named else None, named[-1]["source"] if named else None, days)
+    """Each playlist's calendar up to yesterday, and today where it was tried; of all playlists, or of those named."""
+    wanted = list(playlist_ids)
+    with open_charts(lake, today, wanted, entries=False) as charts:
+        known = {row["playlist_id"]: row for row in charts.playlists()}
+        rows = charts.warehouse.read("SELECT * FROM coverage ORDER BY playlist_id, snapshot_date")
+    days = {
+        playlist_id: tuple(Day(row["snapshot_date"], row["status"], row["reason"]) for row in group)
+        for playlist_id, group in groupby(rows, key=lambda row: row["playlist_id"])
+    }
+    nothing = {"name": None, "source": None}
+    return [
+        Coverage(one, known.get(one, nothing)["name"], known.get(one, nothing)["source"], days.get(one, ()))
+        for one in wanted or sorted(known)
+    ]

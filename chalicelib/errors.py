@@ -177,6 +177,12 @@ class BadSetting(Final):
     advice = "Correct the value and run the same command again; nothing was asked of Spotify or changed in the lake."
 
 
+class NotKept(Final):
+    """What was asked for is not in the lake: a playlist, a day of it, or a track."""
+
+    advice = "`chartlake coverage` shows which playlists and days are kept."
+
+
 class DamagedFile(Final):
     """A file in the lake is not what chartlake wrote."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -19,6 +20,7 @@ from .lake.schema import PUBLISHED, Status
 
 if TYPE_CHECKING:
     from .cost import Line, Load
+    from .demo import Demo
     from .doctor.check import Check
     from .imports import ImportedFile
     from .lake.lake import Lake
@@ -219,6 +221,25 @@ def show_coverage(console: Console, found: list[Coverage]) -> None:
         console.print(Text(f"  {counts or 'never tried'}"))
     if found:
         console.print("● kept  ○ unchanged  × tried, no snapshot  · missed")
+
+
+def show_demo(console: Console, made: Demo, command: str) -> None:
+    """What was made, what is missing on purpose, and the next commands."""
+    if not made.complete:
+        console.print(f"Stopped after {made.taken} of {made.days} days; run it again to make all of them.")
+    console.print(
+        Text(
+            f"{_counted(made.taken, 'day')} of {_counted(len(made.playlists), 'playlist')} in {made.lake}: "
+            f"{made.entries:,} entries, in {made.seconds:.0f} s."
+        ),
+        soft_wrap=True,
+    )
+    for one in made.playlists:
+        counts = ", ".join(f"{count} {status}" for status, count in one.counts.items())
+        console.print(Text.assemble("  ", (printable(one.name), "bold"), f"  {counts}"), soft_wrap=True)
+    console.print("The gaps are there on purpose: coverage shows each with its reason.")
+    call = f"CHARTLAKE_LAKE={quote(made.lake)} {command}"
+    console.print(Text(f"Next     {call} coverage\n         {call} verify"), soft_wrap=True)
 
 
 def _counted(number: int, one: str, many: str = "") -> str:

@@ -20,6 +20,12 @@ _POLL_SECONDS = 0.02
 
 
 class _Handler(WSGIRequestHandler):
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Begin an answer; its Date comes with it, since this machine's is not the simulated one."""
+        self.log_request(code)
+        self.send_response_only(code, message)
+        self.send_header("Server", self.version_string())
+
     # An HTTP/1.1 handler would go on to read the next request from a connection that a fault has closed.
     def connection_dropped(self, error: BaseException, environ: WSGIEnvironment | None = None) -> None:
         """Leave the connection alone."""

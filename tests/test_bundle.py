@@ -74,7 +74,7 @@ def test_the_bundle_holds_what_runs_and_nothing_else(bundle: Package) -> None:
     shipped = {
         path.relative_to(package.ROOT).as_posix()
         for path in source.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts and path.relative_to(source).parts[0] not in LAPTOP_ONLY
+        if path.is_file() and not {"__pycache__", *LAPTOP_ONLY} & set(path.relative_to(source).parts)
     }
     assert {name for name in bundle.names if name.startswith("chalicelib/") and not name.endswith("/")} == shipped
     assert all(name.endswith((".py", ".sql", ".json", ".html", ".css", ".js")) for name in shipped)
@@ -278,6 +278,17 @@ def test_each_function_runs_under_exactly_its_own_policy(
     assert any(key.startswith("chartlake/tables/entries/") for key in deployed.aws.objects("charts"))
 
 
+def test_a_refresh_token_that_spotify_replaces_outlives_the_environment(deployed: Deployed) -> None:
+    deployed.simulator.accounts.rotating = True
+    deployed.store_secret(refresh_token=deployed.simulator.refresh_token(app=EXTENDED), consented_at="2026-11-23")
+    keys = assume(deployed, "extract")
+    for name in ("one", "fifty", "followed"):
+        with deployed.running("extract", **keys) as function:
+            found = function.invoke({"playlists": [deployed.simulator.playlist_id(name)]})
+        assert found.error is None, found.error
+    assert "replaced the refresh token" not in deployed.log.read_text()
+
+
 @pytest.mark.parametrize("function", ["api", "daily", "extract"])
 def test_what_the_policy_does_not_name_is_denied(deployed: Deployed, function: str) -> None:
     where = {"LocationConstraint": "eu-west-1"}
@@ -297,7 +308,7 @@ def test_what_the_policy_does_not_name_is_denied(deployed: Deployed, function: s
         lambda: s3.delete_bucket(Bucket="charts"),
         lambda: s3.put_bucket_policy(Bucket="charts", Policy="{}"),
         lambda: ssm.get_parameter(Name="/other/spotify", WithDecryption=True),
-        lambda: ssm.put_parameter(Name=SECRET, Type="SecureString", Value="x", Overwrite=True),
+        lambda: ssm.put_parameter(Name="/other/spotify", Type="SecureString", Value="x", Overwrite=True),
         lambda: ssm.delete_parameter(Name=SECRET),
         lambda: iam.list_roles(),
     ):

@@ -9,7 +9,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -259,6 +259,16 @@ def test_a_parameter_that_is_not_encrypted_is_a_warning(at_aws: Patient) -> None
     found = at_aws.examine()
     assert (found["parameter"].mark, "SecureString" in found["parameter"].advice) == ("warning", True)
     assert EXTENDED.client_secret not in str(found)
+
+
+def test_a_refresh_token_that_spotify_replaces_is_not_lost_by_looking(at_aws: Patient) -> None:
+    at_aws.simulator.accounts.rotating = True
+    app = {"client_id": EXTENDED.client_id, "client_secret": EXTENDED.client_secret}
+    consent = {"refresh_token": at_aws.simulator.refresh_token(app=EXTENDED), "consented_at": str(date.today())}
+    value = json.dumps(app | consent)
+    boto3.client("ssm").put_parameter(Name="/chartlake/spotify", Type="SecureString", Value=value, Overwrite=True)
+    for _ in range(3):
+        assert at_aws.examine()["credentials"].mark == "good"
 
 
 def test_nobody_signed_in_to_aws(at_aws: Patient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -36,7 +36,9 @@ MAY_IMPORT = {
     "purge": {"lake", "spotify", "tombstones", "world"},
     "outcome": {"errors", "lake"},
     "pipeline": {"credentials", "days", "entries", "errors", "lake", "outcome", "settings", "spotify", "world"},
-    "coverage": {"lake"},
+    "coverage": {"charts", "lake"},
+    "views": {"", "views"},
+    "charts": {"errors", "lake", "views"},
     "metrics": {"outcome"},
     "measured": {"errors", "lake", "outcome"},
     "cost": {"lake", "measured"},
@@ -55,9 +57,11 @@ MAY_IMPORT = {
         "world",
     },
     "login": {"errors", "spotify", "world"},
+    "demo": {"coverage", "errors", "lake", "outcome", "pipeline", "settings", "world"},
     "terminal": {
         "cost",
         "coverage",
+        "demo",
         "doctor",
         "entries",
         "errors",
@@ -75,6 +79,7 @@ MAY_IMPORT = {
         "cost",
         "coverage",
         "credentials",
+        "demo",
         "doctor",
         "errors",
         "imports",
@@ -104,7 +109,13 @@ BUNDLED = {
     "spotipy",
     "tenacity",
 }
-LAPTOP_ONLY = {"cli": {"click", "rich", "dotenv", "simulator"}, "terminal": {"rich"}, "lake": {"filelock"}}
+LAPTOP_ONLY = {
+    "views": {"sqlglot"},
+    "cli": {"click", "rich", "dotenv", "simulator"},
+    "terminal": {"rich"},
+    "lake": {"filelock"},
+    "demo": {"filelock", "simulator"},
+}
 
 
 def room_of(path: Path) -> str:

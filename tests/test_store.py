@@ -62,6 +62,15 @@ def test_list_gives_sorted_keys_of_a_prefix_that_need_not_be_a_folder(store: Obj
     assert list(store.list("t/")) == ["t/x-1.parquet", "t/x-2.parquet", "t/y-1.parquet"]
 
 
+@pytest.mark.parametrize("tried", [False, True], ids=["done", "trial"])
+def test_folders_are_those_directly_below(store: ObjectStore, tried: bool) -> None:
+    for key in ("t/year=2025/a%3Ab", "t/year=2026/a", "t/year=2026/deeper/a", "t/file", "u/year=2024/a"):
+        store.create(key, b"")
+    seen = DryRun(store) if tried else store
+    assert list(seen.folders("t/")) == ["t/year=2025/", "t/year=2026/"]
+    assert list(seen.folders("nothing/")) == []
+
+
 def test_keys_may_hold_percent_signs_and_letters_of_any_script(store: ObjectStore) -> None:
     store.create("t/chart%3Aregional-é.parquet", b"x")
     assert list(store.list("t/chart%3A")) == ["t/chart%3Aregional-é.parquet"]

@@ -86,6 +86,7 @@ def test_each_function_may_do_what_is_enumerated_and_nothing_is_deleted(resource
         "s3:PutObject",
         "s3:ListBucket",
         "ssm:GetParameter",
+        "ssm:PutParameter",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 
 import click
 from rich.console import Console
@@ -16,6 +15,7 @@ from ..credentials import app_to_sign_in, store_consent
 from ..doctor import examine
 from ..doctor.check import Check
 from ..errors import ChartlakeError
+from ..settings import ENV_FILE
 from ..world import World
 from .base import DONE, FAILED, as_json_option, open_lake_now, settings_now, today_of
 
@@ -75,7 +75,7 @@ def login(port: int, no_browser: bool, paste: bool, timeout: float, as_json: boo
         signed_in = logins.sign_in_by_paste(settings.accounts_url, app, world, ask, port=port)
     else:
         signed_in = logins.sign_in_by_browser(settings.accounts_url, app, world, show, port=port, seconds=timeout)
-    where = store_consent(settings, signed_in, Path(".env"))
+    where = store_consent(settings, signed_in, ENV_FILE)
     if as_json:
         click.echo(json.dumps({"stored_in": where, "consented_at": str(signed_in.consented_at)}))
         return

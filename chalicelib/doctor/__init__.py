@@ -24,7 +24,8 @@ PACKAGING_PYTHON = (3, 12)
 
 
 def examine(settings_of: Callable[[], Settings], world: World) -> Iterator[Check]:
-    """Check after check, as each is known. Nothing is changed, neither in the lake nor at AWS.
+    """Check after check, as each is known. Nothing is changed, neither in the lake nor at AWS, but for a refresh token
+    that Spotify replaces.
 
     Spotify is asked for a token and once a followed playlist, twice for one whose contents it withholds; not at all
     while it wants to be left alone.

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..credentials import load_credentials
+from ..credentials import load_credentials, open_tokens
 from ..errors import ChartlakeError
 from ..lake.lake import Lake
 from ..pipeline import standing_ban
 from ..settings import Settings
 from ..spotify.client import Client
 from ..spotify.retry import RetryBudget
-from ..spotify.tokens import Tokens
 from ..world import World
 from . import amazon
 from .check import Check, bad
@@ -36,7 +35,8 @@ def account(settings: Settings, world: World, lake: Lake | None) -> Iterator[Che
         yield ban
         return
     budget = RetryBudget(_PATIENCE, world)
-    tokens = Tokens(settings.accounts_url, credentials, world, budget)
+    # Where Spotify replaces the refresh token at each use, the new one has to be kept here too.
+    tokens = open_tokens(settings, world, budget)
     try:
         tokens.get_access_token()
     except ChartlakeError as error:

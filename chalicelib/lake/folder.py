@@ -51,6 +51,12 @@ class FolderStore:
         keys = (path.relative_to(self._root).as_posix() for path in files if not path.name.startswith("."))
         yield from sorted(key for key in keys if key.startswith(prefix))
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        folder = self._root / prefix
+        with self._explained(prefix):
+            names = [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+        yield from sorted(f"{prefix}{name}/" for name in names)
+
     def locate(self, key: str) -> str:
         path = self._root / key
         return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

@@ -81,6 +81,14 @@ class S3Store:
                 for found in page.get("Contents", []):
                     yield found["Key"].removeprefix(self._prefix)
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        with self._explained(prefix):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._prefix + prefix, Delimiter="/"
+            )
+            found = [one["Prefix"] for page in pages for one in page.get("CommonPrefixes", [])]
+        yield from sorted(folder.removeprefix(self._prefix) for folder in found)
+
     def locate(self, key: str) -> str:
         return f"s3://{self._bucket}/{self._prefix}{key}"
 

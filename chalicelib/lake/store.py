@@ -47,6 +47,9 @@ class ObjectStore(Protocol):
     def list(self, prefix: str) -> Iterator[str]:
         """The keys that begin with `prefix`, sorted."""
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """The folders directly below `prefix`, which ends with '/'; each is a prefix that ends with '/', sorted."""
+
     def locate(self, key: str) -> str:
         """Where a person finds that key: a path or an s3:// address."""
 
@@ -82,6 +85,10 @@ class DryRun:
     def list(self, prefix: str) -> Iterator[str]:
         found = {*self._store.list(prefix), *(key for key in self._written if key.startswith(prefix))}
         yield from sorted(key for key in found if self._written.get(key, b"") is not None)
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        names = (key.removeprefix(prefix).split("/", 1) for key in self.list(prefix))
+        yield from sorted({f"{prefix}{parts[0]}/" for parts in names if len(parts) == 2})
 
     def locate(self, key: str) -> str:
         return self._store.locate(key)

@@ -47,6 +47,11 @@ class Tables:
                 yield Scratch(cursor, Path(folder))
         except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
             raise LakeUnavailable(f"{what} could not be read or written: {error}") from error
+        except RuntimeError as error:
+            # Ctrl-C inside DuckDB; as an ordinary error it would be taken for one playlist's trouble.
+            if str(error) == "Query interrupted":
+                raise KeyboardInterrupt from error
+            raise
         except duckdb.Error as error:
             raise DamagedFile(f"{what} is not a table that chartlake wrote: {error}") from error
         except OSError as error:
@@ -63,7 +68,15 @@ class Scratch:
 
     def parquet(self, data: bytes, schema: Mapping[str, str]) -> str:
         """A relation over a Parquet file's bytes; a column that it does not have yet is null."""
-        file = f"read_parquet('{self._write('parquet', [data])}')"
+        return self.parquets([data], schema)
+
+    def parquets(self, files: Iterable[bytes], schema: Mapping[str, str]) -> str:
+        """One relation over any number of Parquet files; a column that one does not have yet is null."""
+        paths = ", ".join(f"'{self._write('parquet', [data])}'" for data in files)
+        if not paths:
+            nothing = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in schema.items())
+            return f"(SELECT {nothing} WHERE false)"
+        file = f"read_parquet([{paths}], union_by_name = true)"
         held = {str(column[0]) for column in self._cursor.execute(f"DESCRIBE SELECT * FROM {file}").fetchall()}
         if held >= set(schema):
             return file
@@ -78,6 +91,10 @@ class Scratch:
         path = rows if isinstance(rows, Path) else self._write("ndjson", (_line(row) for row in rows))
         columns = ", ".join(f"'{name}': '{kind}'" for name, kind in schema.items())
         return f"read_json('{path}', format='newline_delimited', columns={{{columns}}}, maximum_object_size=67108864)"
+
+    def define(self, name: str, query: str) -> None:
+        """Name a query; the name ends with this piece of work."""
+        self._cursor.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")
 
     def write(self, query: str, parameters: Mapping[str, Any] | None = None) -> bytes:
         """The result of a query as a Parquet file: equal rows give equal bytes."""

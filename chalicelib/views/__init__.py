@@ -1,0 +1,28 @@
+"""The questions that are asked of every lake, as SQL views over its two tables: one text for DuckDB, Athena and Spark.
+
+Each view is a file beside this one, written in DuckDB's SQL; `dialects` makes the others' forms of it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+# In an order in which each needs only those before it, and the tables `entries` and `snapshots`.
+VIEWS = (
+    "recordings",
+    "known_days",
+    "standings",
+    "chart",
+    "runs",
+    "tracks",
+    "credits",
+    "artists",
+    "albums",
+    "playlists",
+    "coverage",
+)
+
+
+def view_sql(name: str) -> str:
+    """The SELECT behind a view, in DuckDB's SQL."""
+    return (Path(__file__).parent / f"{name}.sql").read_text("utf-8")

@@ -1,0 +1,33 @@
+-- Every day of a list from the first that was tried: what it is worth, or that it was missed. A list that is still read
+-- goes on to yesterday, since today is not over; an imported one ends with its source.
+WITH spans AS (
+  SELECT
+    playlist_id,
+    CASE WHEN playlist_id LIKE 'chart:%-weekly' THEN 7 ELSE 1 END AS cadence_days,
+    MIN(snapshot_date) AS first_date,
+    CASE
+      WHEN BOOL_AND(source LIKE 'import:%') THEN MAX(snapshot_date)
+      ELSE GREATEST(MAX(snapshot_date), CURRENT_DATE - INTERVAL 1 DAY)
+    END AS last_date
+  FROM snapshots
+  GROUP BY playlist_id
+),
+calendar AS (
+  SELECT spans.playlist_id, spans.cadence_days, spans.first_date, CAST(days.day AS DATE) AS snapshot_date
+  FROM spans
+  CROSS JOIN UNNEST(GENERATE_SERIES(spans.first_date, CAST(spans.last_date AS DATE), INTERVAL 1 DAY)) AS days(day)
+)
+SELECT
+  calendar.playlist_id,
+  calendar.snapshot_date,
+  COALESCE(snapshots.status, 'missed') AS status,
+  snapshots.reason,
+  snapshots.entry_count,
+  snapshots.captured_at,
+  snapshots.source
+FROM calendar
+LEFT JOIN snapshots
+  ON calendar.playlist_id = snapshots.playlist_id AND calendar.snapshot_date = snapshots.snapshot_date
+WHERE
+  snapshots.status IS NOT NULL
+  OR DATE_DIFF('day', calendar.first_date, calendar.snapshot_date) % calendar.cadence_days = 0

@@ -1,0 +1,38 @@
+-- Every item that ever stood on a list, with the latest known value of each attribute: an attribute that Spotify stopped
+-- giving keeps its last value.
+WITH ranked AS (
+  SELECT
+    standings.*,
+    COALESCE(recordings.isrc, standings.track_key) AS lake_key,
+    ROW_NUMBER() OVER (
+      PARTITION BY COALESCE(recordings.isrc, standings.track_key)
+      ORDER BY standings.snapshot_date DESC, standings.captured_at DESC, standings.playlist_id, standings.position
+    ) AS age
+  FROM standings
+  LEFT JOIN recordings ON standings.uri = recordings.uri
+  WHERE standings.track_key IS NOT NULL
+)
+SELECT
+  lake_key AS track_key,
+  ARG_MIN(item_type, age) AS item_type,
+  ARG_MIN(item_id, age) FILTER (WHERE item_id IS NOT NULL) AS item_id,
+  ARG_MIN(uri, age) FILTER (WHERE uri IS NOT NULL) AS uri,
+  ARG_MIN(url, age) FILTER (WHERE url IS NOT NULL) AS url,
+  ARG_MIN(name, age) FILTER (WHERE name IS NOT NULL) AS name,
+  ARG_MIN(artist, age) FILTER (WHERE artist <> '') AS artist,
+  ARG_MIN(album_id, age) FILTER (WHERE album_id IS NOT NULL) AS album_id,
+  ARG_MIN(album_name, age) FILTER (WHERE album_name IS NOT NULL) AS album_name,
+  ARG_MIN(album_release_date, age) FILTER (WHERE album_release_date IS NOT NULL) AS album_release_date,
+  ARG_MIN(album_image_url, age) FILTER (WHERE album_image_url IS NOT NULL) AS album_image_url,
+  ARG_MIN(isrc, age) FILTER (WHERE isrc IS NOT NULL) AS isrc,
+  ARG_MIN(duration_ms, age) FILTER (WHERE duration_ms IS NOT NULL) AS duration_ms,
+  ARG_MIN(explicit, age) FILTER (WHERE explicit IS NOT NULL) AS explicit,
+  ARG_MIN(popularity, age) FILTER (WHERE popularity IS NOT NULL) AS popularity,
+  MIN(snapshot_date) AS first_seen_on,
+  MAX(snapshot_date) AS last_seen_on,
+  COUNT(DISTINCT snapshot_date) AS days_seen,
+  COUNT(DISTINCT playlist_id) AS playlists,
+  COUNT(DISTINCT uri) AS uris,
+  MIN(position) AS peak_position
+FROM ranked
+GROUP BY lake_key
