@@ -19,7 +19,10 @@ from .athena import athena_resources
 
 ROOT = Path(__file__).parents[1]
 # Rooms that only a person at a terminal enters; Lambda would carry them for nothing.
-LAPTOP_ONLY = ("cli", "login.py", "doctor.py", "terminal.py", "__main__.py", "cost.py", "prices.json", "dialects.py")
+LAPTOP_ONLY = (
+    *("cli", "doctor", "__main__.py", "cost.py", "demo.py", "dialects.py", "login.py", "terminal.py"),
+    "prices.json",
+)
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MOST_ZIPPED, MOST_UNZIPPED = 50_000_000, 250_000_000
 _OLDEST_PYTHON = (3, 12)

@@ -89,6 +89,7 @@ def test_each_function_may_do_what_is_enumerated_and_nothing_is_deleted(resource
         "s3:PutObject",
         "s3:ListBucket",
         "ssm:GetParameter",
+        "ssm:PutParameter",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
     }
@@ -231,8 +232,8 @@ def test_athena_finds_the_views_and_some_questions_and_cannot_surprise_the_bill(
 def test_the_api_is_regional_throttled_and_logged(resources: dict[str, Any]) -> None:
     api = resources["RestAPI"]["Properties"]
     assert api["EndpointConfiguration"] == "REGIONAL"
-    (method,) = api["MethodSettings"]
-    assert (method["ThrottlingRateLimit"], method["ThrottlingBurstLimit"]) == (5, 10)
+    limits = {one["ResourcePath"]: one["ThrottlingRateLimit"] for one in api["MethodSettings"]}
+    assert limits == {"/*": 5, "/~1health": 1}, "the public route is what a stranger can run up a bill with"
     assert "$context.status" in api["AccessLogSetting"]["Format"]
     # The role for the logs must be there before the stage; the values of a stage's variables have no spaces.
     (waits_for,) = api["Variables"].values()

@@ -11,9 +11,11 @@ NOT_BEFORE = "state/not_before.json"
 SIGN_IN = "state/sign_in.json"
 NEWEST_OK = "state/newest_ok.json"
 PURGED = "state/purged.json"
+MEASURED = "state/measured.json"
 ENTRIES = "tables/entries/"
 SNAPSHOTS = "tables/snapshots/"
 RAW = "raw/"
+STATE = "state/"
 
 
 def raw(playlist_id: str, day: date, captured_at: datetime, capture_id: str) -> str:
