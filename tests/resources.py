@@ -211,6 +211,20 @@ def make_table(aws: Aws, _: str, properties: Json) -> Result:
     return properties["TableInput"]["Name"], {}
 
 
+def make_work_group(aws: Aws, _: str, properties: Json) -> Result:
+    only(properties, "Name", "Description", "RecursiveDeleteOption", "WorkGroupConfiguration")
+    aws("athena").create_work_group(
+        Name=properties["Name"],
+        Description=properties["Description"],
+        Configuration=properties["WorkGroupConfiguration"],
+    )
+    return properties["Name"], {}
+
+
+def make_named_query(aws: Aws, _: str, properties: Json) -> Result:
+    return aws("athena").create_named_query(**properties)["NamedQueryId"], {}
+
+
 def make_api(aws: Aws, _: str, properties: Json) -> Result:
     only(properties, "Body", "EndpointConfiguration", "MinimumCompressionSize", "Parameters")
     found = aws("apigateway").import_rest_api(body=json.dumps(properties["Body"]).encode())
@@ -262,6 +276,12 @@ KINDS = {
     "AWS::ApiGateway::Stage": Kind(
         make_api_stage,
         lambda aws, made: aws("apigateway").delete_stage(restApiId=made.properties["RestApiId"], stageName=made.ref),
+    ),
+    # moto cannot delete a saved query; in AWS its workgroup takes it along.
+    "AWS::Athena::NamedQuery": Kind(make_named_query, goes_with_its_owner),
+    "AWS::Athena::WorkGroup": Kind(
+        make_work_group,
+        lambda aws, made: aws("athena").delete_work_group(WorkGroup=made.ref, RecursiveDeleteOption=True),
     ),
     "AWS::Budgets::Budget": Kind(make_budget, remove_budget),
     "AWS::CloudWatch::Alarm": put(put_alarm, lambda aws, made: aws("cloudwatch").delete_alarms(AlarmNames=[made.ref])),
