@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import boto3
@@ -91,6 +91,15 @@ class S3Store:
 
     def locate(self, key: str) -> str:
         return f"s3://{self._bucket}/{self._prefix}{key}"
+
+    def link(self, key: str, seconds: int) -> str:
+        # By default boto3 signs links as of old, and for a host from which new buckets send the browser away.
+        on_aws = ".amazonaws.com" in self._s3.meta.endpoint_url
+        style: Literal["virtual", "path"] = "virtual" if on_aws else "path"
+        with self._explained(key):
+            signer = boto3.client("s3", config=Config(signature_version="s3v4", s3={"addressing_style": style}))
+            parameters = {"Bucket": self._bucket, "Key": self._prefix + key}
+            return signer.generate_presigned_url("get_object", Params=parameters, ExpiresIn=seconds)
 
     def _put(self, key: str, data: bytes, condition: dict[str, Any]) -> None:
         for attempt in range(_TRIES):
