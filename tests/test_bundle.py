@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import boto3
 import pytest
@@ -24,6 +25,7 @@ from botocore.exceptions import ClientError
 from moto.apigateway.models import APIGatewayBackend
 from moto.awslambda.models import lambda_backends
 
+from chalicelib.lake.keys import PAGE
 from deploy import package
 from deploy.package import CannotPackage, Package
 from simulator import EXTENDED, TOP_50, Simulator
@@ -51,19 +53,26 @@ SCHEDULED = {
 }
 
 
-def http_event(method: str, path: str, body: str | None = None) -> dict[str, Any]:
-    """A request as API Gateway's Lambda proxy integration sends it."""
+def http_event(
+    method: str,
+    resource: str,
+    body: str | None = None,
+    path: dict[str, str] | None = None,
+    query: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """A request as API Gateway's Lambda proxy integration sends it; `path` and `query` are its parameters."""
+    asked = resource.format(**path or {})
     return {
-        "resource": path,
-        "path": path,
+        "resource": resource,
+        "path": asked,
         "httpMethod": method,
         "headers": {"Content-Type": "application/json", "Host": "abc.execute-api.eu-west-1.amazonaws.com"},
         "multiValueHeaders": {"Content-Type": ["application/json"]},
-        "queryStringParameters": None,
-        "multiValueQueryStringParameters": None,
-        "pathParameters": None,
+        "queryStringParameters": query,
+        "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} if query else None,
+        "pathParameters": path,
         "stageVariables": None,
-        "requestContext": {"resourcePath": path, "httpMethod": method, "path": f"/api{path}", "stage": "api"},
+        "requestContext": {"resourcePath": resource, "httpMethod": method, "path": f"/api{asked}", "stage": "api"},
         "body": body,
         "isBase64Encoded": False,
     }
@@ -439,6 +448,40 @@ def test_each_function_runs_under_exactly_its_own_policy(
     assert (found.error, again.error) == (None, None)
     assert found.answer.get("published") == 1 or found.answer["statusCode"] == 200
     assert any(key.startswith("chartlake/tables/entries/") for key in deployed.aws.objects())
+
+
+def test_every_question_is_answered_under_exactly_the_apis_policy(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with deployed.running("daily") as function:
+        function.invoke(SCHEDULED)
+    deployed.aws.client("s3").put_object(Bucket="charts", Key=f"chartlake/{PAGE}", Body=b"the page")
+    before = deployed.aws.objects()
+    keys = assume(deployed, "api")
+    with deployed.aws.enforcing(), deployed.running("app", **SPOTIFY, **keys) as function:
+
+        def ask(resource: str, path: dict[str, str] | None = None, **query: str) -> Invocation:
+            found = function.invoke(http_event("GET", resource, path=path, query=query or None), seconds=29)
+            assert found.answer["statusCode"] == 200, found
+            return found
+
+        first, second = (ask("/playlists/{playlist_id}/chart", {"playlist_id": TOP_50}) for _ in range(2))
+        chart = json.loads(second.answer["body"])
+        day, uri = chart["snapshot_date"], quote(chart["entries"][0]["uri"], safe="")
+        assert len(chart["entries"]) == 50
+        ask("/playlists", limit="10")
+        ask("/playlists/{playlist_id}/coverage", {"playlist_id": TOP_50})
+        ask("/tracks/{track_id}/history", {"track_id": uri})
+        ask("/compare", playlist=TOP_50, **{"from": day, "to": day})
+        described = json.loads(ask("/openapi.json").answer["body"])
+        link = json.loads(ask("/report").answer["body"])["url"]
+        with pytest.raises(ClientError, match="AccessDenied"):
+            deployed.aws.client("s3", keys).put_object(Bucket="charts", Key=f"chartlake/{PAGE}", Body=b"forged")
+    # moto does not read the signature in a link, so it cannot be opened while policies count.
+    assert requests.get(link, timeout=10).content == b"the page"
+    show(capsys, "chart", function, first, second)
+    assert set(described["components"]["schemas"]) >= {"Chart", "Entry"}
+    assert deployed.aws.objects() == before
 
 
 @pytest.mark.parametrize("function", ["api", "daily", "extract"])

@@ -40,6 +40,7 @@ MAY_IMPORT = {
     "views": {"", "views"},
     "charts": {"errors", "lake", "views"},
     "metrics": {"outcome"},
+    "api": {"", "api", "charts", "errors", "lake", "service", "settings", "spotify", "views", "world"},
     "cost": {"lake"},
     "verify": {"entries", "errors", "lake", "spotify"},
     "service": {"", "errors", "settings", "world", "lake", "metrics", "outcome", "pipeline", "spotify"},
