@@ -7,6 +7,7 @@ Spotify refuses is read again at once, so that a new sign-in counts from the nex
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 from datetime import date
@@ -14,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import BadSetting, CredentialsRefused
-from .settings import Settings
-from .spotify.tokens import Credentials
+from .settings import ENV_FILE, Settings
+from .spotify.retry import RetryBudget
+from .spotify.tokens import Credentials, Tokens
 from .world import World
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _FORM = '{"client_id": "…", "client_secret": "…", "refresh_token": "…", "consented_at": "2026-11-23"}'
 _KEPT_SECONDS = 900.0
+_log = logging.getLogger(__name__)
 _kept: dict[str, tuple[float, Credentials]] = {}
 
 
@@ -48,6 +51,21 @@ def load_credentials(
             ),
         )
     return Credentials(settings.client_id, settings.client_secret, settings.refresh_token, settings.consented_at)
+
+
+def open_tokens(settings: Settings, world: World, budget: RetryBudget) -> Tokens:
+    """Access tokens for the credentials that the settings name, read again and kept again where that is needed.
+
+    Raises `BadSetting` or `CredentialsRefused`.
+    """
+    return Tokens(
+        settings.accounts_url,
+        load_credentials(settings, world),
+        world,
+        budget,
+        reload=lambda: load_credentials(settings, world, afresh=True),
+        rotated=lambda credentials, old_token: _keep_rotated(settings, credentials, old_token, ENV_FILE),
+    )
 
 
 def app_to_sign_in(settings: Settings) -> Credentials:
@@ -90,14 +108,41 @@ def store_consent(settings: Settings, signed_in: Credentials, env_file: Path) ->
     return str(env_file)
 
 
-def _store_in_parameter(name: str, signed_in: Credentials, day: str) -> None:
+def _keep_rotated(settings: Settings, credentials: Credentials, old_token: str, env_file: Path) -> None:
+    """Keep the refresh token that Spotify gave in place of `old_token`, wherever that one was kept.
+
+    The run goes on where that fails, since its access token is good; the log then says what the next run will need.
+    """
+    try:
+        if settings.secret:
+            _store_in_parameter(settings.secret, credentials, None)
+            _kept.pop(settings.secret, None)
+            return
+        if env_file.exists() and old_token in env_file.read_text("utf-8"):
+            _merge_into_env_file(env_file.resolve(), {"SPOTIPY_REFRESH_TOKEN": credentials.refresh_token})
+            return
+        where = "SPOTIPY_REFRESH_TOKEN is set by your shell, which chartlake cannot change"
+    except CredentialsRefused as error:
+        where = error.message
+    except (OSError, UnicodeDecodeError):
+        where = f"{env_file} cannot be written"
+    _log.warning(
+        "Spotify replaced the refresh token, and the new one could not be kept: %s. Run `chartlake login` before the "
+        "next run.",
+        where,
+    )
+
+
+def _store_in_parameter(name: str, signed_in: Credentials, day: str | None) -> None:
+    """Put the refresh token into the parameter, and the day of consent where there is a new one."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
     app = {"client_id": signed_in.client_id, "client_secret": signed_in.client_secret}
     text = _parameter_text(name, None)
     stored = {part: value for part, value in app.items() if value} if text is None else json.loads(text)
-    value = json.dumps(stored | {"refresh_token": signed_in.refresh_token, "consented_at": day})
+    consented = {} if day is None else {"consented_at": day}
+    value = json.dumps(stored | {"refresh_token": signed_in.refresh_token} | consented)
     try:
         boto3.client("ssm").put_parameter(Name=name, Type="SecureString", Value=value, Overwrite=True)
     except (BotoCoreError, ClientError) as error:

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from .credentials import load_credentials
+from .credentials import open_tokens
 from .days import empty_row, judge, known_snapshot, last_published, suspect_row, unchanged_row
 from .entries import Origin, Row, entry_rows
 from .errors import (
@@ -39,7 +39,6 @@ from .spotify.client import Client
 from .spotify.reader import Reader, Unchanged
 from .spotify.references import parse_playlist_list
 from .spotify.retry import RetryBudget
-from .spotify.tokens import Tokens
 from .world import World
 
 RUN_BUDGET = 300.0
@@ -312,13 +311,7 @@ def open_lake(settings: Settings, world: World) -> Lake:
 def open_pipeline(settings: Settings, world: World, lake: Lake) -> Pipeline:
     """Everything wired as the settings say."""
     budget = RetryBudget(RUN_BUDGET, world)
-    tokens = Tokens(
-        settings.accounts_url,
-        load_credentials(settings, world),
-        world,
-        budget,
-        reload=lambda: load_credentials(settings, world, afresh=True),
-    )
+    tokens = open_tokens(settings, world, budget)
     reader = Reader(Client(settings.api_url, tokens, world), world, budget)
     return Pipeline(reader, lake, settings.timezone, world, tokens.consent_days_left)
 

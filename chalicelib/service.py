@@ -23,6 +23,7 @@ STALE_AFTER_HOURS = 26.0
 # API Gateway hangs up after 29 s; what does not fit goes to the worker function.
 _HTTP_SECONDS = 22.0
 _FUNCTION_NAME = "AWS_LAMBDA_FUNCTION_NAME"
+_FUNCTION_MEMORY = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
 # Kept free at the end of an invocation for the last writes.
 _RESERVE_SECONDS = 5.0
 _MOST_BYTES = 65_536
@@ -169,11 +170,16 @@ def _request(fields: Mapping[str, Any]) -> _Request:
 
 
 def _extract(settings: Settings, playlists: list[str] | None, again: bool, world: World) -> Run:
+    began = world.monotonic()
+    from .measured import remember
     from .pipeline import followed_playlists, open_lake, open_pipeline
 
     lake = open_lake(settings, world)
     playlist_ids = playlists or followed_playlists(settings, lake)
-    return open_pipeline(settings, world, lake).extract(playlist_ids, again=again)
+    run = open_pipeline(settings, world, lake).extract(playlist_ids, again=again)
+    if memory := os.environ.get(_FUNCTION_MEMORY):
+        remember(lake, run, world.monotonic() - began, int(memory), world.now())
+    return run
 
 
 def _limited(world: World | None, milliseconds_left: Callable[[], int], seconds: float) -> World:

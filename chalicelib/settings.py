@@ -6,11 +6,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from .errors import BadSetting
 
+# Where a person at a terminal may keep settings, credentials too.
+ENV_FILE = Path(".env")
 SPOTIFY_API_URL = "https://api.spotify.com/v1"
 SPOTIFY_ACCOUNTS_URL = "https://accounts.spotify.com"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -19,7 +20,8 @@ from .lake.schema import PUBLISHED, Status
 
 if TYPE_CHECKING:
     from .cost import Line, Load
-    from .doctor import Check
+    from .demo import Demo
+    from .doctor.check import Check
     from .imports import ImportedFile
     from .lake.lake import Lake
     from .outcome import Outcome, Run
@@ -221,6 +223,25 @@ def show_coverage(console: Console, found: list[Coverage]) -> None:
         console.print("● kept  ○ unchanged  × tried, no snapshot  · missed")
 
 
+def show_demo(console: Console, made: Demo, command: str) -> None:
+    """What was made, what is missing on purpose, and the next commands."""
+    if not made.complete:
+        console.print(f"Stopped after {made.taken} of {made.days} days; run it again to make all of them.")
+    console.print(
+        Text(
+            f"{_counted(made.taken, 'day')} of {_counted(len(made.playlists), 'playlist')} in {made.lake}: "
+            f"{made.entries:,} entries, in {made.seconds:.0f} s."
+        ),
+        soft_wrap=True,
+    )
+    for one in made.playlists:
+        counts = ", ".join(f"{count} {status}" for status, count in one.counts.items())
+        console.print(Text.assemble("  ", (printable(one.name), "bold"), f"  {counts}"), soft_wrap=True)
+    console.print("The gaps are there on purpose: coverage shows each with its reason.")
+    call = f"CHARTLAKE_LAKE={quote(made.lake)} {command}"
+    console.print(Text(f"Next     {call} coverage\n         {call} verify"), soft_wrap=True)
+
+
 def _counted(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
@@ -231,23 +252,28 @@ def printable(text: str | None) -> str:
 
 
 def show_bill(console: Console, load: Load, lines: list[Line], prices: Mapping[str, Any]) -> None:
-    """A line a service, the total, and what the figures rest on."""
-    console.print(f"{load.playlists} playlist(s) of {load.entries} entries, every day, for a month (USD)")
+    """A line a service, the total, and what each figure rests on."""
+    playlists, entries = _counted(load.playlists, "playlist"), _counted(load.entries, "entry", "entries")
+    console.print(f"{playlists} of {entries}, every day, for a month (USD)")
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("")
-    for name in ("amount", "list price", "after always-free"):
+    for name in ("amount", "list price", "to pay"):
         table.add_column(name, justify="right")
+    table.add_column("figures")
     for line in lines:
-        table.add_row(line.name, line.amount, f"{line.list_price:.4f}", f"{line.to_pay:.4f}")
+        table.add_row(line.name, line.amount, f"{line.list_price:.4f}", f"{line.to_pay:.4f}", line.basis)
     from .cost import total
 
     whole = total(lines)
     table.add_section()
-    table.add_row(whole.name, "", f"{whole.list_price:.2f}", f"{whole.to_pay:.2f}", style="bold")
+    table.add_row(whole.name, "", f"{whole.list_price:.2f}", f"{whole.to_pay:.2f}", whole.basis, style="bold")
     console.print(table)
-    basis = "the lake's last 30 days" if load.measured else "Spotify's page sizes"
+    for basis in ("measured", "partly", "assumed"):
+        for line in lines:
+            if line.basis == basis:
+                console.print(Text(f"{line.name}, {basis}: {line.words}."), soft_wrap=True)
     console.print(
-        f"List prices of {prices['date']} in {prices['region']}; requests from {basis}; durations and sizes are "
-        "assumptions. The always-free allowance is the account's, whatever else uses it.",
+        f"List prices of {prices['date']} in {prices['region']}; to pay is what the account's always-free allowance "
+        "does not cover, if nothing else uses it.",
         soft_wrap=True,
     )

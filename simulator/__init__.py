@@ -2,7 +2,18 @@
 
 from .accounts import DEVELOPMENT, EXTENDED, GRANDFATHERED, App
 from .faults import Fault
-from .playlists import TOP_50
+from .playlists import CURATED, TOP_50, VIRAL_50
 from .simulator import Served, Simulator
 
-__all__ = ["DEVELOPMENT", "EXTENDED", "GRANDFATHERED", "TOP_50", "App", "Fault", "Served", "Simulator"]
+__all__ = [
+    "CURATED",
+    "DEVELOPMENT",
+    "EXTENDED",
+    "GRANDFATHERED",
+    "TOP_50",
+    "VIRAL_50",
+    "App",
+    "Fault",
+    "Served",
+    "Simulator",
+]

@@ -134,9 +134,9 @@ def _introduce(simulator: Simulator, server: Server, app: App) -> None:
         click.echo(f"export SPOTIPY_CONSENTED_AT={now:%Y-%m-%d}")
     click.echo()
     for short, playlist in simulator.playlist_names.items():
-        count = len(playlist.state(now).entries)
+        state = playlist.state(now)
         whose = "" if playlist.owner == LISTENER else f", of {playlist.owner}"
-        click.echo(f"  {playlist.id}  {short:<16}{count:>6}  {playlist.name}{whose}")
+        click.echo(f"  {playlist.id}  {short:<16}{len(state.entries):>6}  {state.name}{whose}")
     for one in simulator.recorded.lists.values():
         click.echo(f"  {one.id}  {'recorded':<16}{len(one.entries):>6}  of {one.total}: {one.file.name}")
     for remark in simulator.recorded.remarks:

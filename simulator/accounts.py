@@ -78,6 +78,8 @@ class Accounts:
     """Issues tokens and knows what they are worth at a moment of the simulator's clock. Thread-safe."""
 
     def __init__(self, now: Callable[[], datetime], lifetime: int, seed: int) -> None:
+        # Whether each refresh gives a new refresh token and ends the old one, as Spotify's PKCE apps did until 2026.
+        self.rotating = False
         self._now = now
         self._lifetime = lifetime
         self._seed = seed
@@ -116,7 +118,7 @@ class Accounts:
         app, proven = _identify(form, credentials)
         grant_type = form.get("grant_type")
         if grant_type == "refresh_token":
-            return self._token_answer(app, self._refresh(app, form.get("refresh_token")))
+            return self._refreshed(app, form.get("refresh_token"))
         if grant_type == "authorization_code":
             grant = self._redeem(app, form, proven)
             return self._token_answer(app, grant) | {"refresh_token": self._keep(grant)}
@@ -129,6 +131,14 @@ class Accounts:
         raise TokenRefused(
             "unsupported_grant_type", "grant_type must be client_credentials, authorization_code or refresh_token"
         )
+
+    def _refreshed(self, app: App, token: str | None) -> dict[str, Any]:
+        grant = self._refresh(app, token)
+        answer = self._token_answer(app, grant)
+        if self.rotating and token:
+            self.revoke(token)
+            answer["refresh_token"] = self._keep(grant)
+        return answer
 
     def _redeem(self, app: App, form: Mapping[str, str], proven: bool) -> _Grant:
         """Give what an authorization code stands for: once, to its own app, for the address that it was sent to."""

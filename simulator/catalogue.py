@@ -1,7 +1,8 @@
 """Invented artists, albums, songs and episodes: each computed from its number when somebody asks for it.
 
 Songs numbered below `FIRST_CHART_SONG` are the library of ordinary playlists, ten to an album. From there on they are
-the songs of the charts, `SONGS_A_DAY` released on every day of the calendar, so that a song's number tells its day.
+the songs of the charts, `SONGS_A_DAY` released on every day of the calendar, so that a song's number tells its day;
+every third Friday's come together on one record.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from datetime import date, timedelta
 from functools import lru_cache
 
 from . import names
-from .hashing import base62, fraction, number
+from .hashing import base62, number
 
 SONGS_A_DAY = 3
 FIRST_CHART_SONG = 1_000_000
+LIBRARY_SONGS = 9000
 _ARTIST_COUNT = 480
 _SONGS_AN_ALBUM = 10
 _CACHED_SONGS = 4096
@@ -89,11 +91,8 @@ class Catalogue:
     def artist(self, index: int) -> Artist:
         """Give the artist with this number, counted round after the last."""
         index %= _ARTIST_COUNT
-        if index < len(names.ARTISTS):
-            name = names.ARTISTS[index]
-        else:
-            first, second = divmod(index, len(names.SECOND))
-            name = f"{names.FIRST[first % len(names.FIRST)]} {names.SECOND[second]}"
+        known = index < len(names.ARTISTS)
+        name = names.ARTISTS[index] if known else names.artist(index)
         return Artist(base62(self._seed, "artist", index), name)
 
     def episode(self, key: int) -> Episode:
@@ -112,19 +111,19 @@ class Catalogue:
     def _song(self, key: int) -> Song:
         dice = number(self._seed, "song", key)
         charting = key >= FIRST_CHART_SONG
-        album = self._album(key if charting else key // _SONGS_AN_ALBUM, charting)
+        album = self._album(record_of(key) if charting else key // _SONGS_AN_ALBUM, charting)
         guests = (self.artist(dice >> 32), self.artist(dice >> 48))[: (0, 0, 0, 1, 2)[dice % 5]]
         artists = tuple(dict.fromkeys((album.artists[0], *guests)))
         song_id = base62(self._seed, "song", key)
         return Song(
             id=song_id,
-            name=album.name if album.kind == "single" else self._title("song", key),
+            name=album.name if album.total_tracks == 1 else self._title("song", key),
             artists=artists,
             album=album,
             duration_ms=95_000 + (dice >> 8) % 260_000,
             explicit=(dice >> 16) % 4 == 0,
             isrc=_isrc(key, album.release_date),
-            track_number=1 if charting else key % _SONGS_AN_ALBUM + 1,
+            track_number=1 + (key - record_of(key) if charting else key % _SONGS_AN_ALBUM),
             popularity=(70 if charting else 5) + (dice >> 24) % 30,
             markets=_markets((dice >> 20) % 20),
             substitute_id=base62(song_id, "substitute") if (dice >> 40) % 17 == 0 else None,
@@ -134,14 +133,15 @@ class Catalogue:
         dice = number(self._seed, "album", key, charting)
         kind = "single" if charting else ("album", "album", "album", "compilation")[dice % 4]
         released, precision = _release(key, charting, dice >> 16)
+        together = charting and record_of(key + 1) == key
         return Album(
             id=base62(self._seed, "album", key, charting),
             name=self._title("album", key),
             kind=kind,
-            artists=(self.artist(_known_or_any(dice >> 64)),),
+            artists=(self.artist(_artist_of(dice >> 40, charting)),),
             release_date=released,
             precision=precision,
-            total_tracks=1 if charting else _SONGS_AN_ALBUM,
+            total_tracks=SONGS_A_DAY if together else 1 if charting else _SONGS_AN_ALBUM,
         )
 
     def _title(self, kind: str, key: int) -> str:
@@ -153,37 +153,25 @@ class Catalogue:
         return pattern.format(a=first, b=second)
 
 
-class Chart:
-    """Which songs lead on which day: each rises, fades and wobbles, in closed form, so that any day costs the same."""
-
-    _WINDOW_DAYS = 300
-
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-        self.leaders = lru_cache(64)(self._leaders)
-
-    def _leaders(self, day: date, count: int) -> tuple[int, ...]:
-        today = day.toordinal()
-        first = (today - self._WINDOW_DAYS) * SONGS_A_DAY
-        keys = range(first, today * SONGS_A_DAY)
-        return tuple(sorted(keys, key=lambda key: (-self._score(key, today), key))[:count])
-
-    def _score(self, key: int, today: int) -> float:
-        """Weigh a song: up to its peak within days of its release, then half as much every `half_life` days."""
-        age = today - key // SONGS_A_DAY
-        dice = number(self._seed, "curve", key)
-        peak = 15 + 85 * ((dice & 0xFFFF) / 0x10000) ** 3
-        rise = 1 + (dice >> 16) % 9
-        half_life = 8 + (dice >> 24) % 70
-        fame = age / rise if age < rise else 0.5 ** ((age - rise) / half_life)
-        mood = fraction(self._seed, "mood", key, today // 4) - 0.5
-        wobble = fraction(self._seed, "wobble", key, today) - 0.5
-        return peak * fame * (1 + 0.16 * mood + 0.07 * wobble)
+def is_release_day(day: int) -> bool:
+    """Tell whether that day (a proleptic ordinal) is a Friday, when most of what is awaited comes out."""
+    return date.fromordinal(day).weekday() == 4
 
 
-def _known_or_any(dice: int) -> int:
-    """Give an artist's number; one time in five it is one of the artists with a name out of the ordinary."""
-    return (dice >> 8) % len(names.ARTISTS) if dice % 5 == 0 else dice >> 8
+def record_of(key: int) -> int:
+    """Give the number of the first song on the same record as a chart song; a single's is its own."""
+    day = key // SONGS_A_DAY
+    return day * SONGS_A_DAY if is_release_day(day) and day // 7 % 3 == 0 else key
+
+
+def _artist_of(dice: int, charting: bool) -> int:
+    """Give an artist's number. One time in five it is one of those with a name out of the ordinary; else in the charts
+    some come far more often than others."""
+    luck = (dice >> 8 & 0xFFFF) / 0x10000
+    if dice % 5 == 0:
+        return int(luck * len(names.ARTISTS))
+    # The factor only keeps the favourites from standing side by side; it has no divisor in common with the count.
+    return int((luck**2 if charting else luck) * _ARTIST_COUNT) * 167
 
 
 def _isrc(key: int, release_date: str) -> str:

@@ -57,8 +57,9 @@ def describe(simulator: Simulator) -> dict[str, Any]:
         "what": "chartlake's simulator, never Spotify: everything here is invented or recorded",
         "now": now.isoformat(),
         "playlists": {
-            short: {"id": one.id, "name": one.name, "owner": one.owner, "entries": len(one.state(now).entries)}
+            short: {"id": one.id, "name": state.name, "owner": one.owner, "entries": len(state.entries)}
             for short, one in simulator.playlist_names.items()
+            for state in [one.state(now)]
         },
         "recorded": {
             one.id: {"name": one.name, "file": one.file.name, "entries": len(one.entries), "total": one.total}

@@ -145,9 +145,9 @@ def _metadata(view: View, playlist: Playlist, state: State) -> Json:
     query = f"?{urlencode(view.query, safe=',')}" if view.query else ""
     answer: Json = {
         "collaborative": bool(playlist.collaborators),
-        "description": playlist.description,
+        "description": state.description,
         "external_urls": {"spotify": f"{_OPEN}/playlist/{playlist.id}"},
-        "followers": {"href": None, "total": len(state.entries) * 7},
+        "followers": {"href": None, "total": state.followers},
         "href": f"{view.api}/playlists/{playlist.id}{query}",
         "id": playlist.id,
         "images": [{"url": _image(playlist.id), "height": None, "width": None}],

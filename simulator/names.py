@@ -33,10 +33,22 @@ ARTISTS = (
     "Null Island",
     'The "Quotation" Marks',
     "A Band Whose Name Was Agreed Upon by a Committee That Met Every Second Thursday",
+    "<i>Nobody</i> & the Entities",
+    "🦊🦊🦊",
+    "T\u0308h\u0308e\u0308 U\u0308m\u0308l\u0308a\u0308u\u0308t\u0308s\u0308",
+    "Ramp, \u202eNwod\u202c & Up",
 )
 FIRST = words(
     "Paper Copper Quiet Midnight Plastic Northern Glass Lunar Borrowed Hollow Electric Salty Marble Sunday Tin Amber "
     "Distant Feral Gentle Orbital Pocket Crimson Wandering Analog"
+)
+GIVEN = words(
+    "Ilse Tomasz Amara Yukiko Bram Leocadia Femi Oddvar Rosalba Anouk Dmitri Saoirse Mateus Priyanka Zsófia Kwame Wren "
+    "Thibault Noor Ximena"
+)
+FAMILY = words(
+    "Quillfeather Underhay Saltmarsh Brindlewick Pommeroy-Vale Tinkerfjord Marzipani Overcast Nightingale-Okoro "
+    "Bellwether Ferrymann Quicksilver Thistledown Halfpenny Lantern Moonraker Eiderdown Windowpane Larkspur Umbrage"
 )
 SECOND = words(
     "Lanterns Otters Parade Archive Motel Signals Cartographers Weather Pilots Orchard Ministry Foxes Telegraph Arcade "
@@ -64,6 +76,14 @@ TITLES = (
     "  Two Spaces First",
     "Café (2009 Remaster) / Cafe\u0301",
     "<b>Bold</b> & Brave",
+    "<script>alert('simulated')</script>",
+    '"><img src=x onerror=alert(1)>',
+    "Rain \U0001f327\ufe0f, Tents \U0001f3aa (\U0001f469\u200d\U0001f680 Mix)",
+    "Ǫ̷̛͓̋v̸̡͎͐e̵̝͝r̴͖̂g̶̨͌r̷̰͂o̵̮͑w̸̰͊n̷̥̾",
+    "Left, \u202ethgir\u202c and Centre",
+    "{{ 7 * 7 }} ${HOME} %s",
+    "كلا / Maybe / אולי",
+    "🙃",
 )
 WORDS = words(
     "Anchor Balcony Candle December Elevator Ferry Gravity Honey Index Jupiter Kettle Lemonade Mirror November Oxygen "
@@ -82,5 +102,32 @@ PATTERNS = (
     "{a} Season",
     "Dear {a}",
     "{a} Pt. II",
+    "The {a} and the {b}",
+    "{a} After Midnight",
+    "Half the {a}",
+    "{a} (Live at the {b})",
+    "Not Another {a}",
+    "{a} Is for {b}",
+    "Last {a} Home",
+    "{a} & {b}",
+    "Some Kind of {a}",
+    "Every {a}, Every {b}",
+    "{a} Interlude",
+    "Slow {a}",
+    "What the {a} Said",
+    "{a}!",
 )
 SHOWS = ("The Slow Timetable", "Two Chairs and a Kettle", "Minutes of the Last Meeting", "Radio Nirgendwo")
+
+
+def artist(index: int) -> str:
+    """Give the name with this number, of a band, of a person, or of a person's band: no two alike below 1,000."""
+    kind, place = index % 3, index // 3
+    if kind == 0:
+        return f"{FIRST[place % len(FIRST)]} {_paired(place, FIRST, SECOND)}"
+    given = GIVEN[place % len(GIVEN)]
+    return f"{given} {_paired(place, GIVEN, FAMILY)}" if kind == 1 else f"{given} & the {_paired(place, GIVEN, SECOND)}"
+
+
+def _paired(place: int, first: tuple[str, ...], second: tuple[str, ...]) -> str:
+    return second[(place + place // len(first) * 11) % len(second)]

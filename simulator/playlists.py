@@ -11,13 +11,17 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 
 from .accounts import LISTENER, SPOTIFY, STRANGER
-from .catalogue import SONGS_A_DAY, Chart
+from .catalogue import SONGS_A_DAY
+from .charts import Chart, ViralChart
+from .curated import Curated
 from .entries import Entry, EpisodeRef, LocalFile, SongRef
 from .hashing import base62, fraction, number
 from .oddities import oddities
 
 TOP_50 = "37i9dQZEVXSimulatedT50"
-TOP_50_LENGTH = 50
+VIRAL_50 = "37i9dQZEVXSimulatedV50"
+CURATED = base62("simulated playlist", "curated")
+TOP_50_LENGTH = VIRAL_50_LENGTH = 50
 SENTINEL = "1970-01-01T00:00:00Z"
 _FIRST_INSERTED_SONG = 500_000
 
@@ -33,16 +37,34 @@ class Edit:
 
 @dataclass(frozen=True)
 class State:
-    """A playlist at one moment; equal snapshot ids mean equal name and entries."""
+    """A playlist at one moment; equal snapshot ids mean equal name, description and entries."""
 
     name: str
+    description: str
+    followers: int
     entries: tuple[Entry, ...]
     snapshot_id: str
+
+
+@dataclass(frozen=True)
+class Audience:
+    """How many follow a list: `count` on 1 January 2026, twice as many `doubling` days later (negative: half)."""
+
+    count: int
+    doubling: int
+
+    def on(self, playlist_id: str, day: date) -> int:
+        """Give the followers of a day: those that the years bring, and some that come and go."""
+        days = (day - date(2026, 1, 1)).days
+        restless = 1 + 0.0005 * (fraction(playlist_id, "followers", day) - 0.5)
+        return int(self.count * 2.0 ** (days / self.doubling) * restless)
 
 
 class Playlist:
     """A list of entries that may change by itself from day to day, and by edits at any time. Thread-safe.
 
+    `changed` gives the day of the list's own last change up to a day; without, it never changes by itself.
+    `second_name` tells on which days it goes by its other name, `audience` how many follow it (else seven an entry).
     `personalised` lists give another snapshot id at every look, although their entries stay.
     """
 
@@ -53,19 +75,22 @@ class Playlist:
         owner: str,
         content: Callable[[date], tuple[Entry, ...]],
         *,
-        daily: bool = False,
+        changed: Callable[[date], date] = lambda day: date.min,
+        second_name: tuple[str, Callable[[date], bool]] = ("", lambda day: False),
+        audience: Audience | None = None,
         public: bool = True,
         collaborators: frozenset[str] = frozenset(),
         personalised: bool = False,
     ) -> None:
         self.id = playlist_id
-        self.name = f"{name} (simulated)"
-        self.description = f"{name}: invented by the chartlake simulator (simulated), not by Spotify &amp; not real."
         self.owner = owner
         self.public = public
         self.collaborators = collaborators
+        self._name = name
+        self._second_name = second_name
         self._content = content
-        self._daily = daily
+        self._changed = changed
+        self._audience = audience
         self._personalised = personalised
         self._lock = threading.Lock()
         self._edits: tuple[Edit, ...] = ()
@@ -73,17 +98,18 @@ class Playlist:
         self._edited = lru_cache(4)(self._apply)
 
     def state(self, now: datetime) -> State:
-        """Give name, entries and snapshot id as they are at `now` (aware, UTC)."""
-        day = now.date() if self._daily else date.min
+        """Give the list as it is at `now` (aware, UTC)."""
+        changed = self._changed(now.date())
         with self._lock:
             edits = self._edits
             look = next(self._looks)
-        entries, name = self._edited(day, edits)
+        name, description, entries = self._edited(changed, edits)
+        followers = self._audience.on(self.id, now.date()) if self._audience else len(entries) * 7
         if self._personalised:
-            moment = int(now.timestamp() * 1000)
-            return State(name, entries, _snapshot_id(0, self.id, moment, look))
-        revision = len(edits) + 1 + (day.toordinal() if self._daily else 0)
-        return State(name, entries, _snapshot_id(revision, self.id, day, len(edits)))
+            snapshot_id = _snapshot_id(0, self.id, int(now.timestamp() * 1000), look)
+        else:
+            snapshot_id = _snapshot_id(len(edits) + changed.toordinal(), self.id, changed, len(edits))
+        return State(name, description, followers, entries, snapshot_id)
 
     def edit(self, edit: Edit) -> None:
         """Change the list; the snapshot id changes with it, also when only the name does."""
@@ -94,8 +120,10 @@ class Playlist:
         """Tell whether a user owns the list or collaborates on it."""
         return user is not None and (user == self.owner or user in self.collaborators)
 
-    def _apply(self, day: date, edits: tuple[Edit, ...]) -> tuple[tuple[Entry, ...], str]:
-        entries, name = list(self._content(day)), self.name
+    def _apply(self, day: date, edits: tuple[Edit, ...]) -> tuple[str, str, tuple[Entry, ...]]:
+        second_name, is_second = self._second_name
+        plain_name = second_name if is_second(day) else self._name
+        entries, name = list(self._content(day)), f"{plain_name} (simulated)"
         for place, edit in enumerate(edits):
             if edit.remove_at is not None:
                 del entries[edit.remove_at : edit.remove_at + 1]
@@ -103,12 +131,13 @@ class Playlist:
                 song = SongRef(_FIRST_INSERTED_SONG + place)
                 entries.insert(edit.insert_at, Entry(song, "2026-01-01T00:00:00Z", self.owner))
             name = edit.rename or name
-        return tuple(entries), name
+        description = f"{plain_name}: invented by the chartlake simulator (simulated), not by Spotify &amp; not real."
+        return name, description, tuple(entries)
 
 
 def every_playlist(seed: int) -> dict[str, Playlist]:
     """Build the playlists there are, by their short names."""
-    chart = Chart(seed)
+    chart, viral, curated = Chart(seed), ViralChart(seed), Curated(seed, LISTENER)
 
     def static(entries: Callable[[], tuple[Entry, ...]]) -> Callable[[date], tuple[Entry, ...]]:
         once = lru_cache(1)(entries)
@@ -124,7 +153,31 @@ def every_playlist(seed: int) -> dict[str, Playlist]:
         return base62("simulated playlist", key)
 
     return {
-        "top-50": Playlist(TOP_50, "Top 50 - Global", SPOTIFY, lambda day: top_50(chart, seed, day), daily=True),
+        "top-50": Playlist(
+            TOP_50,
+            "Top 50 - Global",
+            SPOTIFY,
+            lambda day: top_50(chart, seed, day),
+            changed=lambda day: day,
+            audience=Audience(16_900_000, 2_900),
+        ),
+        "viral-50": Playlist(
+            VIRAL_50,
+            "Viral 50 - Global",
+            SPOTIFY,
+            lambda day: viral_50(viral, day),
+            changed=lambda day: day,
+            audience=Audience(2_310_000, -4_100),
+        ),
+        "curated": Playlist(
+            CURATED,
+            "Songs for the Long Table",
+            LISTENER,
+            curated.entries,
+            changed=curated.changed,
+            second_name=("Songs for the Long Table, and for the Dishes After", curated.is_second_volume),
+            audience=Audience(140, 170),
+        ),
         "empty": Playlist(named("empty"), "Nothing Yet", LISTENER, songs(0, 0)),
         "one": Playlist(named("one"), "Just the One", LISTENER, songs(100, 1)),
         "fifty": Playlist(named("fifty"), "Half a Hundred", LISTENER, songs(200, 50)),
@@ -164,6 +217,11 @@ def top_50(chart: Chart, seed: int, day: date) -> tuple[Entry, ...]:
     for place, extra in sorted(zip(places, extras, strict=True), key=lambda pair: pair[0]):
         entries.insert(place, extra)
     return tuple(entries)
+
+
+def viral_50(chart: ViralChart, day: date) -> tuple[Entry, ...]:
+    """Give the viral chart of a day: 50 songs, without a day of adding."""
+    return tuple(Entry(SongRef(key), SENTINEL, "") for key in chart.leaders(day, VIRAL_50_LENGTH))
 
 
 def _charted(seed: int, key: int) -> Entry:

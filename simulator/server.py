@@ -20,6 +20,12 @@ _POLL_SECONDS = 0.02
 
 
 class _Handler(WSGIRequestHandler):
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Begin an answer; its Date comes with it, since this machine's is not the simulated one."""
+        self.log_request(code)
+        self.send_response_only(code, message)
+        self.send_header("Server", self.version_string())
+
     # An HTTP/1.1 handler would go on to read the next request from a connection that a fault has closed.
     def connection_dropped(self, error: BaseException, environ: WSGIEnvironment | None = None) -> None:
         """Leave the connection alone."""
@@ -35,6 +41,10 @@ class Server:
     """The address of a running simulator; as a context manager it runs from entry to exit."""
 
     def __init__(self, simulator: Simulator, port: int, verbose: bool = False) -> None:
+        class Handler(_Handler if verbose else _QuietHandler):  # type: ignore[misc]
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return str(super().date_time_string(simulator.clock().timestamp()))
+
         # werkzeug ends the process where a port is taken, so the socket is opened here.
         with socket.create_server((HOST, port), backlog=128) as listener:
             self.port: int = listener.getsockname()[1]
@@ -43,7 +53,7 @@ class Server:
                 self.port,
                 create_app(simulator),
                 threaded=True,
-                request_handler=_Handler if verbose else _QuietHandler,
+                request_handler=Handler,
                 fd=listener.fileno(),
             )
         self._thread = threading.Thread(

@@ -236,6 +236,7 @@ def _no_such_service(error: HTTPException) -> Response:
 def _noted_by(simulator: Simulator) -> Any:
     def note(response: Response) -> Response:
         response.headers[HEADER] = "1"
+        response.date = simulator.clock()
         if not request.path.startswith("/_simulator"):
             simulator.note(_served(request, 0 if g.get("dropped") else response.status_code))
         return response

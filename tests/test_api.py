@@ -523,7 +523,7 @@ def test_the_page_is_reached_by_a_link_that_ends_within_the_hour(
     missing = api(answers.report)
     assert (missing.status, "site/index.html" in missing.body["message"]) == (404, True)
     assert "chartlake report" in missing.body["advice"]
-    store.create(keys.PAGE, b"<!doctype html><title>charts</title>")
+    store.create(keys.INDEX_PAGE, b"<!doctype html><title>charts</title>")
     answer = api(answers.report)
     found = json.loads(str(answer.body))
     assert answer.headers == {}  # so it is "no-store": whoever holds the link needs no signature

@@ -78,7 +78,7 @@ def fill(path: str) -> None:
             clock.advance(days=1)
     for day in DAYS[:2]:
         list(import_path(lake, write(Path(path).parent, day)))
-    lake.store.create(keys.PAGE, b"<!doctype html>")
+    lake.store.create(keys.INDEX_PAGE, b"<!doctype html>")
 
 
 @pytest.fixture(scope="module")

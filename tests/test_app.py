@@ -18,10 +18,13 @@ import requests
 from chalice.test import Client
 
 from chalicelib import __version__, service
+from chalicelib.errors import ConsentExpired
 from chalicelib.lake import keys
+from chalicelib.lake.lake import Lake
 from chalicelib.lake.store import open_store
 from chalicelib.world import World
-from simulator import EXTENDED, TOP_50, Fault, Simulator
+from simulator import DEVELOPMENT, EXTENDED, TOP_50, Fault, Simulator
+from tests.conftest import Clock
 
 from .chalice_local import chalice_local
 
@@ -82,6 +85,20 @@ def test_the_scheduled_event_takes_todays_snapshots_once(deployed: Client, simul
     second = daily(deployed)
     assert [one["already"] for one in second["snapshots"]] == [True, True]
     assert not any(request.path.startswith("/v1/") for request in simulator.requests[asked:])
+
+
+def test_what_a_run_took_is_kept_in_lambda_only(deployed: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    daily(deployed)
+    assert open_store(LAKE, World()).get(keys.MEASURED) is None
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
+    monkeypatch.setenv("CHARTLAKE_PLAYLISTS", TOP_50)
+    assert post(deployed, {"again": True}).status_code == 200
+    kept = open_store(LAKE, World()).get(keys.MEASURED)
+    assert kept
+    (run,) = json.loads(kept.data)["runs"]
+    assert (run["requests"], run["memory_mb"], 0 < run["seconds_in_playlists"] < run["seconds"]) == (1, 512, True)
+    daily(deployed)
+    assert open_store(LAKE, World()).get(keys.MEASURED) == kept, "a run that asked nothing tells nothing of a request"
 
 
 def test_the_followed_playlists_may_stand_in_the_lake(
@@ -274,6 +291,74 @@ def test_a_run_over_some_playlists_completes_no_day_and_a_stopped_one_neither(
     open_store(LAKE, World()).replace(keys.NOT_BEFORE, b"{}", open_store(LAKE, World()).get(keys.NOT_BEFORE).etag)
     deployed.lambda_.invoke("extract", {})
     assert [one["RunsCompleted"] for one in counted(capsys.readouterr().out)] == [1]
+
+
+def ringing(metrics: dict[str, Any]) -> set[str]:
+    """The stack's alarms on one value of a metric that these values set off."""
+    found = set()
+    for name, one in json.loads((ROOT / ".chalice" / "resources.json").read_text())["Resources"].items():
+        alarm = one.get("Properties", {})
+        if alarm.get("MetricName") in metrics and alarm["Namespace"] == "Chartlake":
+            value, threshold = metrics[alarm["MetricName"]], alarm["Threshold"]
+            sets_off = {
+                "LessThanOrEqualToThreshold": value <= threshold,
+                "GreaterThanOrEqualToThreshold": value >= threshold,
+            }
+            if sets_off[alarm["ComparisonOperator"]]:
+                found.add(name)
+    return found
+
+
+def test_a_sign_in_is_warned_of_rung_for_ended_and_renewed(
+    aws: str, clock: Clock, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    simulator = Simulator(now=clock.now)
+
+    def sign_in() -> None:
+        app = {"client_id": DEVELOPMENT.client_id, "client_secret": DEVELOPMENT.client_secret}
+        consent = {"refresh_token": simulator.refresh_token(app=DEVELOPMENT), "consented_at": str(clock.now().date())}
+        boto3.client("ssm").put_parameter(
+            Name="/chartlake/moved", Type="SecureString", Value=json.dumps(app | consent), Overwrite=True
+        )
+
+    def run() -> dict[str, Any]:
+        try:
+            service.daily(lambda: 900_000, clock.world())
+        finally:
+            (found,) = counted(capsys.readouterr().out)
+            told.append((found["ConsentDaysLeft"], found["RunsCompleted"], ringing(found)))
+        return found
+
+    told: list[tuple[int, int, set[str]]] = []
+    with simulator.serve() as server:
+        for name, value in {
+            "CHARTLAKE_LAKE": f"{LAKE}/moved",
+            "CHARTLAKE_PLAYLISTS": simulator.playlist_id("one"),
+            "CHARTLAKE_SECRET": "/chartlake/moved",
+            "CHARTLAKE_METRICS": "chartlake-prod",
+            "SPOTIFY_API_URL": server.api_url,
+            "SPOTIFY_ACCOUNTS_URL": server.accounts_url,
+        }.items():
+            monkeypatch.setenv(name, value)
+        sign_in()
+        run()
+        clock.advance(days=170)
+        run()
+        clock.advance(days=15)
+        with pytest.raises(ConsentExpired, match="sign-in has ended"):
+            run()
+        sign_in()
+        run()
+    month, fortnight, days = "ConsentEndsInAMonth", "ConsentEndsInAFortnight", "ConsentEndsInDays"
+    assert told == [
+        (180, 1, set()),
+        (10, 1, {month, fortnight}),
+        (-5, 0, {month, fortnight, days, "PlaylistsFailed"}),
+        (180, 1, set()),
+    ]
+    kept = Lake(open_store(f"{LAKE}/moved", clock.world()), clock.world())
+    last = kept.snapshots(simulator.playlist_id("one"), clock.now().year)[-1]
+    assert (last["snapshot_date"], last["status"]) == (clock.now().date(), "ok"), "the next run makes up for the day"
 
 
 def test_health_tells_fresh_or_stale_and_nothing_else(deployed: Client) -> None:

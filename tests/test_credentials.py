@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from dotenv import dotenv_values
 
 from chalicelib.credentials import load_credentials
 from chalicelib.errors import BadSetting, ConsentExpired
 from chalicelib.lake.lake import Lake
 from chalicelib.outcome import Run
 from chalicelib.pipeline import open_pipeline
-from chalicelib.settings import Settings
+from chalicelib.settings import ENV_FILE, Settings
 from simulator import DEVELOPMENT, Simulator
 from tests.conftest import NOON, Clock
 
@@ -91,6 +94,52 @@ def test_the_end_of_a_sign_in_is_announced_and_a_new_one_counts_at_once(
         sign_in()
         healed = run(simulator, server, parameter, lake, clock)
         assert (healed.complete, healed.consent_days_left) == (True, 180)
+
+
+def test_a_refresh_token_that_spotify_replaces_is_kept(
+    simulator: Simulator, parameter: Parameter, lake: Lake, clock: Clock
+) -> None:
+    first = simulator.refresh_token(app=DEVELOPMENT)
+    parameter.store(refresh_token=first, consented_at="2026-11-23")
+    simulator.accounts.rotating = True
+    with simulator.serve() as server:
+        for _ in range(3):
+            assert run(simulator, server, parameter, lake, clock).complete
+            clock.advance(days=1)
+    kept = load_credentials(parameter.settings, clock.world(), afresh=True)
+    assert kept.refresh_token != first
+    assert (kept.client_secret, kept.consented_at) == (DEVELOPMENT.client_secret, date(2026, 11, 23))
+
+
+@pytest.fixture
+def signed_in(simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """A person at a terminal in an empty folder, whose Spotify replaces refresh tokens."""
+    monkeypatch.chdir(tmp_path)
+    simulator.accounts.rotating = True
+    token = simulator.refresh_token(app=DEVELOPMENT)
+    told = Settings(client_id=DEVELOPMENT.client_id, client_secret=DEVELOPMENT.client_secret, refresh_token=token)
+    with simulator.serve() as server:
+        yield replace(told, api_url=server.api_url, accounts_url=server.accounts_url)
+
+
+def test_a_replaced_token_goes_where_the_old_one_stood(
+    signed_in: Settings, simulator: Simulator, lake: Lake, clock: Clock
+) -> None:
+    ENV_FILE.write_text(f"OTHER=1\nSPOTIPY_REFRESH_TOKEN='{signed_in.refresh_token}'\n")
+    assert open_pipeline(signed_in, clock.world(), lake).extract([simulator.playlist_id("one")]).complete
+    kept = dotenv_values(ENV_FILE)
+    assert kept["OTHER"] == "1"
+    assert kept["SPOTIPY_REFRESH_TOKEN"] not in ("", signed_in.refresh_token)
+
+
+def test_a_replaced_token_that_cannot_be_kept_is_announced_without_being_shown(
+    signed_in: Settings, simulator: Simulator, lake: Lake, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert open_pipeline(signed_in, clock.world(), lake).extract([simulator.playlist_id("one")]).complete
+    warning = next(record for record in caplog.records if "replaced the refresh token" in record.message)
+    assert "chartlake login" in warning.message
+    assert "AQ" not in caplog.text
+    assert not ENV_FILE.exists()
 
 
 @pytest.mark.parametrize(("settings", "left"), [({"consented_at": None}, None), ({"refresh_token": ""}, None)])

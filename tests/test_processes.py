@@ -261,6 +261,24 @@ def test_killed_in_the_middle_the_next_run_repairs(local: Shell) -> None:
     assert verify(local.lake).findings == ()
 
 
+# DuckDB gives way to the signal with an error of its own.
+_INTERRUPTED = """
+import os, signal, threading
+from chalicelib.lake.tables import Tables
+tables = Tables()
+tables._connection.execute("SET threads = 1")  # else another thread may do the work, and this one would wait for it
+with tables.scratch("a table") as scratch:
+    threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    scratch.read("SELECT count(*) AS rows FROM range(1000000000000) numbers(one) WHERE one % 7 = 3")
+"""
+
+
+def test_ctrl_c_ends_the_command_also_in_the_middle_of_a_query() -> None:
+    found = subprocess.run([sys.executable, "-c", _INTERRUPTED], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert found.returncode == -signal.SIGINT
+    assert found.stderr.rstrip().endswith("KeyboardInterrupt")
+
+
 # Secrets.
 
 

@@ -20,7 +20,7 @@ import pytest
 import requests
 from click.testing import CliRunner
 
-from simulator import DEVELOPMENT, EXTENDED, GRANDFATHERED, TOP_50, App, Fault, Simulator
+from simulator import DEVELOPMENT, EXTENDED, GRANDFATHERED, TOP_50, VIRAL_50, App, Fault, Simulator
 from simulator.__main__ import main
 from simulator.faults import parse_fault
 from simulator.server import Server
@@ -454,13 +454,135 @@ def test_the_top_50_moves_by_the_day_and_rests_within_it(world: World) -> None:
     assert returns >= 1
 
 
-def test_equal_seeds_make_equal_worlds_and_others_differ() -> None:
+def over_days(world: World, name: str, days: int) -> list[dict[str, Any]]:
+    """The playlist object on each of so many days."""
     found = []
-    for seed in (4, 4, 5):
-        world = World(seed=seed)
-        with world.server:
-            found.append(song_ids(world.playlist("top-50")))
-    assert found[0] == found[1] != found[2]
+    for _ in range(days):
+        found.append(world.playlist(name, additional_types="track,episode"))
+        world.now += timedelta(days=1)
+    return found
+
+
+def test_over_90_days_the_top_50_has_what_charts_are_looked_at_for(world: World) -> None:
+    places: dict[str, dict[int, int]] = {}
+    for day in range(90):
+        for place, entry in enumerate(world.sim.playlists[TOP_50].state(NOON + timedelta(days=day)).entries, start=1):
+            places.setdefault(str(entry.content), {}).setdefault(day, place)
+    runs = [[day for day, place in one.items() if place == 1] for one in places.values()]
+    longest_reign = max(len(run) for run in runs)
+    climbs = [min(one, key=lambda day, one=one: (one[day], day)) - min(one) for one in places.values() if min(one)]
+    absences = [later - earlier for one in places.values() for earlier, later in pairwise(one)]
+    assert longest_reign >= 10
+    assert sum(bool(run) for run in runs) >= 5
+    assert max(climbs) >= 20
+    assert sum(days > 14 for days in absences) >= 3
+    assert max(len(one) for one in places.values()) >= 60
+
+
+def test_the_viral_50_turns_over_faster_and_never_says_when(world: World) -> None:
+    viral = over_days(world, "viral-50", 20)
+    world.now = NOON
+    chart = over_days(world, "top-50", 20)
+    assert viral[0]["id"] == VIRAL_50
+    assert viral[0]["id"].startswith("37i9dQ")
+    assert {entry["added_at"] for entry in viral[0]["tracks"]["items"]} == {"1970-01-01T00:00:00Z"}
+    days = [song_ids(one) for one in viral]
+    assert {len(set(day)) for day in days} == {50}
+    seen = [len({song for one in days for song in song_ids(one)}) for days in (viral, chart)]
+    assert seen[0] > seen[1] * 1.2
+    assert len({one["snapshot_id"] for one in viral}) == 20
+    assert len({one["followers"]["total"] for one in viral}) > 10
+
+
+def test_a_persons_list_grows_is_cleared_out_and_renamed(world: World) -> None:
+    days = over_days(world, "curated", 92)
+    sizes = [one["tracks"]["total"] for one in days]
+    assert min(sizes) in range(20, 30)
+    assert max(sizes) in range(55, 75)
+    assert len({(one["name"], one["description"]) for one in days}) == 2
+    assert all("(simulated)" in one["name"] for one in days)
+    cleared = [place for place, (before, after) in enumerate(pairwise(sizes)) if after < before - 20]
+    renamed = [place for place, (before, after) in enumerate(pairwise(days)) if before["name"] != after["name"]]
+    assert cleared == renamed
+    assert len(cleared) == 1
+    before, after = ({entry["added_at"] for entry in days[cleared[0] + n]["tracks"]["items"]} for n in (0, 1))
+    assert {added_at[:10] for added_at in after - before} <= {f"{NOON + timedelta(days=cleared[0] + 1):%Y-%m-%d}"}
+    assert days[-1]["followers"]["total"] > days[0]["followers"]["total"] * 1.3
+
+
+def test_a_persons_list_has_days_of_work_and_days_of_rest(world: World) -> None:
+    added = removed = to_the_top = rests = 0
+    by_weekday = dict.fromkeys(range(7), 0)
+    for before, after in pairwise(over_days(world, "curated", 92)):
+        old, new = ([(e["added_at"], e["track"]["uri"]) for e in one["tracks"]["items"]] for one in (before, after))
+        assert (old == new and before["name"] == after["name"]) == (before["snapshot_id"] == after["snapshot_id"])
+        rests += old == new
+        fresh = sorted(set(new) - set(old))
+        for added_at, _ in fresh:
+            by_weekday[date.fromisoformat(added_at[:10]).weekday()] += 1
+        added, removed = added + len(fresh), removed + len(set(old) - set(new))
+        to_the_top += new[0] != old[0] and new[0] in old
+    assert rests > 20
+    assert added > 40
+    assert removed > 50
+    assert to_the_top >= 5
+    assert max(by_weekday, key=lambda weekday: by_weekday[weekday]) == 4
+
+
+def test_every_day_of_every_list_is_in_the_past_of_its_moment(world: World) -> None:
+    for name in ("top-50", "viral-50", "curated"):
+        for day in range(0, 400, 7):
+            moment = datetime(2026, 1, 1, 23, tzinfo=UTC) + timedelta(days=day)
+            entries = world.sim.playlist_names[name].state(moment).entries
+            assert all((entry.added_at or "") <= f"{moment:%Y-%m-%dT%H:%M:%SZ}" for entry in entries)
+
+
+def test_equal_seeds_make_equal_worlds_and_others_differ() -> None:
+    for name in ("top-50", "viral-50", "curated"):
+        found = []
+        for seed in (4, 4, 5):
+            world = World(seed=seed)
+            with world.server:
+                found.append(song_ids(world.playlist(name)))
+        assert found[0] == found[1] != found[2]
+
+
+def test_a_day_is_the_same_whatever_was_asked_before(world: World) -> None:
+    for name in ("top-50", "viral-50", "curated"):
+        fresh = Simulator(now=lambda: NOON).playlist_names[name].state(NOON)
+        for day in (400, -200, 90, 0):
+            state = world.sim.playlist_names[name].state(NOON + timedelta(days=day))
+        assert state == fresh
+
+
+def test_records_come_out_together_on_a_friday(world: World) -> None:
+    day = next(
+        n for n in range(NOON.date().toordinal(), 10**6) if date.fromordinal(n).weekday() == 4 and n // 7 % 3 == 0
+    )
+    songs = [world.sim.catalogue.song(day * 3 + place) for place in range(3)]
+    assert len({song.album for song in songs}) == 1
+    assert [song.track_number for song in songs] == [1, 2, 3]
+    assert (songs[0].album.total_tracks, songs[0].album.kind) == (3, "single")
+    assert len({song.name for song in songs}) == 3
+    single = world.sim.catalogue.song((day + 1) * 3)
+    assert (single.album.total_tracks, single.name) == (1, single.album.name)
+
+
+def test_names_that_pages_stumble_over_are_in_the_charts_every_day(world: World) -> None:
+    for day in range(0, 90, 10):
+        found = ""
+        for playlist_id in (TOP_50, VIRAL_50):
+            world.now = NOON + timedelta(days=day)
+            for entry in world.get(f"playlists/{playlist_id}").json()["tracks"]["items"]:
+                track = entry["track"] or {"name": "", "artists": []}
+                found += "\n".join([track["name"], *(artist["name"] for artist in track["artists"])])
+        assert any(one in found for one in ("<script>", "<b>", "<i>", "<img"))
+        assert any("\u0590" < letter < "\u0700" for letter in found)
+        assert any(letter > "\uffff" for letter in found)
+
+
+def test_the_date_header_is_of_the_simulated_day(world: World) -> None:
+    assert world.token().headers["Date"] == "Mon, 23 Nov 2026 12:00:00 GMT"
 
 
 def test_an_episode_comes_in_the_clothes_of_a_track_unless_asked_for(world: World) -> None:

@@ -12,6 +12,8 @@ import pytest
 
 from chalicelib import metrics
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
+from chalicelib.views import VIEWS
+from deploy.athena import QUESTIONS
 from deploy.package import CannotPackage, Package, lint
 
 ROOT = Path(__file__).parents[1]
@@ -61,7 +63,8 @@ def test_the_bucket_is_private_encrypted_versioned_and_outlives_the_stack(resour
     assert properties["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
     assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
-    aborted, earlier, raw = properties["LifecycleConfiguration"]["Rules"]
+    aborted, results, earlier, raw = properties["LifecycleConfiguration"]["Rules"]
+    assert (results["Prefix"], results["ExpirationInDays"]) == ("athena-results/", 7)
     assert aborted["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
     assert earlier["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
     assert raw["Fn::If"][0] == "RawExpires"
@@ -86,6 +89,7 @@ def test_each_function_may_do_what_is_enumerated_and_nothing_is_deleted(resource
         "s3:PutObject",
         "s3:ListBucket",
         "ssm:GetParameter",
+        "ssm:PutParameter",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
     }
@@ -211,11 +215,25 @@ def test_athena_sees_every_column_without_a_crawler(
     assert table["Parameters"]["projection.year.range"] == "2006,NOW+1YEARS"
 
 
+def test_athena_finds_the_views_and_some_questions_and_cannot_surprise_the_bill(resources: dict[str, Any]) -> None:
+    (group,) = of_type(resources, "AWS::Athena::WorkGroup").values()
+    told = group["WorkGroupConfiguration"]
+    assert told["EnforceWorkGroupConfiguration"]
+    assert told["BytesScannedCutoffPerQuery"] / 1e12 * 5 <= 0.05  # USD, at 5 a TB
+    assert told["ResultConfiguration"]["OutputLocation"] == {"Fn::Sub": "s3://${Lake}/athena-results/"}
+    assert group["RecursiveDeleteOption"]
+    saved = of_type(resources, "AWS::Athena::NamedQuery")
+    texts = [saved[name]["QueryString"] for name in sorted(saved)]
+    assert [text.split(" AS\n")[0] for text in texts[: len(VIEWS)]] == [f"CREATE OR REPLACE VIEW {v}" for v in VIEWS]
+    assert len(texts) == len(VIEWS) + len(QUESTIONS)
+    assert len(QUESTIONS) >= 4
+
+
 def test_the_api_is_regional_throttled_and_logged(resources: dict[str, Any]) -> None:
     api = resources["RestAPI"]["Properties"]
     assert api["EndpointConfiguration"] == "REGIONAL"
-    (method,) = api["MethodSettings"]
-    assert (method["ThrottlingRateLimit"], method["ThrottlingBurstLimit"]) == (5, 10)
+    limits = {one["ResourcePath"]: one["ThrottlingRateLimit"] for one in api["MethodSettings"]}
+    assert limits == {"/*": 5, "/~1health": 1}, "the public route is what a stranger can run up a bill with"
     assert "$context.status" in api["AccessLogSetting"]["Format"]
     # The role for the logs must be there before the stage; the values of a stage's variables have no spaces.
     (waits_for,) = api["Variables"].values()

@@ -195,13 +195,13 @@ def report(asked: Question) -> Reply:
     from ..lake import keys
 
     store = asked.lake.store
-    if store.get(keys.PAGE) is None:
+    if store.get(keys.INDEX_PAGE) is None:
         raise NotKept(
-            f"There is no page yet: {store.locate(keys.PAGE)} is not there.",
+            f"There is no page yet: {store.locate(keys.INDEX_PAGE)} is not there.",
             advice="Each run that takes snapshots renders it; `chartlake report` does it now.",
         )
     ends = (asked.world.now() + timedelta(seconds=LINK_SECONDS)).isoformat(timespec="seconds")
-    return Reply({"url": store.link(keys.PAGE, LINK_SECONDS), "expires_at": ends.replace("+00:00", "Z")})
+    return Reply({"url": store.link(keys.INDEX_PAGE, LINK_SECONDS), "expires_at": ends.replace("+00:00", "Z")})
 
 
 @_answers(routes.OPENAPI)

@@ -26,6 +26,7 @@ _ROOMS = {
     "cost": "account",
     "doctor": "account",
     "login": "account",
+    "demo": "demo",
 }
 
 

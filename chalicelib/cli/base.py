@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import date
+from pathlib import Path
 
 import click
 from dotenv import dotenv_values
 
 from ..lake.lake import Lake
-from ..settings import Settings, from_environment
+from ..settings import ENV_FILE, Settings, from_environment
 from ..world import World
 
 DONE, FAILED, WRONG_USAGE, PARTLY_DONE = 0, 1, 2, 3
@@ -28,7 +30,7 @@ as_json_option = click.option(
 
 def settings_now() -> Settings:
     """The settings of the environment and of a file .env beside the person. Raises `BadSetting`."""
-    in_file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    in_file = {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
     # AWS's own variables in .env are for boto3, which reads the environment by itself.
     for name, value in in_file.items():
         if name.startswith("AWS_"):
@@ -56,3 +58,9 @@ def kept_playlist(text: str) -> str:
     from ..spotify.references import parse_playlist_reference
 
     return parse_playlist_reference(text)
+
+
+def command_name() -> str:
+    """How this person called the command, so that the next one can be copied as it is."""
+    called = sys.argv[0]
+    return called if called.endswith("chartlake") and not Path(called).is_absolute() else "chartlake"

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import click
@@ -22,7 +20,17 @@ from ..settings import Settings
 from ..spotify.references import parse_playlist_reference
 from ..verify import verify as verify_lake
 from ..world import World
-from .base import DONE, FAILED, PARTLY_DONE, as_json_option, kept_playlist, open_lake_now, settings_now, today_of
+from .base import (
+    DONE,
+    FAILED,
+    PARTLY_DONE,
+    as_json_option,
+    command_name,
+    kept_playlist,
+    open_lake_now,
+    settings_now,
+    today_of,
+)
 
 
 @click.command()
@@ -51,7 +59,7 @@ def extract(ctx: click.Context, playlists: tuple[str, ...], again: bool, as_json
     if as_json:
         click.echo(json.dumps(run.to_json(), ensure_ascii=False))
     else:
-        terminal.show_run(Console(), run, lake, _command_name())
+        terminal.show_run(Console(), run, lake, command_name())
     ctx.exit(_exit_code(run))
 
 
@@ -138,9 +146,3 @@ def _exit_code(run: Run) -> int:
     if run.complete:
         return DONE
     return PARTLY_DONE if run.published else FAILED
-
-
-def _command_name() -> str:
-    """How this person called the command, so that the next one can be copied as it is."""
-    called = sys.argv[0]
-    return called if called.endswith("chartlake") and not Path(called).is_absolute() else "chartlake"

@@ -11,10 +11,12 @@ NOT_BEFORE = "state/not_before.json"
 SIGN_IN = "state/sign_in.json"
 NEWEST_OK = "state/newest_ok.json"
 PURGED = "state/purged.json"
-PAGE = "site/index.html"
+MEASURED = "state/measured.json"
 ENTRIES = "tables/entries/"
 SNAPSHOTS = "tables/snapshots/"
 RAW = "raw/"
+INDEX_PAGE = "site/index.html"
+STATE = "state/"
 
 
 def raw(playlist_id: str, day: date, captured_at: datetime, capture_id: str) -> str:

@@ -130,9 +130,10 @@ class Lake:
     def _put_days(
         self, scratch: Scratch, playlist_id: str, ranks: Mapping[date, Rank], relation: str
     ) -> dict[date, str]:
-        counted = scratch.read(f"SELECT snapshot_date, count(*) AS rows FROM {relation} GROUP BY snapshot_date")
-        counts = {row["snapshot_date"]: row["rows"] for row in counted}
         todo, done = sorted(ranks), dict[date, str]()
+        counted = f"SELECT snapshot_date, count(*) AS rows FROM {relation} GROUP BY snapshot_date"
+        # One day goes into one segment, however many rows it has.
+        counts = {row["snapshot_date"]: row["rows"] for row in scratch.read(counted)} if len(todo) > 1 else {}
         while todo:
             batch: list[date] = []
 
@@ -211,8 +212,9 @@ class Lake:
 
         def change(old: bytes | None) -> bytes | None:
             kept = scratch.parquet(old, SNAPSHOTS) if old is not None else ""
-            there = scratch.read(f"SELECT * FROM {kept}") if kept else []
-            better = {row["snapshot_date"] for row in there if worth(row) > worth(given.get(row["snapshot_date"], row))}
+            facts = f"SELECT snapshot_date, status, source, captured_at FROM {kept}"
+            there = scratch.read(f"{facts} WHERE snapshot_date IN ({_dates(given)})") if kept and given else []
+            better = {row["snapshot_date"] for row in there if worth(row) > worth(given[row["snapshot_date"]])}
             placed[:] = [day for day in given if day not in better]
             if not placed:
                 return None

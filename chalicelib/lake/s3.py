@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -93,13 +94,18 @@ class S3Store:
         return f"s3://{self._bucket}/{self._prefix}{key}"
 
     def link(self, key: str, seconds: int) -> str:
-        # By default boto3 signs links as of old, and for a host from which new buckets send the browser away.
-        on_aws = ".amazonaws.com" in self._s3.meta.endpoint_url
-        style: Literal["virtual", "path"] = "virtual" if on_aws else "path"
         with self._explained(key):
-            signer = boto3.client("s3", config=Config(signature_version="s3v4", s3={"addressing_style": style}))
-            parameters = {"Bucket": self._bucket, "Key": self._prefix + key}
-            return signer.generate_presigned_url("get_object", Params=parameters, ExpiresIn=seconds)
+            return self._signer.generate_presigned_url(
+                "get_object", Params={"Bucket": self._bucket, "Key": self._prefix + key}, ExpiresIn=seconds
+            )
+
+    @cached_property
+    def _signer(self) -> S3Client:
+        # By default links are signed with version 2, which buckets made since 2020 refuse, and name the host of all
+        # regions, which sends a browser on to another host, for which the signature does not count.
+        if ".amazonaws.com" in self._s3.meta.endpoint_url:
+            return boto3.client("s3", config=Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
+        return boto3.client("s3", config=Config(signature_version="s3v4"))
 
     def _put(self, key: str, data: bytes, condition: dict[str, Any]) -> None:
         for attempt in range(_TRIES):

@@ -54,7 +54,8 @@ class ObjectStore(Protocol):
         """Where a person finds that key: a path or an s3:// address."""
 
     def link(self, key: str, seconds: int) -> str:
-        """An address that opens the object in a browser. On S3 it needs no sign-in and ends after `seconds`."""
+        """An address at which a browser opens that object. In S3 it is signed: whoever has it can read the object for
+        so many seconds, or until the credentials that signed it end."""
 
 
 class DryRun:

@@ -47,6 +47,11 @@ class Tables:
                 yield Scratch(cursor, Path(folder))
         except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
             raise LakeUnavailable(f"{what} could not be read or written: {error}") from error
+        except RuntimeError as error:
+            # Ctrl-C inside DuckDB; as an ordinary error it would be taken for one playlist's trouble.
+            if str(error) == "Query interrupted":
+                raise KeyboardInterrupt from error
+            raise
         except duckdb.Error as error:
             raise DamagedFile(f"{what} is not a table that chartlake wrote: {error}") from error
         except OSError as error:

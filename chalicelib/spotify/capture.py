@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from ..entries import Page, page_of
@@ -43,7 +44,8 @@ class Answer:
         return "simulator" if simulated else "spotify"
 
     def json(self) -> Any:
-        return json.loads(self.body)
+        """The body, parsed; not to be changed, since the next caller may be given the same objects."""
+        return _parsed(self.body)
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,12 @@ def from_raw(data: bytes, name: str) -> Capture:
         if answer.sha256 != stored["sha256"]:
             raise DamagedFile(f"{name}: the answer of {answer.url} does not match its SHA-256.")
     return capture
+
+
+# A Top 50's one answer is looked at five times; of a long list no more than two pages are held parsed.
+@lru_cache(maxsize=2)
+def _parsed(body: bytes) -> Any:
+    return json.loads(body)
 
 
 def _answer_to_json(answer: Answer) -> dict[str, Any]:

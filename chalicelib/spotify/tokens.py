@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -47,17 +47,20 @@ class Tokens:
         world: World,
         budget: RetryBudget,
         reload: Callable[[], Credentials] | None = None,
+        rotated: Callable[[Credentials, str], None] = lambda credentials, old_token: None,
     ) -> None:
-        """`reload` reads the credentials again where they are kept, in case they were replaced meanwhile."""
+        """`reload` reads the credentials again where they are kept, in case they were replaced meanwhile. `rotated`
+        gets them with a new refresh token and the one that it replaces, where Spotify gives one: the old one may be
+        dead."""
         self._url = f"{accounts_url}/api/token"
         self._credentials = credentials
         self._reload = reload
+        self._rotated = rotated
         self._world = world
         self._budget = budget
         self._lock = threading.Lock()
         self._token = ""
         self._ends_at = float("-inf")
-        self._refresh_token = credentials.refresh_token
 
     def get_access_token(self, as_dict: bool = False) -> str:
         """A token that is good for another minute at least. `as_dict` is there because spotipy passes it."""
@@ -90,16 +93,19 @@ class Tokens:
             return False
         fresh = self._reload()
         changed = fresh != self._credentials
-        self._credentials, self._refresh_token = fresh, fresh.refresh_token
+        self._credentials = fresh
         return changed
 
     def _fetch(self) -> tuple[str, float]:
         form = {"grant_type": "client_credentials"}
-        if self._refresh_token:
-            form = {"grant_type": "refresh_token", "refresh_token": self._refresh_token}
+        old_token = self._credentials.refresh_token
+        if old_token:
+            form = {"grant_type": "refresh_token", "refresh_token": old_token}
         answer = request_token(self._url, self._credentials, form, self._world)
-        if isinstance(answer.get("refresh_token"), str) and answer["refresh_token"]:
-            self._refresh_token = answer["refresh_token"]
+        new_token = answer.get("refresh_token")
+        if old_token and isinstance(new_token, str) and new_token not in ("", old_token):
+            self._credentials = replace(self._credentials, refresh_token=new_token)
+            self._rotated(self._credentials, old_token)
         lifetime = answer.get("expires_in")
         return answer["access_token"], float(lifetime) if isinstance(lifetime, int | float) else 3600.0
 
