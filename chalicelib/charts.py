@@ -5,7 +5,7 @@ Asked of the views over the lake; a day that is not known is an error that names
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -179,11 +179,30 @@ class Charts:
         )
         return Comparison(playlist, from_date, to_date, self._unknown_days(playlist_id, from_date, to_date), items)
 
+    def narrow(self, reference: str) -> None:
+        """Forget every track but the one with this ISRC, id, URI, link or key, under all of its URIs.
+
+        What is asked of it afterwards is answered the same, and soon however much is in the lake.
+        """
+        self.warehouse.narrow(
+            "entries",
+            """
+            (uri IS NULL AND item_type || ':' || name = $text) OR uri IN (
+              WITH keyed AS (SELECT uri, item_id, upper(replace(isrc, '-', '')) AS isrc FROM entries),
+              named AS (
+                SELECT uri FROM keyed WHERE uri = $text OR item_id = $bare OR isrc = upper(replace($text, '-', ''))
+              )
+              SELECT uri FROM named
+              UNION SELECT uri FROM keyed WHERE isrc IN (SELECT isrc FROM keyed WHERE uri IN (SELECT uri FROM named))
+            )
+            """,
+            {"text": reference.strip(), "bare": _bare(reference)},
+        )
+
     def find_tracks(self, text: str) -> list[Row]:
         """Rows of the view `tracks`: the one that has this ISRC, id, URI or link, else those whose title or artist
         contains the text, the longest seen first."""
         asked = text.strip()
-        bare = asked.split("?")[0].rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1]
         found = self.warehouse.read(
             """
             SELECT * FROM tracks WHERE track_key = $text OR track_key = upper(replace($text, '-', '')) OR track_key IN (
@@ -192,7 +211,7 @@ class Charts:
               WHERE standings.uri = $text OR standings.item_id = $bare
             )
             """,
-            {"text": asked, "bare": bare},
+            {"text": asked, "bare": _bare(asked)},
         )
         return found or self.warehouse.read(
             "SELECT * FROM tracks WHERE contains(lower(strip_accents(concat_ws(' ', name, artist))), "
@@ -218,9 +237,10 @@ class Charts:
             days = places.setdefault(row["playlist_id"], {})
             days[row["snapshot_date"]] = min(row["position"], days.get(row["snapshot_date"], row["position"]))
             keys.setdefault(row["playlist_id"], set()).add(row["track_key"])
+        playlists, runs = {row["playlist_id"]: row for row in self.playlists()}, self._runs(keys)
         listings = [
-            Listing(self.playlist(playlist_id), self._runs(playlist_id, keys[playlist_id]), list(days.items()))
-            for playlist_id, days in sorted(places.items(), key=lambda one: (-len(one[1]), one[0]))
+            Listing(playlists[one], runs[one], list(days.items()))
+            for one, days in sorted(places.items(), key=lambda item: (-len(item[1]), item[0]))
         ]
         return TrackHistory(track, listings)
 
@@ -251,12 +271,17 @@ class Charts:
             {"id": playlist_id, "first": first, "last": last},
         )
 
-    def _runs(self, playlist_id: str, track_keys: set[str]) -> list[Row]:
-        return self.warehouse.read(
-            "SELECT * EXCLUDE (playlist_id) FROM runs WHERE playlist_id = $id AND list_contains($keys, track_key) "
-            "ORDER BY entered_on",
-            {"id": playlist_id, "keys": sorted(track_keys)},
-        )
+    def _runs(self, track_keys: Mapping[str, set[str]]) -> dict[str, list[Row]]:
+        """The runs on each playlist of what has one of these keys there."""
+        found: dict[str, list[Row]] = {playlist_id: [] for playlist_id in track_keys}
+        for row in self.warehouse.read(
+            "SELECT * FROM runs WHERE list_contains($keys, track_key) ORDER BY entered_on, track_key",
+            {"keys": sorted(set().union(*track_keys.values()))},
+        ):
+            playlist_id = row.pop("playlist_id")
+            if row["track_key"] in track_keys.get(playlist_id, ()):
+                found[playlist_id].append(row)
+        return found
 
     def _known_day(self, playlist: Row, day: date | None) -> Row:
         """The row of `known_days` with its gap. Raises `NotKept` with what is known of the day and of those around."""
@@ -294,3 +319,8 @@ class Charts:
             {"id": playlist_id, "first": min(one, other), "last": max(one, other)},
         )
         return int(found[0]["days"])
+
+
+def _bare(reference: str) -> str:
+    """The id in an id, a URI or a link."""
+    return reference.strip().split("?")[0].rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1]

@@ -28,6 +28,10 @@ class ChartlakeError(Exception):
         """The error's name, for logs and machine-readable answers."""
         return type(self).__name__
 
+    def to_json(self) -> dict[str, str]:
+        """The form that HTTP and `--json` share."""
+        return {"error": self.kind, "message": self.message, "advice": self.advice}
+
 
 class Retryable(ChartlakeError):
     """Passing trouble. `retry_after` is in seconds where the service named a time."""
@@ -181,6 +185,18 @@ class NotKept(Final):
     """What was asked for is not in the lake: a playlist, a day of it, or a track."""
 
     advice = "`chartlake coverage` shows which playlists and days are kept."
+
+
+class AnswerChanged(Final):
+    """A cursor goes on with an answer that is another one by now."""
+
+    advice = "Begin again without the cursor."
+
+
+class TooLarge(Final):
+    """More would have to be looked through than one HTTP answer has time for."""
+
+    advice = "Ask where there is more time and memory: `chartlake charts` on your machine, or Athena."
 
 
 class DamagedFile(Final):

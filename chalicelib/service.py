@@ -35,10 +35,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer: a status code and a JSON body."""
+    """An HTTP answer: a status code, a JSON body (as an object, or written out already), and headers of its own."""
 
     status: int
-    body: dict[str, Any] = field(default_factory=dict)
+    body: dict[str, Any] | str = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def daily(milliseconds_left: Callable[[], int], world: World | None = None) -> dict[str, Any]:
@@ -78,7 +79,7 @@ def backfill(body: bytes, milliseconds_left: Callable[[], int], world: World | N
             f"The body has {len(body)} bytes; {_MOST_BYTES} are the most.",
             advice="Name fewer playlists in one request.",
         )
-        return Answer(413, _refusal(error))
+        return Answer(413, error.to_json())
     try:
         request = _request(_json_object(body))
         settings = from_environment(os.environ)
@@ -90,11 +91,11 @@ def backfill(body: bytes, milliseconds_left: Callable[[], int], world: World | N
             return Answer(202, run.to_json() | {"handed_over": True})
         return Answer(200 if run.published or not run.outcomes else 502, run.to_json())
     except BadSetting as error:
-        return Answer(400, _refusal(error))
+        return Answer(400, error.to_json())
     except LakeUnavailable as error:
-        return Answer(503, _refusal(error))
+        return Answer(503, error.to_json())
     except ChartlakeError as error:
-        return Answer(502, _refusal(error))
+        return Answer(502, error.to_json())
 
 
 def health(world: World | None = None) -> Answer:
@@ -214,7 +215,3 @@ def _hand_over(run: Run, again: bool) -> None:
     payload = json.dumps({"playlists": list(run.left), "again": again}).encode()
     boto3.client("lambda").invoke(FunctionName=worker, InvocationType="Event", Payload=payload)
     _log.info("handed over", extra={"worker": worker, "left": len(run.left)})
-
-
-def _refusal(error: ChartlakeError) -> dict[str, Any]:
-    return {"error": error.kind, "message": error.message, "advice": error.advice}

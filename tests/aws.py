@@ -29,19 +29,26 @@ SCHEDULED = {
 }
 
 
-def http_event(method: str, path: str, body: str | None = None) -> dict[str, Any]:
-    """A request as API Gateway's Lambda proxy integration sends it."""
+def http_event(
+    method: str,
+    resource: str,
+    body: str | None = None,
+    path: dict[str, str] | None = None,
+    query: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """A request as API Gateway's Lambda proxy integration sends it; `path` and `query` are its parameters."""
+    asked = resource.format(**path or {})
     return {
-        "resource": path,
-        "path": path,
+        "resource": resource,
+        "path": asked,
         "httpMethod": method,
         "headers": {"Content-Type": "application/json", "Host": "abc.execute-api.eu-west-1.amazonaws.com"},
         "multiValueHeaders": {"Content-Type": ["application/json"]},
-        "queryStringParameters": None,
-        "multiValueQueryStringParameters": None,
-        "pathParameters": None,
+        "queryStringParameters": query,
+        "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} if query else None,
+        "pathParameters": path,
         "stageVariables": None,
-        "requestContext": {"resourcePath": path, "httpMethod": method, "path": f"/api{path}", "stage": "api"},
+        "requestContext": {"resourcePath": resource, "httpMethod": method, "path": f"/api{asked}", "stage": "api"},
         "body": body,
         "isBase64Encoded": False,
     }

@@ -26,6 +26,8 @@ from chalicelib.world import World
 from simulator import DEVELOPMENT, EXTENDED, TOP_50, Fault, Simulator
 from tests.conftest import Clock
 
+from .chalice_local import chalice_local
+
 ROOT = Path(__file__).parents[1]
 LAKE = "s3://charts/lake"
 
@@ -229,18 +231,20 @@ def test_every_answer_of_every_route_forbids_what_a_browser_might_do_with_it(
     deployed: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from app import HEADERS, app
+    from chalicelib.api import answers
 
     def break_down(*_: Any) -> None:
         raise RuntimeError("canary-in-the-traceback")
 
     for broken in (False, True):
         if broken:
-            for name in ("backfill", "health", "version"):
-                monkeypatch.setattr(service, name, break_down)
+            for view in (entry.view_name for methods in app.routes.values() for entry in methods.values()):
+                monkeypatch.setattr(service if hasattr(service, view) else answers, view, break_down)
         for path, methods in app.routes.items():
             for method in methods:
                 answer = deployed.http.request(method, path, headers={"Content-Type": "application/json"}, body=b"{}")
                 assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+                assert answer.headers["Cache-Control"].startswith("no-store" if broken else ("no-store", "private"))
                 assert (answer.status_code == 500) is broken
                 assert b"canary" not in answer.body
 
@@ -409,7 +413,7 @@ def test_each_playlist_and_each_run_is_one_json_line(deployed: Client, simulator
 
 def test_chalice_local_serves_the_same_routes_over_http(simulator: Simulator, tmp_path: Path) -> None:
     with simulator.serve() as server:
-        environment = os.environ | {
+        environment = {
             "CHARTLAKE_LAKE": str(tmp_path / "lake"),
             "CHARTLAKE_PLAYLISTS": TOP_50,
             "SPOTIFY_API_URL": server.api_url,
@@ -417,38 +421,14 @@ def test_chalice_local_serves_the_same_routes_over_http(simulator: Simulator, tm
             "SPOTIPY_CLIENT_ID": EXTENDED.client_id,
             "SPOTIPY_CLIENT_SECRET": EXTENDED.client_secret,
         }
-        port = _free_port()
-        command = [str(Path(sys.executable).parent / "chalice"), "local", "--port", str(port), "--no-autoreload"]
-        log = (tmp_path / "log").open("w")
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            url = f"http://127.0.0.1:{port}"
-            assert _answer_of(f"{url}/health", process).status_code == 503
+        with chalice_local(environment, tmp_path / "log") as url:
+            assert requests.get(f"{url}/health", timeout=10).status_code == 503
             answer = requests.post(f"{url}/backfill", json={}, timeout=60)
             assert (answer.status_code, answer.json()["snapshots"][0]["entry_count"]) == (200, 50)
             assert requests.get(f"{url}/health", timeout=10).json()["status"] == "fresh"
             assert requests.post(f"{url}/backfill", json={"x": 1}, timeout=10).status_code == 400
-        finally:
-            process.kill()
-            process.wait(10)
-            log.close()
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
-
-
-def _answer_of(url: str, process: subprocess.Popen[bytes]) -> requests.Response:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        assert process.poll() is None
-        try:
-            return requests.get(url, timeout=10)
-        except requests.ConnectionError:
-            continue
-    raise AssertionError("chalice local did not start within a minute")
+            found = requests.get(f"{url}/playlists/{TOP_50}/chart", timeout=10)
+            assert len(found.json()["entries"]) == 50
+            held = {"If-None-Match": found.headers["ETag"]}
+            again = requests.get(f"{url}/playlists/{TOP_50}/chart", headers=held, timeout=10)
+            assert (again.status_code, again.content) == (304, b"")

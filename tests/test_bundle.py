@@ -12,10 +12,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+import requests
 from botocore.exceptions import ClientError
 
+from chalicelib.lake.keys import INDEX_PAGE
 from deploy import package
 from deploy.package import LAPTOP_ONLY, CannotPackage, Package
 from simulator import EXTENDED, TOP_50, Simulator
@@ -287,6 +290,39 @@ def test_a_refresh_token_that_spotify_replaces_outlives_the_environment(deployed
             found = function.invoke({"playlists": [deployed.simulator.playlist_id(name)]})
         assert found.error is None, found.error
     assert "replaced the refresh token" not in deployed.log.read_text()
+
+
+def test_every_question_is_answered_under_exactly_the_apis_policy(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with deployed.running("daily") as function:
+        function.invoke(SCHEDULED)
+    deployed.aws.client("s3").put_object(Bucket="charts", Key=f"chartlake/{INDEX_PAGE}", Body=b"the page")
+    before = deployed.aws.objects("charts")
+    keys = assume(deployed, "api")
+    with deployed.running("app", **keys) as function:
+
+        def ask(resource: str, path: dict[str, str] | None = None, **query: str) -> Invocation:
+            found = function.invoke(http_event("GET", resource, path=path, query=query or None), seconds=29)
+            assert found.answer["statusCode"] == 200, found
+            return found
+
+        first, second = (ask("/playlists/{playlist_id}/chart", {"playlist_id": TOP_50}) for _ in range(2))
+        chart = json.loads(second.answer["body"])
+        day, uri = chart["snapshot_date"], quote(chart["entries"][0]["uri"], safe="")
+        assert len(chart["entries"]) == 50
+        ask("/playlists", limit="10")
+        ask("/playlists/{playlist_id}/coverage", {"playlist_id": TOP_50})
+        ask("/tracks/{track_id}/history", {"track_id": uri})
+        ask("/compare", playlist=TOP_50, **{"from": day, "to": day})
+        described = json.loads(ask("/openapi.json").answer["body"])
+        link = json.loads(ask("/report").answer["body"])["url"]
+    assert requests.get(link, timeout=10).content == b"the page"
+    with pytest.raises(ClientError, match="AccessDenied"):
+        deployed.aws.client("s3", keys).put_object(Bucket="charts", Key=f"chartlake/{INDEX_PAGE}", Body=b"forged")
+    show(capsys, "chart", function, first, second)
+    assert set(described["components"]["schemas"]) >= {"Chart", "Entry"}
+    assert deployed.aws.objects("charts") == before
 
 
 @pytest.mark.parametrize("function", ["api", "daily", "extract"])

@@ -40,6 +40,7 @@ MAY_IMPORT = {
     "views": {"", "views"},
     "charts": {"errors", "lake", "views"},
     "metrics": {"outcome"},
+    "api": {"", "api", "charts", "errors", "lake", "service", "settings", "spotify", "views", "world"},
     "measured": {"errors", "lake", "outcome"},
     "cost": {"lake", "measured"},
     "verify": {"entries", "errors", "lake", "spotify"},

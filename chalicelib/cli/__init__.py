@@ -48,7 +48,7 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except ChartlakeError as error:
             if ctx.obj and ctx.obj.get("as_json"):
-                click.echo(json.dumps({"error": error.kind, "message": error.message, "advice": error.advice}))
+                click.echo(json.dumps(error.to_json()))
             else:
                 from .. import terminal
 

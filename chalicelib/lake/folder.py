@@ -61,6 +61,9 @@ class FolderStore:
         path = self._root / key
         return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
+    def link(self, key: str, seconds: int) -> str:
+        return (self._root / key).as_uri()
+
     def _write(self, key: str, data: bytes, etag: str | None) -> None:
         path = self._root / key
         # One name for each place, so that what a killed process leaves is overwritten by the next, not added to.

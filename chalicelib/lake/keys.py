@@ -15,6 +15,7 @@ MEASURED = "state/measured.json"
 ENTRIES = "tables/entries/"
 SNAPSHOTS = "tables/snapshots/"
 RAW = "raw/"
+INDEX_PAGE = "site/index.html"
 STATE = "state/"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -91,6 +92,20 @@ class S3Store:
 
     def locate(self, key: str) -> str:
         return f"s3://{self._bucket}/{self._prefix}{key}"
+
+    def link(self, key: str, seconds: int) -> str:
+        with self._explained(key):
+            return self._signer.generate_presigned_url(
+                "get_object", Params={"Bucket": self._bucket, "Key": self._prefix + key}, ExpiresIn=seconds
+            )
+
+    @cached_property
+    def _signer(self) -> S3Client:
+        # By default links are signed with version 2, which buckets made since 2020 refuse, and name the host of all
+        # regions, which sends a browser on to another host, for which the signature does not count.
+        if ".amazonaws.com" in self._s3.meta.endpoint_url:
+            return boto3.client("s3", config=Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
+        return boto3.client("s3", config=Config(signature_version="s3v4"))
 
     def _put(self, key: str, data: bytes, condition: dict[str, Any]) -> None:
         for attempt in range(_TRIES):

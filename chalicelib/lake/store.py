@@ -53,6 +53,10 @@ class ObjectStore(Protocol):
     def locate(self, key: str) -> str:
         """Where a person finds that key: a path or an s3:// address."""
 
+    def link(self, key: str, seconds: int) -> str:
+        """An address at which a browser opens that object. In S3 it is signed: whoever has it can read the object for
+        so many seconds, or until the credentials that signed it end."""
+
 
 class DryRun:
     """A store over another one: what is written or deleted stays in memory, so that a job can be tried, not done."""
@@ -92,6 +96,9 @@ class DryRun:
 
     def locate(self, key: str) -> str:
         return self._store.locate(key)
+
+    def link(self, key: str, seconds: int) -> str:
+        return self._store.link(key, seconds)
 
 
 def open_store(address: str, world: World) -> ObjectStore:

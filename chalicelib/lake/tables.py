@@ -96,6 +96,11 @@ class Scratch:
         """Name a query; the name ends with this piece of work."""
         self._cursor.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")
 
+    def narrow(self, name: str, condition: str, parameters: Mapping[str, Any]) -> None:
+        """Let a named query keep only the rows that meet the condition, and hold them in memory."""
+        self._cursor.execute(f"CREATE TEMP TABLE narrow_{name} AS SELECT * FROM {name} WHERE {condition}", parameters)
+        self.define(name, f"SELECT * FROM narrow_{name}")
+
     def write(self, query: str, parameters: Mapping[str, Any] | None = None) -> bytes:
         """The result of a query as a Parquet file: equal rows give equal bytes."""
         path = self._path("parquet")
@@ -104,16 +109,20 @@ class Scratch:
 
     def read(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """The result of a query as dicts; instants come as aware UTC datetimes."""
-        described = self._cursor.execute(f"DESCRIBE {query}", dict(parameters or {})).fetchall()
-        names = [str(column[0]) for column in described]
-        instants = [name for name, kind in ((c[0], c[1]) for c in described) if kind == "TIMESTAMP WITH TIME ZONE"]
+        columns = self.columns(query, parameters)
+        instants = [name for name, kind in columns.items() if kind == "TIMESTAMP WITH TIME ZONE"]
         replaced = ", ".join(f'epoch_us("{name}") AS "{name}"' for name in instants)
         select = f"SELECT * REPLACE ({replaced}) FROM ({query})" if instants else query
         found = self._cursor.execute(select, dict(parameters or {})).fetchall()
-        rows = [dict(zip(names, values, strict=True)) for values in found]
+        rows = [dict(zip(columns, values, strict=True)) for values in found]
         for row in rows:
             row.update({name: _instant(row[name]) for name in instants})
         return rows
+
+    def columns(self, query: str, parameters: Mapping[str, Any] | None = None) -> dict[str, str]:
+        """The names and types of a query's columns, without computing it."""
+        described = self._cursor.execute(f"DESCRIBE {query}", dict(parameters or {})).fetchall()
+        return {str(column[0]): str(column[1]) for column in described}
 
     def _write(self, ending: str, chunks: Iterable[bytes]) -> Path:
         path = self._path(ending)
@@ -131,8 +140,12 @@ def _line(row: Mapping[str, Any]) -> bytes:
 
 
 def to_json(row: Mapping[str, Any]) -> Row:
-    """A row as `Scratch.rows` takes it: days and instants as ISO text."""
-    return {name: value.isoformat() if isinstance(value, date) else value for name, value in row.items()}
+    """A row as `Scratch.rows` takes it: days and instants as ISO text, UTC as Z."""
+    return {name: _iso(value) if isinstance(value, date) else value for name, value in row.items()}
+
+
+def _iso(value: date) -> str:
+    return value.isoformat().replace("+00:00", "Z")
 
 
 def _instant(microseconds: int | None) -> datetime | None:

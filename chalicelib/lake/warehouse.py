@@ -10,7 +10,7 @@ from typing import Any
 from . import keys
 from .lake import Lake
 from .schema import ENTRIES, SNAPSHOTS
-from .tables import Row, Scratch
+from .tables import Row, Scratch, Tables
 
 # S3 answers in some 25 ms whatever the size, so a few at a time; more would only queue for the network.
 _AT_ONCE = 8
@@ -25,6 +25,14 @@ class Warehouse:
     def define(self, name: str, query: str) -> None:
         """Make a view that later queries may name."""
         self._scratch.define(name, query)
+
+    def narrow(self, name: str, condition: str, parameters: Mapping[str, Any]) -> None:
+        """Let one of the relations keep only the rows that meet the condition; what is on top of it sees no others."""
+        self._scratch.narrow(name, condition, parameters)
+
+    def columns(self, query: str) -> dict[str, str]:
+        """The names and types of a query's columns, without computing it."""
+        return self._scratch.columns(query)
 
     def read(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """The rows of a query as dicts; instants come as aware UTC datetimes."""
@@ -42,6 +50,15 @@ def open_warehouse(lake: Lake, playlist_ids: Iterable[str] = (), *, entries: boo
         for name, schema in (("entries", ENTRIES), ("snapshots", SNAPSHOTS)):
             objects = pool.map(lake.store.get, found[name])
             scratch.define(name, f"SELECT * FROM {scratch.parquets((one.data for one in objects if one), schema)}")
+        yield Warehouse(scratch)
+
+
+@contextmanager
+def open_empty() -> Iterator[Warehouse]:
+    """Both tables without a row, for what is to be known of columns only."""
+    with Tables().scratch("no table") as scratch:
+        for name, schema in (("entries", ENTRIES), ("snapshots", SNAPSHOTS)):
+            scratch.define(name, f"SELECT * FROM {scratch.parquets([], schema)}")
         yield Warehouse(scratch)
 
 
