@@ -1,0 +1,13 @@
+"""Words for people: counted things, and other people's text made safe to print."""
+
+from __future__ import annotations
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """The number with its noun: `1 day`, `1,200 entries`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def printable(text: str | None) -> str:
+    """A name without control characters: names are anybody's text, and a terminal obeys some of it."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text or "")
