@@ -11,7 +11,7 @@ from rich.text import Text
 from .charts import Chart, Comparison, Listing, TrackHistory
 from .columns import Cell, Column, draw, that_fit
 from .lake.tables import Row
-from .words import counted, printable
+from .words import counted, printable, unknown_between
 
 _SPARK = "▁▂▃▄▅▆▇█"
 _SPARK_WIDTH = 60
@@ -55,11 +55,7 @@ def _since(chart: Chart) -> str:
         return "Its first known day: what moved, and since when each is there, is not known."
     if not chart.gap_days:
         return f"Since {chart.previous_date}."
-    return f"Since {chart.previous_date}; {_unknown(chart.gap_days)}."
-
-
-def _unknown(days: int) -> str:
-    return f"{days} of its days between {'is' if days == 1 else 'are'} unknown"
+    return f"Since {chart.previous_date}; {unknown_between(chart.gap_days)}."
 
 
 def _show_leavers(console: Console, chart: Chart, top: int | None) -> None:
@@ -156,7 +152,7 @@ def show_comparison(console: Console, found: Comparison, top: int | None = None)
     """Who entered, who left, who moved, at most `top` lines; how many stayed where they were."""
     console.print(_heading(found.playlist, f"{found.from_date} to {found.to_date}"), soft_wrap=True)
     if found.unknown_days:
-        console.print(f"{_unknown(found.unknown_days)}: what came and went on them is not told.", soft_wrap=True)
+        console.print(f"{unknown_between(found.unknown_days)}: what came and went on them is not told.", soft_wrap=True)
     entered, left, moved, same = (
         [one for one in found.items if one["change"] in kinds]
         for kinds in (["entered"], ["left"], ["up", "down"], ["same"])

@@ -21,6 +21,8 @@ from .views import VIEWS, view_sql
 _LEAVER = (
     "track_key, item_id, uri, url, name, artist, last_position, peak_position, days, gap_days, entered_on, last_seen_on"
 )
+# Looking a key up in a list of more of them costs more than it saves.
+_FEW = 1000
 
 
 @dataclass(frozen=True)
@@ -205,10 +207,7 @@ class Charts:
             "WHERE playlist_id = $id AND snapshot_date = $day ORDER BY position",
             asked,
         )
-        leavers = self.warehouse.read(
-            f"SELECT {_LEAVER} FROM runs WHERE playlist_id = $id AND left_on = $day ORDER BY last_position, track_key",
-            asked,
-        )
+        leavers = self._leavers(asked | {"before": known["previous_date"]}, {entry["track_key"] for entry in entries})
         return Chart(playlist, known["snapshot_date"], known["previous_date"], known["gap_days"], entries, leavers)
 
     def compare(self, playlist_id: str, from_date: date, to_date: date) -> Comparison:
@@ -315,6 +314,23 @@ class Charts:
             FROM told GROUP BY artist_key ORDER BY entries DESC, peak_position, name
             """,
             {"id": playlist_id, "first": first, "last": last},
+        )
+
+    def _leavers(self, asked: Row, here: set[str]) -> list[Row]:
+        """The runs that ended with a day: of those who were there the known day before, for the runs of all of a long
+        list's history take many seconds."""
+        before = self.warehouse.read(
+            "SELECT DISTINCT track_key FROM standings WHERE playlist_id = $id AND snapshot_date = $before "
+            "AND track_key IS NOT NULL",
+            {"id": asked["id"], "before": asked["before"]},
+        )
+        gone = [row["track_key"] for row in before if row["track_key"] not in here]
+        if not gone:
+            return []
+        return self.warehouse.read(
+            f"SELECT {_LEAVER} FROM runs WHERE playlist_id = $id AND left_on = $day "
+            "AND ($keys IS NULL OR list_contains($keys, track_key)) ORDER BY last_position, track_key",
+            {"id": asked["id"], "day": asked["day"], "keys": gone if len(gone) <= _FEW else None},
         )
 
     def _runs(self, playlist_id: str, track_keys: set[str]) -> list[Row]:

@@ -16,7 +16,7 @@ from .. import chart_tables, exports
 from ..charts import Charts
 from ..errors import BadSetting, NotKept
 from ..lake.tables import Row, to_json
-from ..words import counted
+from ..words import counted, unknown_between
 from .asking import Asked, one_track
 from .base import a_console, as_json_option, command_name, day_option
 
@@ -227,7 +227,7 @@ def _print_diff(asked: Asked, playlist_id: str, first: date, last: date, unknown
     for line in unified_diff(old, new, f"{playlist_id} {first}", f"{playlist_id} {last}", lineterm=""):
         click.echo(line)
     if unknown:
-        click.echo(f"{counted(unknown, 'day')} between the two not known.", err=True)
+        click.echo(f"{unknown_between(unknown)}.", err=True)
 
 
 def _tell_left_out(entries: list[Row]) -> None:

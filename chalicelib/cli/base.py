@@ -44,8 +44,8 @@ def day_option(*names: str, help: str) -> Callable[[Any], Any]:
 
 def a_console() -> Console:
     """Where results are printed: as wide as the terminal, or as wide as they are where there is none."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_UNBOUNDED)
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_UNBOUNDED)
 
 
 def command_name() -> str:
