@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -506,6 +508,18 @@ def test_wrong_sql_is_wrong_usage_in_duckdbs_words_and_names_the_views(
         assert said in (json.loads(found.stdout)["message"] if form == ["--json"] else found.stderr)
         assert all(view in found.output for view in (*VIEWS, "entries", "snapshots"))
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("arguments", [["query", "FROM range(1000000)"], ["charts"], ["compare", "--diff"]])
+def test_a_reader_that_has_enough_is_no_error_of_the_lake(story: Lake, arguments: list[str]) -> None:
+    address = str(Path(story.store.locate("")).absolute())
+    command = [sys.executable, "-m", "chalicelib", *arguments]
+    environment = os.environ | {"CHARTLAKE_LAKE": address, "PYTHONPATH": str(Path(__file__).parents[1])}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.close()
+    _, said = process.communicate(timeout=60)
+    assert said == b""
 
 
 def test_a_question_about_some_lists_reads_only_theirs(story: Lake) -> None:

@@ -59,6 +59,8 @@ class Tables:
             raise LakeUnavailable(f"{what} could not be read or written: {error}") from error
         except duckdb.Error as error:
             raise DamagedFile(f"{what} is not a table that chartlake wrote: {error}") from error
+        except BrokenPipeError:
+            raise  # whoever reads the results has enough of them
         except OSError as error:
             raise LakeUnavailable(f"{what}: no temporary file could be written: {error.strerror or error}.") from error
 
