@@ -18,6 +18,13 @@ from .base import FAILED, WRONG_USAGE
 # Spotify and rendering pages have libraries that a quick question should not wait for.
 _ROOMS = {
     "extract": "snapshots",
+    "charts": "answers",
+    "track": "answers",
+    "compare": "answers",
+    "artists": "answers",
+    "export": "answers",
+    "query": "sql",
+    "views": "sql",
     "coverage": "snapshots",
     "verify": "snapshots",
     "import": "past",
