@@ -122,7 +122,7 @@ def _judged(lake: Lake, capture: Capture, day: date, raw: Row, history: list[Row
 def _write(lake: Lake, playlist_id: str, days: dict[date, _Day]) -> None:
     published = {day: made for day, made in days.items() if made.row["status"] in PUBLISHED}
     ranks = {day: made.rank for day, made in published.items()}
-    keys = lake.put_days(playlist_id, ranks, _entries(lake, playlist_id, published))
+    keys = lake.put_days(playlist_id, ranks, _entries(lake, playlist_id, published)).keys
     rows = [
         made.row | {"entries_key": keys[day] if day in keys and made.row["entry_count"] else None}
         for day, made in sorted(days.items())

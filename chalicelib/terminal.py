@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -181,16 +180,9 @@ def show_imported(console: Console, found: ImportedFile) -> None:
         console.print(Text(f"  {found.error.advice}"), soft_wrap=True)
         return
     counts = f"{_counted(found.days, 'day')}, {_counted(found.rows, 'row')}, {found.changed} new or changed"
-    rejected = f", {_counted(len(found.rejects), 'bad line')} kept in {found.name}.rejects" if found.rejects else ""
+    rejected = f", {_counted(len(found.rejects), 'bad line')} kept in {found.rejects_path}" if found.rejects else ""
     purged = f", {_counted(found.purged, 'purged day')} left out" if found.purged else ""
     console.print(Text(f"● {printable(found.name)}  {found.format}: {counts}{purged}{rejected}"), soft_wrap=True)
-
-
-def keep_rejects(found: ImportedFile) -> None:
-    """The bad lines of a file beside it, each with its number and the reason."""
-    if found.rejects:
-        lines = "".join(f"{line}\t{reason}\t{text.rstrip()}\n" for line, reason, text in found.rejects)
-        Path(f"{found.name}.rejects").write_text(lines)
 
 
 def show_coverage(console: Console, found: list[Coverage]) -> None:
