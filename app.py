@@ -37,10 +37,17 @@ def extract(event: dict, context) -> dict:
     return service.extract(event or {}, context.get_remaining_time_in_millis)
 
 
-# Take snapshots now: {"playlists": ["<id, URI or link>", …], "again": false}, both optional.
+# Take snapshots now: {"playlists": ["<id, URI or link>", …], "again": false}; or rebuild tables from raw: {"mode":
+# "replay", "playlists": […], "from": "2026-11-01", "to": "2026-11-30"}. All optional; with a "key" it is done once.
 @app.route("/backfill", methods=["POST"], authorizer=IAMAuthorizer(), content_types=["application/json"])
 def backfill() -> Response:
     return _response(service.backfill(app.current_request.raw_body, app.lambda_context.get_remaining_time_in_millis))
+
+
+# How far a run of POST /backfill is, and what came of it.
+@app.route("/runs/{run_id}", methods=["GET"], authorizer=IAMAuthorizer())
+def run(run_id: str) -> Response:
+    return _response(service.run(run_id))
 
 
 # Fresh or stale: public, so it tells nothing of what is followed.

@@ -27,12 +27,13 @@ _MOST = 250_000
 
 @dataclass(frozen=True)
 class Replayed:
-    """What a replay read, the days whose rows it changed (or would change), and the (playlist, day) at which the time
-    was over: from there on it is to be continued."""
+    """What a replay read, the days whose rows it changed (or would change), and where it was when the time was over:
+    the (playlist, day) at which it is to be continued, and how many captures remain."""
 
     captures: int
     changed: tuple[tuple[str, date], ...]
     left: tuple[str, date] | None = None
+    remaining: int = 0
 
     def to_json(self) -> dict[str, Any]:
         changed = [{"playlist_id": one, "snapshot_date": day.isoformat()} for one, day in self.changed]
@@ -83,7 +84,7 @@ def replay(
         after = target.fingerprints(playlist_id, year)
         changed += [(playlist_id, day) for day in sorted({*before, *after}) if before.get(day) != after.get(day)]
         if done < until:
-            return Replayed(done, tuple(changed), found[done][:2])
+            return Replayed(done, tuple(changed), found[done][:2], len(found) - done)
     return Replayed(done, tuple(changed))
 
 

@@ -53,8 +53,9 @@ def show_outcome(console: Console, outcome: Outcome) -> None:
     console.print(line, soft_wrap=True)
 
 
-def show_run(console: Console, run: Run, lake: Lake, command: str) -> None:
-    """After the lines of the playlists: errors' advice once each, the top ten, the files, the next command."""
+def show_run(console: Console, run: Run, lake: Lake | None, command: str) -> None:
+    """After the lines of the playlists: errors' advice once each, and of a lake at hand the top ten, the files, the
+    next command."""
     advised = [run.stopped] if run.stopped else []
     advised += [one.error for one in run.outcomes if one.error and not one.published]
     if run.stopped and not any(one.error is run.stopped for one in run.outcomes):
@@ -64,6 +65,8 @@ def show_run(console: Console, run: Run, lake: Lake, command: str) -> None:
             console.print(Text(advice), soft_wrap=True)
     if run.left:
         console.print(f"{_counted(len(run.left), 'playlist')} not reached; the next run continues there.")
+    if lake is None:
+        return
     published = [outcome for outcome in run.outcomes if outcome.published]
     for outcome in published[:_TABLES_SHOWN]:
         _show_top(console, outcome, lake)
@@ -149,14 +152,21 @@ def show_check(console: Console, check: Check) -> None:
 
 def show_replayed(console: Console, found: Replayed, dry_run: bool) -> None:
     """The days that are other than before, then how much was read."""
-    for playlist_id, day in found.changed:
-        console.print(Text(f"{playlist_id} {day}"), soft_wrap=True)
-    read = f"{_counted(found.captures, 'raw capture')} read"
-    if not found.changed:
+    told = found.to_json()
+    show_replay_result(console, told | {"changed_days": len(found.changed)}, "would change" if dry_run else "changed")
+
+
+def show_replay_result(console: Console, told: Mapping[str, Any], verb: str = "changed") -> None:
+    """The same of a replay elsewhere, which counts all changed days and names the first."""
+    for one in told["changed"]:
+        console.print(Text(f"{one['playlist_id']} {one['snapshot_date']}"), soft_wrap=True)
+    if told["changed_days"] > len(told["changed"]):
+        console.print(f"… and {told['changed_days'] - len(told['changed'])} more")
+    read = f"{_counted(told['captures'], 'raw capture')} read"
+    if not told["changed_days"]:
         console.print(f"{read}: every day is as it was.")
     else:
-        verb = "would change" if dry_run else "changed"
-        console.print(f"{read}: {_counted(len(found.changed), 'day')} {verb}.")
+        console.print(f"{read}: {_counted(told['changed_days'], 'day')} {verb}.")
 
 
 def show_purged(console: Console, found: Purged, dry_run: bool) -> None:

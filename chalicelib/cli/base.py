@@ -9,6 +9,7 @@ import click
 from dotenv import dotenv_values
 
 from ..lake.lake import Lake
+from ..outcome import Run
 from ..settings import Settings, from_environment
 from ..world import World
 
@@ -24,6 +25,13 @@ def _keep(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
 as_json_option = click.option(
     "--json", "as_json", is_flag=True, callback=_keep, help="Print one JSON document instead, for machines."
 )
+
+
+def exit_code_of(run: Run) -> int:
+    """What a run over playlists ends the command with."""
+    if run.complete:
+        return DONE
+    return PARTLY_DONE if run.published else FAILED
 
 
 def settings_now() -> Settings:

@@ -16,13 +16,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from .. import terminal
 from ..coverage import coverage as read_coverage
-from ..outcome import Outcome, Run
+from ..outcome import Outcome
 from ..pipeline import followed_playlists, open_pipeline
 from ..settings import Settings
 from ..spotify.references import parse_playlist_reference
 from ..verify import verify as verify_lake
 from ..world import World
-from .base import DONE, FAILED, PARTLY_DONE, as_json_option, kept_playlist, open_lake_now, settings_now, today_of
+from .base import DONE, FAILED, as_json_option, exit_code_of, kept_playlist, open_lake_now, settings_now, today_of
 
 
 @click.command()
@@ -52,7 +52,7 @@ def extract(ctx: click.Context, playlists: tuple[str, ...], again: bool, as_json
         click.echo(json.dumps(run.to_json(), ensure_ascii=False))
     else:
         terminal.show_run(Console(), run, lake, _command_name())
-    ctx.exit(_exit_code(run))
+    ctx.exit(exit_code_of(run))
 
 
 @click.command()
@@ -132,12 +132,6 @@ def _progress(total: int, quiet: bool) -> Iterator[Any]:
             bar.advance(task)
 
         yield report
-
-
-def _exit_code(run: Run) -> int:
-    if run.complete:
-        return DONE
-    return PARTLY_DONE if run.published else FAILED
 
 
 def _command_name() -> str:
