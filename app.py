@@ -8,13 +8,14 @@ from chalice import Chalice, IAMAuthorizer, Response
 from chalice.app import CloudWatchEvent
 
 from chalicelib import logs, service
-from chalicelib.settings import parse_schedule
+from chalicelib.settings import parse_schedule, upload_pattern
 
 # Chalice's own logging swallows INFO of every logger below the app's name; Lambda's JSON logging is better.
 app = Chalice(app_name="chartlake", configure_logs=False)
 logs.configure()
 
 SCHEDULE = parse_schedule(os.environ.get("CHARTLAKE_SCHEDULE") or "rate(1 day)")
+UPLOADS = upload_pattern(os.environ.get("CHARTLAKE_LAKE", ""))
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -29,6 +30,13 @@ HEADERS = {
 @app.schedule(SCHEDULE)
 def daily(event: CloudWatchEvent) -> dict:
     return service.daily(event.context.get_remaining_time_in_millis)
+
+
+# A history file was dropped below imports/ in the lake: into the tables with it. What became of it is told in
+# state/imports/<key>.json. S3 tells EventBridge of it (the bucket must be set to), and may tell twice.
+@app.on_cw_event(UPLOADS)
+def upload(event: CloudWatchEvent) -> dict:
+    return service.upload(event.detail, event.context.get_remaining_time_in_millis)
 
 
 # What POST /backfill cannot finish within API Gateway's 29 seconds; also `chalice invoke -n extract`.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -11,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from .errors import BadImport
-from .history import Followers, expand, read_clone, read_followers, read_history
+from .history import Followers, Limits, expand, read_clone, read_followers, read_history
 from .lake.lake import Lake
 from .staging import Kept, is_imported, keep_days
 
@@ -61,41 +63,52 @@ class ImportedFile:
 
 @dataclass(frozen=True)
 class Options:
-    """What a person says about the files: their day and region, and whether bad lines may be left out."""
+    """What a person says about the files: their day and region, and whether bad lines may be left out; and how large
+    they may be."""
 
     day: date | None = None
     region: str | None = None
     skip_bad: bool = False
+    limits: Limits | None = None
 
 
 def import_path(
-    lake: Lake, path: Path, options: Options | None = None, progress: Progress = lambda name, share: None
+    lake: Lake,
+    path: Path,
+    options: Options | None = None,
+    progress: Progress = lambda name, share: None,
+    name: str | None = None,
 ) -> Iterator[ImportedFile]:
     """Import a file, a ZIP archive, a folder of files, or a git clone of a playlist archive; yields file by file.
 
-    A file that cannot be imported is an `ImportedFile` with its `BadImport`; the others are not held up by it.
+    A file that cannot be imported is an `ImportedFile` with its `BadImport`; the others are not held up by it. `name`
+    is that of a single file, where it lies under another one.
     """
     options = options or Options()
     if (path / ".git").exists():
         yield _attempted(str(path), lambda: _import_clone(lake, path, options))
         files = list((path / "playlists" / "followers").glob("*.json"))
     else:
-        files = [one for one in path.rglob("*") if _may_be_history(one)] if path.is_dir() else [path]
+        files = (
+            [one for one in path.rglob("*") if one.is_file() and not is_clutter(str(one))] if path.is_dir() else [path]
+        )
     for file in sorted(files, key=lambda one: _order(str(one))):
+        called = name or str(file)
         try:
-            members = expand(str(file), file)
+            members = expand(called, file, options.limits)
         except BadImport as error:
-            yield ImportedFile(str(file), "", error=error)
+            yield ImportedFile(called, "", error=error)
             continue
         except OSError as error:
-            yield ImportedFile(str(file), "", error=_unreadable(str(file), error))
+            yield ImportedFile(called, "", error=_unreadable(called, error))
             continue
-        for name, opener in sorted(members, key=lambda one: _order(one[0])):
-            yield import_file(lake, name, opener, options, partial(progress, name))
+        for inner, opener in sorted(members, key=lambda one: _order(one[0])):
+            yield import_file(lake, inner, opener, options, partial(progress, inner))
 
 
-def _may_be_history(path: Path) -> bool:
-    return path.is_file() and not path.name.startswith(".") and path.suffix != ".rejects"
+def is_clutter(name: str) -> bool:
+    """Whether a file among others is none that anybody meant to import: a system's own, or what an import left."""
+    return name.rpartition("/")[2].startswith(".") or name.endswith(".rejects")
 
 
 def _order(name: str) -> tuple[bool, str]:
@@ -125,6 +138,9 @@ def _attempted(name: str, job: Callable[[], ImportedFile]) -> ImportedFile:
 
 
 def _unreadable(name: str, error: OSError) -> BadImport:
+    if error.errno == errno.ENOSPC:
+        folder = tempfile.gettempdir()
+        return BadImport(name, [(0, f"its rows find no room in {folder}")], advice="Make room, or set TMPDIR.")
     return BadImport(
         name, [(0, f"it cannot be read: {error.strerror or error}")], advice="Check the path and its rights."
     )
@@ -140,7 +156,7 @@ def _import_file(
     def watched() -> BinaryIO:
         return cast(BinaryIO, _Counted(opener(), lambda read: progress(2 / 3 * read / max(size, 1))))
 
-    days = read_history(name, watched, day=options.day, region=options.region, skip_bad=rejects)
+    days = read_history(name, watched, day=options.day, region=options.region, skip_bad=rejects, limits=options.limits)
     kept = keep_days(lake, name, days, digest, lambda share: progress((2 + share) / 3))
     if not kept.formats and not rejects:
         return _import_followers(lake, name, read_followers(name, opener))

@@ -26,6 +26,7 @@ STALE_AFTER_HOURS = 26.0
 # API Gateway hangs up after 29 s; what does not fit goes to the worker function.
 _HTTP_SECONDS = 22.0
 _FUNCTION_NAME = "AWS_LAMBDA_FUNCTION_NAME"
+_FUNCTION_MEMORY = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
 # Kept free at the end of an invocation for the last writes.
 _RESERVE_SECONDS = 5.0
 _MOST_BYTES = 65_536
@@ -86,6 +87,18 @@ def extract(
         if error is not None:
             raise error
     return run.to_json(limited.now())
+
+
+def upload(
+    detail: Mapping[str, Any], milliseconds_left: Callable[[], int], world: World | None = None
+) -> dict[str, Any]:
+    """What follows on a file that was dropped below `imports/`; see `uploads.take_in`."""
+    from .pipeline import open_lake
+    from .uploads import take_in
+
+    limited = _limited(world, milliseconds_left, float("inf"))
+    memory = os.environ.get(_FUNCTION_MEMORY)
+    return take_in(open_lake(from_environment(os.environ), limited), limited, detail, int(memory) if memory else None)
 
 
 def backfill(body: bytes, milliseconds_left: Callable[[], int], world: World | None = None) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
@@ -88,6 +89,16 @@ def test_the_work_on_a_file_is_told_while_it_goes_on(lake: Lake, tmp_path: Path)
     assert {name for name, _ in told} == {str(tmp_path / "universal_top_spotify_songs.csv")}
     assert (shares[-1], all(0 <= share <= 1 for share in shares)) == (1.0, True)
     assert shares[-5:] == sorted(shares[-5:])
+
+
+def test_a_full_temporary_folder_is_told(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("chalicelib.staging.packed", full)
+    found = only(import_path(lake, large(tmp_path)))
+    assert found.error is not None
+    assert (tempfile.gettempdir() in found.error.message, "TMPDIR" in found.error.advice) == (True, True)
 
 
 # Hostile files.

@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "tombstones": {"entries", "errors", "lake", "spotify"},
     "staging": {"days", "entries", "errors", "history", "lake", "tombstones"},
     "imports": {"errors", "history", "lake", "staging"},
+    "uploads": {"errors", "history", "imports", "lake", "world"},
     "replay": {"days", "entries", "lake", "spotify", "tombstones", "world"},
     "purge": {"lake", "spotify", "tombstones", "world"},
     "outcome": {"errors", "lake"},
@@ -43,7 +44,19 @@ MAY_IMPORT = {
     "verify": {"entries", "errors", "lake", "spotify"},
     "runs": {"errors", "lake", "world"},
     "backfill": {"errors", "lake", "outcome", "replay", "runs", "spotify", "world"},
-    "service": {"", "backfill", "errors", "settings", "world", "lake", "metrics", "outcome", "pipeline", "runs"},
+    "service": {
+        "",
+        "backfill",
+        "errors",
+        "settings",
+        "world",
+        "lake",
+        "metrics",
+        "outcome",
+        "pipeline",
+        "runs",
+        "uploads",
+    },
     "doctor": {"credentials", "entries", "errors", "lake", "pipeline", "settings", "spotify", "world"},
     "login": {"errors", "spotify", "world"},
     "remote": {"errors", "world"},
@@ -199,7 +212,7 @@ def test_chalices_configuration_has_only_keys_that_chalice_reads() -> None:
     assert set(config["stages"]) == {"dev", "prod"}
     for stage in config["stages"].values():
         assert set(stage) <= _STAGE_KEYS
-        assert set(stage["lambda_functions"]) == {"api_handler", "daily", "extract"}
+        assert set(stage["lambda_functions"]) == {"api_handler", "daily", "extract", "upload"}
         for function in stage["lambda_functions"].values():
             assert set(function) <= _FUNCTION_KEYS
             assert (ROOT / ".chalice" / function["iam_policy_file"]).is_file()
