@@ -75,7 +75,7 @@ def fill(lake: Lake, days: list[date]) -> str:
                 common |= {"captured_at": moment.isoformat(), "capture_id": "c", "source": SOURCE}
                 yield dict.fromkeys(ENTRIES) | common | _item(simulator, entry.content)
 
-    keys = lake.put_days(TOP_50, ranks, rows())
+    keys = lake.put_days(TOP_50, ranks, rows()).keys
     for year in sorted({day.year for day in days}):
         common = {"playlist_id": TOP_50, "name": playlist.name, "status": "ok", "source": SOURCE, "app_version": "0"}
         lake.put_snapshots(

@@ -44,7 +44,7 @@ def fill(address: str, lists: int) -> None:
             for day in DAYS
             for position in range(1, 51)
         )
-        placed = lake.put_days(playlist_id, {day: rank("simulator", captured_at(day)) for day in DAYS}, rows)
+        placed = lake.put_days(playlist_id, {day: rank("simulator", captured_at(day)) for day in DAYS}, rows).keys
         for year in {day.year for day in DAYS}:
             lake.put_snapshots(playlist_id, year, [commit(playlist_id, d, placed[d]) for d in DAYS if d.year == year])
 

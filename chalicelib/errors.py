@@ -199,10 +199,34 @@ class TooLarge(Final):
     advice = "Ask where there is more time and memory: `chartlake charts` on your machine, or Athena."
 
 
+class KeyTaken(BadSetting):
+    """The key of a request was sent with another request before."""
+
+    advice = "Send another key; a key means one request for ever."
+
+
 class DamagedFile(Final):
     """A file in the lake is not what chartlake wrote."""
 
     advice = "Restore the file (the bucket keeps versions), or move it away and rebuild the day from raw."
+
+
+# A deployed chartlake, over HTTP.
+
+
+class ApiRefused(Final):
+    """The API does not accept who asks, or there is no chartlake at that address."""
+
+    advice = (
+        "Check the URL that `make deploy` printed, and that this AWS identity (`aws sts get-caller-identity`) may "
+        "execute-api:Invoke on it."
+    )
+
+
+class ApiUnavailable(Retryable):
+    """The API cannot be reached, or fails without a word of chartlake's."""
+
+    advice = "Check the URL and the network, then run the same command again; with --key it is carried out only once."
 
 
 # History files.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import groupby
-from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +56,9 @@ def show_outcome(console: Console, outcome: Outcome) -> None:
     console.print(line, soft_wrap=True)
 
 
-def show_run(console: Console, run: Run, charts: list[Chart], lake: Lake, command: str) -> None:
-    """After the lines of the playlists: errors' advice once each, the charts' top ten, the files, the next command."""
+def show_run(console: Console, run: Run, charts: list[Chart], lake: Lake | None, command: str) -> None:
+    """After the lines of the playlists: errors' advice once each, and of a lake at hand the charts' top ten, the files,
+    the next command."""
     advised = [run.stopped] if run.stopped else []
     advised += [one.error for one in run.outcomes if one.error and not one.published]
     if run.stopped and not any(one.error is run.stopped for one in run.outcomes):
@@ -68,6 +68,8 @@ def show_run(console: Console, run: Run, charts: list[Chart], lake: Lake, comman
             console.print(Text(advice), soft_wrap=True)
     if run.left:
         console.print(f"{counted(len(run.left), 'playlist')} not reached; the next run continues there.")
+    if lake is None:
+        return
     published = [outcome for outcome in run.outcomes if outcome.published]
     for chart in charts:
         console.print()
@@ -109,14 +111,21 @@ def show_check(console: Console, check: Check) -> None:
 
 def show_replayed(console: Console, found: Replayed, dry_run: bool) -> None:
     """The days that are other than before, then how much was read."""
-    for playlist_id, day in found.changed:
-        console.print(Text(f"{playlist_id} {day}"), soft_wrap=True)
-    read = f"{counted(found.captures, 'raw capture')} read"
-    if not found.changed:
+    told = found.to_json()
+    show_replay_result(console, told | {"changed_days": len(found.changed)}, "would change" if dry_run else "changed")
+
+
+def show_replay_result(console: Console, told: Mapping[str, Any], verb: str = "changed") -> None:
+    """The same of a replay elsewhere, which counts all changed days and names the first."""
+    for one in told["changed"]:
+        console.print(Text(f"{one['playlist_id']} {one['snapshot_date']}"), soft_wrap=True)
+    if told["changed_days"] > len(told["changed"]):
+        console.print(f"… and {told['changed_days'] - len(told['changed'])} more")
+    read = f"{counted(told['captures'], 'raw capture')} read"
+    if not told["changed_days"]:
         console.print(f"{read}: every day is as it was.")
     else:
-        verb = "would change" if dry_run else "changed"
-        console.print(f"{read}: {counted(len(found.changed), 'day')} {verb}.")
+        console.print(f"{read}: {counted(told['changed_days'], 'day')} {verb}.")
 
 
 def show_purged(console: Console, found: Purged, dry_run: bool) -> None:
@@ -140,16 +149,9 @@ def show_imported(console: Console, found: ImportedFile) -> None:
         console.print(Text(f"  {found.error.advice}"), soft_wrap=True)
         return
     counts = f"{counted(found.days, 'day')}, {counted(found.rows, 'row')}, {found.changed} new or changed"
-    rejected = f", {counted(len(found.rejects), 'bad line')} kept in {found.name}.rejects" if found.rejects else ""
+    rejected = f", {counted(len(found.rejects), 'bad line')} kept in {found.rejects_path}" if found.rejects else ""
     purged = f", {counted(found.purged, 'purged day')} left out" if found.purged else ""
     console.print(Text(f"● {printable(found.name)}  {found.format}: {counts}{purged}{rejected}"), soft_wrap=True)
-
-
-def keep_rejects(found: ImportedFile) -> None:
-    """The bad lines of a file beside it, each with its number and the reason."""
-    if found.rejects:
-        lines = "".join(f"{line}\t{reason}\t{text.rstrip()}\n" for line, reason, text in found.rejects)
-        Path(f"{found.name}.rejects").write_text(lines)
 
 
 def show_coverage(console: Console, found: list[Coverage]) -> None:

@@ -20,7 +20,7 @@ from .athena import athena_resources
 ROOT = Path(__file__).parents[1]
 # Rooms that only a person at a terminal enters; Lambda would carry them for nothing.
 LAPTOP_ONLY = (
-    *("cli", "doctor", "__main__.py", "cost.py", "demo.py", "dialects.py", "login.py", "terminal.py"),
+    *("cli", "doctor", "__main__.py", "cost.py", "demo.py", "dialects.py", "login.py", "remote.py", "terminal.py"),
     "prices.json",
 )
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html

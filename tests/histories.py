@@ -32,7 +32,7 @@ def keep(lake: Lake, days: dict[date, list[dict[str, Any]]], playlist_id: str = 
     moments = {day: datetime.combine(day, datetime.min.time(), UTC) + timedelta(hours=6) for day in days}
     keys = lake.put_days(
         playlist_id, {day: rank(source, moments[day]) for day in days}, (row for rows in days.values() for row in rows)
-    )
+    ).keys
     for year in {day.year for day in days}:
         rows = [
             empty_row(playlist_id, day, moments[day])

@@ -60,7 +60,7 @@ def change_bucket(aws: Aws, _: str, properties: Json) -> Result:
     only(
         properties,
         *("BucketName", "PublicAccessBlockConfiguration", "OwnershipControls", "BucketEncryption"),
-        *("VersioningConfiguration", "LifecycleConfiguration"),
+        *("VersioningConfiguration", "LifecycleConfiguration", "NotificationConfiguration"),
     )
     s3.put_public_access_block(
         Bucket=bucket, PublicAccessBlockConfiguration=properties["PublicAccessBlockConfiguration"]
@@ -74,6 +74,9 @@ def change_bucket(aws: Aws, _: str, properties: Json) -> Result:
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=properties["VersioningConfiguration"])
     lifecycle = [_lifecycle_rule(dict(one)) for one in properties["LifecycleConfiguration"]["Rules"]]
     s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": lifecycle})
+    told = properties["NotificationConfiguration"]
+    assert told == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}})
     return bucket, {"Arn": f"arn:aws:s3:::{bucket}"}
 
 
@@ -165,6 +168,8 @@ def remove_invoke_config(aws: Aws, made: Made) -> None:
 
 def put_rule(aws: Aws, name: str, properties: Json) -> Result:
     rest = {key: value for key, value in properties.items() if key != "Targets"}
+    if "EventPattern" in rest:
+        rest["EventPattern"] = json.dumps(rest["EventPattern"])
     arn = aws("events").put_rule(Name=name, **rest)["RuleArn"]
     aws("events").put_targets(Rule=name, Targets=properties["Targets"])
     return name, {"Arn": arn}

@@ -73,7 +73,7 @@ def keep(lake: Lake, playlist_id: str, days: dict[date, list[dict[str, Any]]], *
             for place, entry in enumerate(items, start=1)
         ]
     ranks = {one: rank("spotify", datetime(one.year, one.month, one.day, 12, tzinfo=UTC)) for one in days}
-    keys = lake.put_days(playlist_id, ranks, rows)
+    keys = lake.put_days(playlist_id, ranks, rows).keys
     for year in sorted({one.year for one in days}):
         lake.put_snapshots(
             playlist_id,

@@ -486,7 +486,7 @@ def keep_a_year(lake: Lake) -> None:
         for one in days
         for position in range(1, 51)
     ]
-    placed = lake.put_days(LIST, {one: rank("spotify", moments[one]) for one in days}, rows)
+    placed = lake.put_days(LIST, {one: rank("spotify", moments[one]) for one in days}, rows).keys
     for year in {one.year for one in days}:
         of_year = [one for one in days if one.year == year]
         facts = {"playlist_id": LIST, "entry_count": 50, "total": 50}

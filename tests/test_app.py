@@ -175,29 +175,6 @@ def test_backfill_says_that_the_lake_cannot_be_used(deployed: Client, monkeypatc
     assert (answer.status_code, "Create the bucket" in answer.json_body["advice"]) == (503, True)
 
 
-def test_what_does_not_fit_is_handed_over(
-    deployed: Client, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    invoked: list[dict[str, Any]] = []
-
-    class Lambda:
-        def invoke(self, **call: Any) -> None:
-            invoked.append(call)
-
-    real = boto3.client
-    monkeypatch.setattr(boto3, "client", lambda name, **facts: Lambda() if name == "lambda" else real(name, **facts))
-    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "chartlake-dev")
-    answer = service.backfill(json.dumps({"again": True}).encode(), lambda: 6_000)
-    assert (answer.status, answer.body["handed_over"]) == (202, True)
-    assert len(invoked) == 1
-    assert (invoked[0]["FunctionName"], invoked[0]["InvocationType"]) == ("chartlake-dev-extract", "Event")
-    payload = json.loads(invoked[0]["Payload"])
-    assert payload == {"playlists": [TOP_50, simulator.playlist_id("fifty")], "again": True}
-    # and the worker takes it from there
-    monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME")
-    assert deployed.lambda_.invoke("extract", payload).payload["published"] == 2
-
-
 def test_no_answer_and_no_log_line_holds_a_secret(
     deployed: Client, simulator: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:

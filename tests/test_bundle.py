@@ -24,6 +24,8 @@ from deploy.package import LAPTOP_ONLY, CannotPackage, Package
 from simulator import EXTENDED, TOP_50, Simulator
 from tests.aws import SCHEDULED, Aws, http_event, simulated
 from tests.lambda_runtime import Function, Invocation, running, runtime_folder
+from tests.test_imports import chart
+from tests.test_uploads import object_created
 
 MOST_BYTES = 28_000_000
 LAKE = "s3://charts/chartlake"
@@ -242,6 +244,54 @@ def test_api_gateways_events_are_answered(deployed: Deployed, capsys: pytest.Cap
     assert json.loads(done.answer["body"])["snapshots"][0]["entry_count"] == 50
 
 
+def test_a_dropped_file_becomes_rows(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    event = dropped(deployed)
+    with deployed.running("upload", AWS_LAMBDA_FUNCTION_MEMORY_SIZE="1024") as function:
+        first, second = function.invoke(event), function.invoke(event)
+        refused = function.invoke(dropped(deployed, "<html>Sign in</html>"))
+    show(capsys, "upload", function, first, second)
+    assert (first.error, second.error) == (None, None)
+    assert (first.answer["state"], first.answer["files"][0]["rows"]) == ("imported", 3)
+    assert refused.error is not None
+    assert refused.error["errorType"] == "BadImport"
+    kept = [key for key in deployed.aws.objects() if not key.startswith("chartlake/imports/")]
+    assert [key.split("/")[1] for key in kept] == ["state", "tables", "tables"]
+    assert [line["level"] for line in told(deployed) if "upload" in line.get("message", "")] == [
+        "INFO",
+        "INFO",
+        "ERROR",
+    ]
+
+
+def test_a_run_over_http_is_taken_up_by_the_worker(deployed: Deployed) -> None:
+    with deployed.running("app", CHARTLAKE_WORKER="no-such-function") as function:
+        # Five seconds are kept for the last writes, and five for a playlist.
+        short = function.invoke(http_event("POST", "/backfill", '{"key": "x"}'), seconds=8)
+        again = function.invoke(http_event("POST", "/backfill", '{"key": "x"}'), seconds=29)
+    body = json.loads(short.answer["body"])
+    assert (short.answer["statusCode"], body["state"]) == (502, "failed")
+    assert "no-such-function" in body["message"]
+    assert json.loads(again.answer["body"])["run_id"] == body["run_id"]
+    with deployed.running("extract") as function:
+        found = function.invoke({"mode": "extract"})
+        rebuilt = function.invoke({"mode": "replay"})
+        told_again = function.invoke({"run": found.answer["run_id"]})
+    assert (found.answer["state"], found.answer["published"]) == ("done", 1)
+    assert (rebuilt.answer["captures"], rebuilt.answer["changed_days"]) == (1, 0)
+    assert told_again.answer == found.answer
+    with deployed.running("app") as function:
+        looked = function.invoke(http_event("GET", "/runs/{run_id}", run_id=found.answer["run_id"]), seconds=29)
+    assert json.loads(looked.answer["body"]) == found.answer
+
+
+def dropped(deployed: Deployed, text: str | None = None) -> dict[str, Any]:
+    """A file that a person put below imports/, and what EventBridge tells of it."""
+    key, body = "chartlake/imports/regional-global-daily-2026-11-23.csv", (text or chart()).encode()
+    deployed.aws.client("s3").put_object(Bucket="charts", Key=key, Body=body)
+    found: dict[str, Any] = object_created(key, len(body))
+    return found
+
+
 def test_the_worker_takes_what_is_handed_over(deployed: Deployed) -> None:
     with deployed.running("extract") as function:
         found = function.invoke({"playlists": [deployed.simulator.playlist_id("one")], "again": False})
@@ -267,17 +317,19 @@ def assume(deployed: Deployed, function: str) -> dict[str, str]:
         ("daily", "daily", SCHEDULED),
         ("extract", "extract", {"playlists": [TOP_50]}),
         ("api", "app", http_event("POST", "/backfill", "{}")),
+        ("upload", "upload", None),
     ],
 )
 def test_each_function_runs_under_exactly_its_own_policy(
-    deployed: Deployed, function: str, handler: str, event: dict[str, Any]
+    deployed: Deployed, function: str, handler: str, event: dict[str, Any] | None
 ) -> None:
-    keys = assume(deployed, function)
+    keys, event = assume(deployed, function), event or dropped(deployed)
     with deployed.running(handler, **keys) as running_function:
         found = running_function.invoke(event)
         again = running_function.invoke(event)
     assert (found.error, again.error) == (None, None)
-    assert found.answer.get("published") == 1 or found.answer["statusCode"] == 200
+    told = {found.answer.get(name) for name in ("published", "statusCode", "state")}
+    assert told & {1, 200, "imported"}
     assert any(key.startswith("chartlake/tables/entries/") for key in deployed.aws.objects("charts"))
 
 
@@ -325,7 +377,7 @@ def test_every_question_is_answered_under_exactly_the_apis_policy(
     assert deployed.aws.objects("charts") == before
 
 
-@pytest.mark.parametrize("function", ["api", "daily", "extract"])
+@pytest.mark.parametrize("function", ["api", "daily", "extract", "upload"])
 def test_what_the_policy_does_not_name_is_denied(deployed: Deployed, function: str) -> None:
     where = {"LocationConstraint": "eu-west-1"}
     deployed.aws.client("s3").create_bucket(Bucket="others", CreateBucketConfiguration=where)
@@ -333,10 +385,12 @@ def test_what_the_policy_does_not_name_is_denied(deployed: Deployed, function: s
     s3, ssm, iam = (deployed.aws.client(service, keys) for service in ("s3", "ssm", "iam"))
     s3.put_object(Bucket="charts", Key="chartlake/tables/x", Body=b"")
     s3.get_object(Bucket="charts", Key="chartlake/tables/x")
-    ssm.get_parameter(Name=SECRET, WithDecryption=True)
+    if function != "upload":
+        ssm.get_parameter(Name=SECRET, WithDecryption=True)
     for refused in (
         lambda: s3.delete_object(Bucket="charts", Key="chartlake/tables/x"),
         lambda: s3.put_object(Bucket="charts", Key="chartlake/config/playlists.txt", Body=b""),
+        lambda: s3.put_object(Bucket="charts", Key="chartlake/imports/x.csv", Body=b""),
         lambda: s3.put_object(Bucket="charts", Key="elsewhere/x", Body=b""),
         lambda: s3.get_object(Bucket="charts", Key="elsewhere/x"),
         lambda: s3.put_object(Bucket="others", Key="chartlake/tables/x", Body=b""),

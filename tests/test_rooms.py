@@ -31,7 +31,9 @@ MAY_IMPORT = {
     "credentials": {"errors", "settings", "spotify", "world"},
     "days": {"", "entries", "errors", "lake", "spotify"},
     "tombstones": {"entries", "errors", "lake", "spotify"},
-    "imports": {"days", "entries", "errors", "history", "lake", "tombstones"},
+    "staging": {"days", "entries", "errors", "history", "lake", "tombstones"},
+    "imports": {"errors", "history", "lake", "staging"},
+    "uploads": {"errors", "history", "imports", "lake", "world"},
     "replay": {"days", "entries", "lake", "spotify", "tombstones", "world"},
     "purge": {"lake", "spotify", "tombstones", "world"},
     "outcome": {"errors", "lake"},
@@ -48,7 +50,23 @@ MAY_IMPORT = {
     "measured": {"errors", "lake", "outcome"},
     "cost": {"lake", "measured"},
     "verify": {"entries", "errors", "lake", "spotify"},
-    "service": {"", "errors", "settings", "world", "lake", "measured", "metrics", "outcome", "pipeline", "spotify"},
+    "runs": {"errors", "lake", "world"},
+    "backfill": {"errors", "lake", "outcome", "replay", "runs", "spotify", "world"},
+    "service": {
+        "",
+        "backfill",
+        "errors",
+        "lake",
+        "measured",
+        "metrics",
+        "outcome",
+        "pipeline",
+        "runs",
+        "settings",
+        "uploads",
+        "world",
+    },
+    "remote": {"errors", "world"},
     "doctor": {
         "credentials",
         "doctor",
@@ -98,6 +116,7 @@ MAY_IMPORT = {
         "outcome",
         "pipeline",
         "purge",
+        "remote",
         "replay",
         "settings",
         "spotify",
@@ -231,7 +250,7 @@ def test_chalices_configuration_has_only_keys_that_chalice_reads() -> None:
     assert set(config["stages"]) == {"dev", "prod"}
     for stage in config["stages"].values():
         assert set(stage) <= _STAGE_KEYS
-        assert set(stage["lambda_functions"]) == {"api_handler", "daily", "extract"}
+        assert set(stage["lambda_functions"]) == {"api_handler", "daily", "extract", "upload"}
         for function in stage["lambda_functions"].values():
             assert set(function) <= _FUNCTION_KEYS
             assert (ROOT / ".chalice" / function["iam_policy_file"]).is_file()

@@ -374,7 +374,7 @@ def test_a_first_try_with_chalice_deploy(person: Person, tmp_path: Path) -> None
     fresh = here.invoke("chartlake-dev", http_event("GET", "/health"))
     assert (fresh["statusCode"], json.loads(fresh["body"])["status"]) == (200, "fresh")
     iam = person.aws.client("iam")
-    for name in ("api_handler", "daily", "extract"):
+    for name in ("api_handler", "daily", "extract", "upload"):
         role = f"chartlake-dev-{name}"
         (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
         shipped = clone / ".chalice" / f"policy-{name.removesuffix('_handler')}.json"

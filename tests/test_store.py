@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import tracemalloc
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -237,3 +238,16 @@ def test_what_s3_refuses_is_explained(stubbed: tuple, code: str, status: int, ad
         store.get("k")
     assert advice in caught.value.advice
     assert "s3://charts/p/k" in str(caught.value)
+
+
+def test_an_object_of_any_size_is_downloaded_in_parts(store: ObjectStore, tmp_path: Path) -> None:
+    assert store.download("nothing", tmp_path / "file") is None
+    data = bytes(range(256)) * 200_000
+    store.create("large", data)
+    tracemalloc.start()
+    etag = store.download("large", tmp_path / "file")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert etag == store.get("large").etag
+    assert (tmp_path / "file").read_bytes() == data
+    assert peak < 10_000_000

@@ -245,17 +245,36 @@ BACKFILL = Route(
     "POST",
     "/backfill",
     "takeSnapshots",
-    "Take today's snapshots now; what is there already is skipped",
+    "Take today's snapshots now (what is there already is skipped), or rebuild the tables from raw",
     {
-        200: ("ExtractionRun",),
-        202: ("ExtractionRun",),
-        400: _REFUSAL,
+        200: ("BackfillRun",),
+        202: ("BackfillRun",),
+        400: ("BackfillRun", "Refusal"),
+        409: _REFUSAL,
         413: _REFUSAL,
         415: ("Unhandled",),
-        502: ("ExtractionRun", "Refusal"),
-        503: ("ExtractionRun", "Refusal"),
+        502: ("BackfillRun", "Refusal"),
+        503: ("BackfillRun", "Refusal"),
     },
     takes="Backfill",
+)
+RUN = Route(
+    "GET",
+    "/runs/{run_id}",
+    "getRun",
+    "How far a run of POST /backfill is, and what came of it",
+    {200: ("BackfillRun",), 404: _REFUSAL, 503: _REFUSAL},
+    (
+        Parameter(
+            "run_id",
+            "The `run_id` that POST /backfill answered with",
+            {"type": "string", "pattern": "^[0-9a-f]{16}$"},
+            str,
+            "0f1e2d3c4b5a6978",
+            "path",
+            True,
+        ),
+    ),
 )
 HEALTH = Route(
     "GET",
@@ -267,4 +286,4 @@ HEALTH = Route(
 )
 VERSION = Route("GET", "/version", "getVersion", "Which chartlake answers here", {200: ("Version",)})
 
-ROUTES = (PLAYLISTS, CHART, COVERAGE, HISTORY, COMPARE, REPORT, OPENAPI, BACKFILL, HEALTH, VERSION)
+ROUTES = (PLAYLISTS, CHART, COVERAGE, HISTORY, COMPARE, REPORT, OPENAPI, BACKFILL, RUN, HEALTH, VERSION)

@@ -215,22 +215,54 @@ _ANSWERS: dict[str, Schema] = {
                     "description": "ids, URIs or links; null: every followed playlist",
                 }
             ),
-            "again": {"type": "boolean", "description": "take another snapshot of a day that is there already"},
+            "mode": {"enum": ["extract", "replay"], "description": "snapshots now, or the tables anew from raw"},
+            "again": {
+                "type": "boolean",
+                "description": "with extract: take another snapshot of a day that is there already",
+            },
+            **{
+                name: _or_null(_DAY | {"description": f"with replay: the {place} day"})
+                for name, place in (("from", "first"), ("to", "last"))
+            },
+            "key": _or_null(
+                {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 200,
+                    "pattern": "^[ -~]+$",
+                    "description": "with it the request is carried out once, however often it arrives",
+                }
+            ),
         },
-        optional=("playlists", "again"),
+        optional=("playlists", "mode", "again", "from", "to", "key"),
     ),
-    "ExtractionRun": _object(
+    "BackfillRun": _object(
         {
+            "run_id": _TEXT,
+            "state": {"enum": ["queued", "running", "done", "failed"]},
+            "mode": {"enum": ["extract", "replay"]},
+            "created_at": _TEXT | {"format": "date-time"},
+            "done": _COUNT | {"description": "playlists, or raw captures, of `total`"},
+            "total": _COUNT,
             "complete": {"type": "boolean"},
             "published": _COUNT,
             "failed": _COUNT,
             "left": {"type": "array", "items": _TEXT},
             "consent_days_left": {"type": ["integer", "null"]},
             "snapshots": _list_of("Outcome"),
-            "handed_over": {"const": True, "description": "the function `extract` goes on with what is left"},
-            **dict.fromkeys(("stopped", "message", "advice"), _TEXT),
+            **dict.fromkeys(("stopped", "error", "message", "advice"), _TEXT),
+            "captures": _COUNT,
+            "changed_days": _COUNT,
+            "changed": {
+                "type": "array",
+                "items": _object({"playlist_id": _TEXT, "snapshot_date": _DAY}),
+                "description": "the first of the days that the replay changed",
+            },
         },
-        optional=("handed_over", "stopped", "message", "advice"),
+        optional=(
+            *("complete", "published", "failed", "left", "consent_days_left", "snapshots"),
+            *("stopped", "error", "message", "advice", "captures", "changed_days", "changed"),
+        ),
     ),
     "Outcome": _object(
         {

@@ -30,6 +30,7 @@ _ROOMS = {
     "import": "past",
     "replay": "past",
     "purge": "past",
+    "backfill": "remote",
     "cost": "account",
     "doctor": "account",
     "login": "account",

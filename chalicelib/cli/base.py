@@ -14,6 +14,7 @@ from dotenv import dotenv_values
 from rich.console import Console
 
 from ..lake.lake import Lake
+from ..outcome import Run
 from ..settings import ENV_FILE, Settings, from_environment
 from ..world import World
 
@@ -52,6 +53,13 @@ def command_name() -> str:
     """How this person called the command, so that the next one can be copied as it is."""
     called = sys.argv[0]
     return called if called.endswith("chartlake") and not Path(called).is_absolute() else "chartlake"
+
+
+def exit_code_of(run: Run) -> int:
+    """What a run over playlists ends the command with."""
+    if run.complete:
+        return DONE
+    return PARTLY_DONE if run.published else FAILED
 
 
 def settings_now() -> Settings:

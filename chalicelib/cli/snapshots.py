@@ -26,10 +26,10 @@ from ..world import World
 from .base import (
     DONE,
     FAILED,
-    PARTLY_DONE,
     a_console,
     as_json_option,
     command_name,
+    exit_code_of,
     kept_playlist,
     open_lake_now,
     settings_now,
@@ -68,7 +68,7 @@ def extract(ctx: click.Context, playlists: tuple[str, ...], again: bool, as_json
     else:
         shown = _charts(lake, today_of(settings, world), run)
         terminal.show_run(a_console(), run, shown, lake, command_name())
-    ctx.exit(_exit_code(run))
+    ctx.exit(exit_code_of(run))
 
 
 @click.command()
@@ -157,9 +157,3 @@ def _charts(lake: Lake, today: date, run: Run) -> list[Chart]:
         return []
     with open_charts(lake, today, [one.playlist_id for one in kept]) as found:
         return [found.chart(one.playlist_id, one.snapshot_date) for one in kept]
-
-
-def _exit_code(run: Run) -> int:
-    if run.complete:
-        return DONE
-    return PARTLY_DONE if run.published else FAILED

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,9 @@ _NO_ROOM = (duckdb.OutOfMemoryException, duckdb.IOException)
 _INSTANT = "TIMESTAMP WITH TIME ZONE"
 # PIVOT is more than one statement to DuckDB; like a SELECT it can only stand in parentheses if it writes nothing.
 _QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.MULTI)
+# Rows that are written and read as one JSON object, and the bytes that it may have: a buffer of that size is filled.
+_PACKED_ROWS = 200
+LONGEST_PACK = 16 << 20
 
 
 class Tables:
@@ -99,11 +104,13 @@ class Scratch:
         return f"(SELECT {', '.join(columns)} FROM {file})"
 
     def rows(self, rows: Iterable[Mapping[str, Any]] | Path, schema: Mapping[str, str]) -> str:
-        """A relation over Python rows, typed by `schema`: the rows go to a file one at a time, or are in one already
-        (a JSON object a line)."""
-        path = rows if isinstance(rows, Path) else self._write("ndjson", (_line(row) for row in rows))
-        columns = ", ".join(f"'{name}': '{kind}'" for name, kind in schema.items())
-        return f"read_json('{path}', format='newline_delimited', columns={{{columns}}}, maximum_object_size=67108864)"
+        """A relation over Python rows, typed by `schema`: they go to a file, some at a time, or are in one already
+        that holds what `packed` gave."""
+        path = rows if isinstance(rows, Path) else self._write("ndjson", packed(rows, schema))
+        columns = ", ".join(f"'{name}': '{kind}[]'" for name, kind in schema.items())
+        options = f"format='newline_delimited', columns={{{columns}}}, maximum_object_size={LONGEST_PACK}"
+        lists = ", ".join(f'unnest("{name}") AS "{name}"' for name in schema)
+        return f"(SELECT {lists} FROM read_json('{path}', {options}))"
 
     def define(self, name: str, query: str) -> None:
         """Name a query; the name ends with this piece of work."""
@@ -217,8 +224,14 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _line(row: Mapping[str, Any]) -> bytes:
-    return json.dumps(row).encode() + b"\n"
+def packed(rows: Iterable[Mapping[str, Any]], columns: Collection[str]) -> Iterator[bytes]:
+    """Rows as lines of JSON for `Scratch.rows`: a list for each column, which is half of what an object a row takes,
+    in time and in bytes."""
+    values_of, remaining = itemgetter(*columns), iter(rows)
+    while some := list(islice(remaining, _PACKED_ROWS)):
+        lists = zip(columns, zip(*map(values_of, some), strict=True), strict=True)
+        told = {name: values for name, values in lists if values.count(None) < len(values)}
+        yield json.dumps(told).encode() + b"\n"
 
 
 def to_json(row: Mapping[str, Any]) -> Row:
