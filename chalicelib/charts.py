@@ -105,9 +105,11 @@ class Comparison:
 
 
 @contextmanager
-def open_charts(lake: Lake, today: date, playlist_ids: Iterable[str] = (), *, entries: bool = True) -> Iterator[Charts]:
+def open_charts(
+    lake: Lake, today: date, playlist_ids: Iterable[str] = (), *, entries: bool = True, since: date = date.min
+) -> Iterator[Charts]:
     """The views over these playlists (none: over all); see `open_warehouse`. `today` is the day not over yet."""
-    with open_warehouse(lake, playlist_ids, entries=entries) as warehouse:
+    with open_warehouse(lake, playlist_ids, entries=entries, since=since) as warehouse:
         for name in VIEWS:
             warehouse.define(name, view_sql(name).replace("CURRENT_DATE", f"DATE '{today}'"))
         yield Charts(warehouse)

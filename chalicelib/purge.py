@@ -1,7 +1,8 @@
 """Removing what must go: a playlist's past, a user's traces, old raw documents.
 
 The order makes a killed purge harmless: first the tombstone, so that nothing comes back; then the rows, commits before
-entries; the raw documents last, when no row points to them any more. Repeated, a purge finishes what is left of it.
+entries; then the raw documents, to which no row points any more; the pages last, when nothing could be rendered again.
+Repeated, a purge finishes what is left of it.
 """
 
 from __future__ import annotations
@@ -31,14 +32,20 @@ class Wish:
 
 @dataclass
 class Purged:
-    """What went (or would go): raw documents by key, and how many rows of which table objects."""
+    """What went (or would go): raw documents and rendered pages by key, and how many rows of which table objects."""
 
     raw_keys: list[str] = field(default_factory=list)
+    pages: list[str] = field(default_factory=list)
     removed: dict[str, int] = field(default_factory=dict)
     redacted: dict[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        return {"raw_keys": self.raw_keys, "removed_rows": self.removed, "redacted_rows": self.redacted}
+        return {
+            "raw_keys": self.raw_keys,
+            "pages": self.pages,
+            "removed_rows": self.removed,
+            "redacted_rows": self.redacted,
+        }
 
 
 def wish(lake: Lake, today: date, playlist_id: str | None, user_id: str | None, before: date | None) -> Wish:
@@ -70,7 +77,10 @@ def purge(
     for playlist_id, year in target.held():
         if asked.playlist_id in (None, playlist_id) and year <= asked.before.year:
             _purge_year(target, playlist_id, year, asked, done)
-    for key in done.raw_keys:
+    if asked.playlist_id is not None or asked.user_id is not None:
+        # All of them: the index names every playlist and owner, and the next run renders it again.
+        done.pages = list(target.store.list(keys.SITE))
+    for key in (*done.raw_keys, *done.pages):
         target.store.delete(key)
     return done
 

@@ -30,6 +30,8 @@ _FUNCTION_MEMORY = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
 # Kept free at the end of an invocation for the last writes.
 _RESERVE_SECONDS = 5.0
 _MOST_BYTES = 65_536
+# What the index of the site takes at most; pages are made in the time beyond it.
+_INDEX_SECONDS = 10.0
 # The name under which alarms find this deployment's metrics; without it nothing is counted, and nothing is to pay.
 _METRICS = "CHARTLAKE_METRICS"
 
@@ -57,8 +59,10 @@ def daily(milliseconds_left: Callable[[], int], world: World | None = None) -> d
     Raises where the run is not finished, so that Lambda's own retry continues it: what is there already is skipped.
     """
     settings = from_environment(os.environ)
-    run = _extract(settings, None, False, _limited(world, milliseconds_left, float("inf")))
+    world = _limited(world, milliseconds_left, float("inf"))
+    run = _extract(settings, None, False, world)
     _count(run, world, whole=True)
+    _render(run, settings, world)
     return _finished(run)
 
 
@@ -199,6 +203,8 @@ def _turn(
         found = _extract(settings, playlists, again, world, progress)
         if counted:
             _count(found, world, whole=run.request["playlists"] is None)
+            if not found.left:
+                _render(found, settings, world)
         return found
 
     run, error = turn(run, lake, world, extract)
@@ -238,6 +244,22 @@ def _extract(
     if memory := os.environ.get(_FUNCTION_MEMORY):
         remember(lake, run, world.monotonic() - began, int(memory), world.now())
     return run
+
+
+def _render(run: Run, settings: Settings, world: World) -> None:
+    """Make the pages of the run's playlists anew while time is left. Pages are derived, so no run fails by them."""
+    from .pipeline import open_lake
+    from .report.site import render_site
+
+    if not run.outcomes or world.time_left() < _INDEX_SECONDS:
+        return
+    try:
+        rendered = render_site(
+            open_lake(settings, world), world, settings.timezone, [outcome.playlist_id for outcome in run.outcomes]
+        )
+        _log.info("pages rendered", extra=rendered.to_json())
+    except Exception:
+        _log.warning("the pages could not be rendered; the run is not affected", exc_info=True)
 
 
 def _limited(world: World | None, milliseconds_left: Callable[[], int], seconds: float) -> World:

@@ -138,6 +138,10 @@ def show_purged(console: Console, found: Purged, dry_run: bool) -> None:
     removed, redacted = sum(found.removed.values()), sum(found.redacted.values())
     summary = f"{counted(len(found.raw_keys), 'raw document')} and {counted(removed, 'row')} removed"
     console.print(f"{summary}, {counted(redacted, 'row')} changed.")
+    if found.pages:
+        console.print(
+            f"{counted(len(found.pages), 'rendered page')} removed; `chartlake report` renders the rest again."
+        )
     if dry_run:
         console.print("This was a dry run: nothing is gone. Add --yes to do it.")
 
@@ -182,8 +186,8 @@ def show_coverage(console: Console, found: list[Coverage]) -> None:
         console.print("● kept  ○ unchanged  × tried, no snapshot  · missed")
 
 
-def show_demo(console: Console, made: Demo, command: str) -> None:
-    """What was made, what is missing on purpose, and the next commands."""
+def show_demo(console: Console, made: Demo, page: str, command: str) -> None:
+    """What was made, what is missing on purpose, the page, and the next commands."""
     if not made.complete:
         console.print(f"Stopped after {made.taken} of {made.days} days; run it again to make all of them.")
     console.print(
@@ -198,7 +202,7 @@ def show_demo(console: Console, made: Demo, command: str) -> None:
         console.print(Text.assemble("  ", (printable(one.name), "bold"), f"  {counts}"), soft_wrap=True)
     console.print("The gaps are there on purpose: coverage shows each with its reason.")
     call = f"CHARTLAKE_LAKE={quote(made.lake)} {command}"
-    console.print(Text(f"Next     {call} coverage\n         {call} verify"), soft_wrap=True)
+    console.print(Text(f"Page     {page}\nNext     {call} charts\n         {call} coverage"), soft_wrap=True)
 
 
 def show_bill(console: Console, load: Load, lines: list[Line], prices: Mapping[str, Any]) -> None:

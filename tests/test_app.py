@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -122,6 +123,48 @@ def test_one_bad_playlist_does_not_fail_the_run(
     monkeypatch.setenv("CHARTLAKE_PLAYLISTS", f"{'0' * 22},{TOP_50}")
     found = daily(deployed)
     assert (found["complete"], [one["status"] for one in found["snapshots"]]) == (False, ["not_found", "ok"])
+
+
+def pages() -> list[str]:
+    return [key for key in open_store(LAKE, World()).list(keys.SITE) if key.endswith(".html")]
+
+
+def test_a_run_renders_the_pages_of_its_playlists_also_where_one_failed(
+    deployed: Client, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daily(deployed)
+    followed = [keys.playlist_page(one) for one in (TOP_50, simulator.playlist_id("fifty"))]
+    assert pages() == [keys.INDEX_PAGE, *sorted(followed)]
+    found = deployed.lambda_.invoke("extract", {"playlists": [simulator.playlist_id("one")]}).payload
+    assert found["published"] == 1
+    assert keys.playlist_page(simulator.playlist_id("one")) in pages()
+    monkeypatch.setenv("CHARTLAKE_PLAYLISTS", f"{'0' * 22},{TOP_50}")
+    daily(deployed)
+    index = open_store(LAKE, World()).get(keys.INDEX_PAGE).data.decode()
+    assert "Needs attention" in index
+    assert "failed: not found" in index
+
+
+def test_a_page_that_cannot_be_rendered_fails_no_run(deployed: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*arguments: Any) -> bytes:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("chalicelib.report.site.render", broken)
+    warned: list[str] = []
+    monkeypatch.setattr(logging.getLogger("chalicelib.service"), "warning", lambda text, **more: warned.append(text))
+    assert daily(deployed)["complete"] is True
+    assert pages() == []
+    assert warned == ["the pages could not be rendered; the run is not affected"]
+
+
+def test_without_time_left_nothing_is_rendered_and_the_run_is_whole(
+    deployed: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "chartlake-dev-daily")
+    assert service.daily(lambda: 14_000)["complete"] is True
+    assert pages() == []
+    assert service.daily(lambda: 600_000)["complete"] is True
+    assert len(pages()) == 3
 
 
 def test_backfill_takes_a_snapshot_and_answers_with_a_summary(deployed: Client, simulator: Simulator) -> None:

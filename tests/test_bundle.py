@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +20,7 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from chalicelib.lake.keys import INDEX_PAGE
+from chalicelib.lake.keys import INDEX_PAGE, SHARED_INDEX_PAGE
 from deploy import package
 from deploy.package import LAPTOP_ONLY, CannotPackage, Package
 from simulator import EXTENDED, TOP_50, Simulator
@@ -35,6 +37,7 @@ EXPECTED = {
     *("app.py", "chalice", "chalicelib"),
     *("_duckdb-stubs", "_duckdb.abi3.so", "adbc_driver_duckdb", "duckdb"),
     *("certifi", "charset_normalizer", "idna", "requests", "urllib3"),
+    *("jinja2", "markupsafe"),
     *("redis", "spotipy", "tenacity", "tzdata"),
 }
 # What is in it.
@@ -215,7 +218,7 @@ def test_the_scheduled_event_brings_the_snapshot_into_the_bucket(
     assert (first.answer["complete"], first.answer["published"]) == (True, 1)
     assert second.answer["snapshots"][0]["already"] is True
     kept = {key.split("/")[1] for key in deployed.aws.objects("charts")}
-    assert kept == {"raw", "state", "tables"}
+    assert kept == {"raw", "site", "state", "tables"}
     lines = told(deployed)
     counted = [(line["RunsCompleted"], line["ConsentDaysLeft"]) for line in lines if "_aws" in line]
     assert counted == [(1, 30), (1, 30)]
@@ -349,7 +352,6 @@ def test_every_question_is_answered_under_exactly_the_apis_policy(
 ) -> None:
     with deployed.running("daily") as function:
         function.invoke(SCHEDULED)
-    deployed.aws.client("s3").put_object(Bucket="charts", Key=f"chartlake/{INDEX_PAGE}", Body=b"the page")
     before = deployed.aws.objects("charts")
     keys = assume(deployed, "api")
     with deployed.running("app", **keys) as function:
@@ -369,12 +371,15 @@ def test_every_question_is_answered_under_exactly_the_apis_policy(
         ask("/compare", playlist=TOP_50, **{"from": day, "to": day})
         described = json.loads(ask("/openapi.json").answer["body"])
         link = json.loads(ask("/report").answer["body"])["url"]
-    assert requests.get(link, timeout=10).content == b"the page"
+    index = requests.get(link, timeout=10)
+    assert index.headers["Content-Type"] == "text/html; charset=utf-8"
+    page = unescape(re.search(r'href="(http[^"]*playlists/[^"]*)"', index.text)[1])
+    assert "Top 50 - Global (simulated)" in requests.get(page, timeout=10).text
     with pytest.raises(ClientError, match="AccessDenied"):
         deployed.aws.client("s3", keys).put_object(Bucket="charts", Key=f"chartlake/{INDEX_PAGE}", Body=b"forged")
     show(capsys, "chart", function, first, second)
     assert set(described["components"]["schemas"]) >= {"Chart", "Entry"}
-    assert deployed.aws.objects("charts") == before
+    assert set(deployed.aws.objects("charts")) - set(before) == {f"chartlake/{SHARED_INDEX_PAGE}"}
 
 
 @pytest.mark.parametrize("function", ["api", "daily", "extract", "upload"])

@@ -197,6 +197,26 @@ def test_an_unfinished_file_of_a_killed_process_is_nobodys_object(tmp_path: Path
     assert [path.name for path in (tmp_path / "t").iterdir() if "unfinished" in path.name] == []
 
 
+@pytest.mark.parametrize(
+    ("region", "bucket", "start"),
+    [
+        ("eu-west-1", "my-charts", "https://my-charts.s3.eu-west-1.amazonaws.com/lake/site/chart%253Ax.html?"),
+        ("us-east-1", "my-charts", "https://my-charts.s3.amazonaws.com/lake/site/chart%253Ax.html?"),
+        ("eu-west-1", "my.charts", "https://s3.eu-west-1.amazonaws.com/my.charts/lake/site/chart%253Ax.html?"),
+    ],
+)
+def test_a_link_names_the_buckets_own_region_and_is_signed_as_new_buckets_want_it(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock, region: str, bucket: str, start: str
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    link = open_store(f"s3://{bucket}/lake", clock.world()).link("site/chart%3Ax.html", 600)
+    assert link.startswith(start)
+    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in link
+    assert "X-Amz-Expires=600" in link
+
+
 @pytest.fixture
 def stubbed(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> tuple[S3Store, Stubber]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

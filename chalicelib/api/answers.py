@@ -191,17 +191,12 @@ def compare(asked: Question) -> Reply:
 
 @_answers(routes.REPORT)
 def report(asked: Question) -> Reply:
-    """A link to the page that ends by itself."""
-    from ..lake import keys
+    """A link to the pages that ends by itself."""
+    from ..report.site import shared_index
 
-    store = asked.lake.store
-    if store.get(keys.INDEX_PAGE) is None:
-        raise NotKept(
-            f"There is no page yet: {store.locate(keys.INDEX_PAGE)} is not there.",
-            advice="Each run that takes snapshots renders it; `chartlake report` does it now.",
-        )
+    url = shared_index(asked.lake.store, asked.world, LINK_SECONDS)
     ends = (asked.world.now() + timedelta(seconds=LINK_SECONDS)).isoformat(timespec="seconds")
-    return Reply({"url": store.link(keys.INDEX_PAGE, LINK_SECONDS), "expires_at": ends.replace("+00:00", "Z")})
+    return Reply({"url": url, "expires_at": ends.replace("+00:00", "Z")})
 
 
 @_answers(routes.OPENAPI)

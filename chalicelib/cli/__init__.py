@@ -27,6 +27,7 @@ _ROOMS = {
     "views": "sql",
     "coverage": "snapshots",
     "verify": "snapshots",
+    "report": "pages",
     "import": "past",
     "replay": "past",
     "purge": "past",

@@ -15,7 +15,10 @@ MEASURED = "state/measured.json"
 ENTRIES = "tables/entries/"
 SNAPSHOTS = "tables/snapshots/"
 RAW = "raw/"
+SITE = "site/"
 INDEX_PAGE = "site/index.html"
+SHARED_INDEX_PAGE = "site/shared/index.html"
+CARDS = "site/cards.json"
 STATE = "state/"
 IMPORTS = "imports/"
 
@@ -82,6 +85,11 @@ def playlist_of_snapshots(key: str) -> str:
 def year_of(key: str) -> int:
     """The year in a table object's key."""
     return int(key.split("/year=", 1)[1].split("/", 1)[0])
+
+
+def playlist_page(playlist_id: str) -> str:
+    """One playlist's page of the site."""
+    return f"{SITE}playlists/{_safe(playlist_id)}.html"
 
 
 def _safe(playlist_id: str) -> str:

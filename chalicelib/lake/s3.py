@@ -121,11 +121,14 @@ class S3Store:
             return boto3.client("s3", config=Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
         return boto3.client("s3", config=Config(signature_version="s3v4"))
 
-    def _put(self, key: str, data: bytes, condition: dict[str, Any]) -> None:
+    def _put(self, key: str, data: bytes, options: dict[str, Any]) -> None:
+        if key.endswith(".html"):
+            # Without it a browser offers the page as a download.
+            options = options | {"ContentType": "text/html; charset=utf-8"}
         for attempt in range(_TRIES):
             with self._explained(key):
                 try:
-                    self._s3.put_object(Bucket=self._bucket, Key=self._prefix + key, Body=data, **condition)
+                    self._s3.put_object(Bucket=self._bucket, Key=self._prefix + key, Body=data, **options)
                     return
                 except ClientError as error:
                     if _status(error) not in (404, 409, 412) or _code(error) == "NoSuchBucket":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 
 from . import keys
@@ -48,8 +49,11 @@ class Warehouse:
 
 
 @contextmanager
-def open_warehouse(lake: Lake, playlist_ids: Iterable[str] = (), *, entries: bool = True) -> Iterator[Warehouse]:
-    """The tables of these playlists (none: of all). Without `entries` that table is empty, and its files unread.
+def open_warehouse(
+    lake: Lake, playlist_ids: Iterable[str] = (), *, entries: bool = True, since: date = date.min
+) -> Iterator[Warehouse]:
+    """The tables of these playlists (none: of all), of the days from `since` on. Without `entries` that table is empty,
+    and its files unread.
 
     One playlist costs a LIST, and for each calendar year in the lake two GETs. Raises `DamagedFile` and
     `LakeUnavailable`.
@@ -58,7 +62,8 @@ def open_warehouse(lake: Lake, playlist_ids: Iterable[str] = (), *, entries: boo
 
         def define(name: str, wanted: Iterable[str], schema: Mapping[str, str]) -> None:
             objects = pool.map(lake.store.get, wanted)
-            scratch.define(name, f"SELECT * FROM {scratch.parquets((one.data for one in objects if one), schema)}")
+            relation = scratch.parquets((one.data for one in objects if one), schema)
+            scratch.define(name, f"SELECT * FROM {relation} WHERE snapshot_date >= DATE '{since}'")
 
         define("snapshots", _snapshot_keys(lake.store, dict.fromkeys(playlist_ids)), SNAPSHOTS)
         segments = "SELECT DISTINCT entries_key FROM snapshots WHERE entries_key IS NOT NULL ORDER BY entries_key"

@@ -1,0 +1,89 @@
+"""What stands on the index: every list with how fresh it is, what moved, and which of its last days are known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from itertools import groupby
+from typing import Any
+
+from ..charts import Charts
+from ..lake.schema import PUBLISHED
+from ..lake.tables import Row
+from .calendar import look, why
+from .playlist_page import playlist_facts
+from .words import day_words
+
+_STRIP_DAYS = 60
+# The groups of the index, in order: what needs a person first, what has ended last.
+_GROUPS = (("attention", "Needs attention"), ("fresh", "Up to date"), ("ended", "Imported history"))
+
+
+def read_overview(charts: Charts, today: date) -> list[dict[str, Any]]:
+    """Every list that was ever tried, by name: `state` (a key of `_GROUPS`), why, and its last days."""
+    strips = charts.warehouse.read(
+        "SELECT playlist_id, snapshot_date, status FROM coverage "
+        "QUALIFY row_number() OVER (PARTITION BY playlist_id ORDER BY snapshot_date DESC) <= $days "
+        "ORDER BY playlist_id, snapshot_date",
+        {"days": _STRIP_DAYS},
+    )
+    by_list = {key: list(rows) for key, rows in groupby(strips, key=lambda row: row["playlist_id"])}
+    found = [_overview(row, by_list.get(row["playlist_id"], []), today) for row in charts.playlists()]
+    return sorted(found, key=lambda one: (one["name"].casefold(), one["id"]))
+
+
+def index_context(overview: list[dict[str, Any]], cards: Mapping[str, Any]) -> dict[str, Any]:
+    """What the template wants: the lists in groups, each with the card of its page (None: it has no page)."""
+    shown = [one | {"card": cards.get(one["id"])} for one in overview]
+    running = [one for one in shown if one["state"] != "ended"]
+    days = [one["last_date"] for one in running or shown if one["last_date"]]
+    groups = [(title, [one for one in shown if one["state"] == state]) for state, title in _GROUPS]
+    return {
+        "groups": [(title, lists) for title, lists in groups if lists],
+        "lists": len(shown),
+        "newest": max(days, default=None),
+        "running": bool(running),
+        "days_known": sum(one["days_known"] for one in shown),
+        "days_failed": sum(one["days_failed"] for one in shown),
+        "simulated": sum(one["simulated"] for one in shown),
+        "strip_days": _STRIP_DAYS,
+    }
+
+
+def _overview(row: Row, strip: list[Row], today: date) -> dict[str, Any]:
+    facts = playlist_facts(row)
+    state, words = _state(row, facts["imported"], today)
+    return facts | {
+        "state": state,
+        "words": words,
+        "last_date": row["last_date"],
+        "days_known": row["days_known"],
+        "days_failed": row["days_failed"],
+        "entry_count": row["entry_count"],
+        "strip": _bars([look(day["status"]) for day in strip]),
+        "strip_known": sum(day["status"] in PUBLISHED for day in strip),
+        "strip_days": len(strip),
+    }
+
+
+def _state(row: Row, imported: bool, today: date) -> tuple[str, str]:
+    last: date | None = row["last_date"]
+    if imported:
+        return "ended", ""
+    if row["last_status"] not in PUBLISHED:
+        when = day_words(row["last_tried_on"])
+        return "attention", f"{when} failed: {why(row['last_status'], row['last_reason'])}"
+    # Today's run may still come.
+    if last is not None and last < today - timedelta(days=1):
+        return "attention", f"No run since {day_words(last)}."
+    return "fresh", ""
+
+
+def _bars(looks: list[str]) -> dict[str, str]:
+    """Each look's SVG path: a day is a bar, four units from the next; the less is known, the lower the bar."""
+    tops = {"known": "0v14", "carried": "0v14", "failed": "5v4", "missed": "11v3"}
+    paths: dict[str, str] = {}
+    for number, one in enumerate(looks):
+        top, height = tops[one].split("v")
+        paths[one] = paths.get(one, "") + f"M{number * 4} {top}h3v{height}h-3z"
+    return paths

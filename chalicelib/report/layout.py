@@ -1,0 +1,62 @@
+"""Templates to bytes: a whole page in one file, whose styles and script are allowed by their hashes alone."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from . import words
+
+_HERE = Path(__file__).parent
+
+
+def render(template: str, context: Mapping[str, Any]) -> bytes:
+    """A page from `templates/`; equal contexts give equal bytes."""
+    return _environment().get_template(template).render(context).encode()
+
+
+@cache
+def _environment() -> Environment:
+    found = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style, script = ((_HERE / name).read_text("utf-8") for name in ("page.css", "page.js"))
+    found.globals |= {"style": Markup(style), "script": Markup(script), "policy": _policy(style, script)}
+    found.filters |= {
+        "counted": words.counted,
+        "data": _data,
+        "day": words.day_words,
+        "short_day": words.short_day,
+        "span": words.span_words,
+    }
+    return found
+
+
+def _policy(style: str, script: str) -> str:
+    """The Content-Security-Policy: nothing is loaded from anywhere, and no script runs but ours."""
+    return (
+        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _data(value: Any) -> Markup:
+    """JSON for a script element, which ends at the first `</script>` whatever stands around it."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))

@@ -1,0 +1,99 @@
+"""A list's whole past for the page's script, small enough to be a part of the page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import groupby, pairwise
+from typing import Any
+
+from ..charts import Charts
+from ..lake.tables import Row
+from .words import clean, spotify_path
+
+# How far up an item must have come for its history to be on the page: the first of these that fits into the page.
+_DEPTHS = (1000, 200, 100, 50, 10)
+_MOST_BYTES = 1_500_000
+
+
+class Past:
+    """Where each item stood on every known day: of all items that ever came to the first `depth` places.
+
+    `numbers` gives an item's number by its `track_key`; an item that is not there has no history on the page. The days
+    of the list are `cadence` days apart.
+    """
+
+    def __init__(self, charts: Charts, playlist_id: str) -> None:
+        known = charts.warehouse.read(
+            "SELECT snapshot_date, cadence_days FROM known_days WHERE playlist_id = $id ORDER BY day_number",
+            {"id": playlist_id},
+        )
+        self._days = [row["snapshot_date"] for row in known]
+        self.cadence = known[0]["cadence_days"]
+        rows = charts.warehouse.read(
+            """
+            SELECT
+              track_key,
+              arg_max(name, day_number) AS name,
+              arg_max(artist, day_number) AS artist,
+              arg_max(url, day_number) AS url,
+              arg_max(uri, day_number) AS uri,
+              min(position) AS peak,
+              list(day_number - 1 ORDER BY day_number) AS days,
+              list(position ORDER BY day_number) AS places
+            FROM standings
+            WHERE playlist_id = $id AND occurrence = 1 AND track_key IS NOT NULL
+            GROUP BY track_key
+            HAVING min(position) <= $depth
+            ORDER BY min(day_number), arg_min(position, day_number), track_key
+            """,
+            {"id": playlist_id, "depth": _DEPTHS[0]},
+        )
+        items = [(row["peak"], _item(row)) for row in rows]
+        sizes = [(peak, len(json.dumps(item))) for peak, item in items]
+        fitting = (one for one in _DEPTHS if sum(size for peak, size in sizes if peak <= one) <= _MOST_BYTES)
+        self.depth = next(fitting, _DEPTHS[-1])
+        self._items = [item for peak, item in items if peak <= self.depth]
+        kept = (row["track_key"] for row in rows if row["peak"] <= self.depth)
+        self.numbers = {key: number for number, key in enumerate(kept)}
+
+    def to_json(self) -> dict[str, Any]:
+        """`first` is the first known day and `days` are all of them, counted from it; `cadence` is how many days the
+        list's days are apart; of `items` see `_item`."""
+        first = self._days[0]
+        return {
+            "first": first.isoformat(),
+            "days": [(day - first).days for day in self._days],
+            "cadence": self.cadence,
+            "depth": self.depth,
+            "items": self._items,
+        }
+
+
+def _item(row: Row) -> list[Any]:
+    """[title, artists, path on open.spotify.com, key, then its stays]; the key is empty where it is the path's URI.
+
+    A stay is [number of its first known day, the place on it, the moves from each known day to the next].
+    """
+    path = spotify_path(row["url"], row["uri"])
+    key = "" if row["track_key"] == f"spotify:{path.replace('/', ':')}" else clean(row["track_key"])
+    return [clean(row["name"]), clean(row["artist"]), path, key, *_stays(row["days"], row["places"])]
+
+
+def _stays(days: Sequence[int], places: Sequence[int]) -> Iterator[list[Any]]:
+    known = zip(range(len(days)), days, places, strict=True)
+    for _, group in groupby(known, key=lambda one: one[1] - one[0]):
+        stay = list(group)
+        moves = (after - before for (_, _, before), (_, _, after) in pairwise(stay))
+        yield [stay[0][1], stay[0][2], "".join(_encoded(move, len(list(same))) for move, same in groupby(moves))]
+
+
+def _encoded(move: int, times: int) -> str:
+    """`a` is no move, `b` one place down, `A` one up and so on, else the number in brackets; then how often."""
+    if 0 <= move < 26:
+        sign = chr(ord("a") + move)
+    elif -26 <= move < 0:
+        sign = chr(ord("A") - move - 1)
+    else:
+        sign = f"({move})"
+    return sign if times == 1 else f"{sign}{times}"
