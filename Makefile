@@ -1,6 +1,6 @@
 # make run    set-up, then today's snapshot (the simulator and a local folder unless you set up more)
 # make test   set-up, then every check and test
-# make demo   set-up, then ninety invented days of three playlists into demo/
+# make demo   set-up, then ninety invented days of three playlists into demo/, and their page in the browser
 # make lint   the checks alone;   make local   the HTTP routes on 127.0.0.1:8000;   make clean   removes .venv
 # make deploy EMAIL=you@example.org [STAGE=prod] [BUDGET=5] [RAW_DAYS=0] [YES=1]    one stack in your AWS account
 # make undeploy [STAGE=prod] [YES=1]    removes it, and keeps the bucket with the data
@@ -23,7 +23,7 @@ run: .venv/ready
 	@.venv/bin/chartlake extract
 
 demo: .venv/ready
-	@.venv/bin/chartlake demo
+	@.venv/bin/chartlake demo --open
 
 # A file's tests stay together, since they share servers and bundles that take seconds to make.
 test: lint

@@ -30,13 +30,14 @@ def entry(day: date, position: int, **values: Any) -> dict[str, Any]:
 def keep(lake: Lake, days: dict[date, list[dict[str, Any]]], playlist_id: str = LIST, source: str = "spotify") -> None:
     """Commit these days: their entries and the rows of `snapshots`."""
     moments = {day: datetime.combine(day, datetime.min.time(), UTC) + timedelta(hours=6) for day in days}
-    lake.put_days(
+    keys = lake.put_days(
         playlist_id, {day: rank(source, moments[day]) for day in days}, (row for rows in days.values() for row in rows)
-    )
+    ).keys
     for year in {day.year for day in days}:
         rows = [
             empty_row(playlist_id, day, moments[day])
             | {"status": "ok", "source": source, "entry_count": len(days[day]), "name": "A list"}
+            | {"entries_key": keys[day] if days[day] else None}
             for day in days
             if day.year == year
         ]

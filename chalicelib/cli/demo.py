@@ -14,6 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from .. import terminal
 from ..coverage import coverage
 from ..demo import PLAYLISTS, Demo, demo_folder, take_days
+from ..lake.keys import INDEX_PAGE
+from ..report.site import render_site
 from ..settings import Settings
 from ..world import World
 from .base import DONE, PARTLY_DONE, as_json_option, command_name, open_lake_now, settings_now
@@ -24,10 +26,11 @@ from .base import DONE, PARTLY_DONE, as_json_option, command_name, open_lake_now
 @click.option(
     "--into", type=click.Path(path_type=Path), default="demo", show_default=True, metavar="DIR", help="Its own folder."
 )
+@click.option("--open", "open_it", is_flag=True, help="Open the page of it in the browser.")
 @as_json_option
 @click.pass_context
-def demo(ctx: click.Context, days: int, into: Path, as_json: bool) -> None:
-    """Fill a lake with invented months of three playlists, to try everything on.
+def demo(ctx: click.Context, days: int, into: Path, open_it: bool, as_json: bool) -> None:
+    """Fill a lake with invented months of three playlists, to try everything on, and render its pages.
 
     The embedded simulator is read day by day as Spotify would be, and some days go wrong on purpose. A demo that is in
     DIR already is made anew; a folder that holds anything else is refused.
@@ -40,10 +43,15 @@ def demo(ctx: click.Context, days: int, into: Path, as_json: bool) -> None:
     console.print("Everything here is invented: no such artists, no such songs. Spotify is not asked.", soft_wrap=True)
     with demo_folder(into) as lake:
         made = _make(lake, days, settings, world)
+        kept = open_lake_now(Settings(lake=lake), world)
+        render_site(kept, world, settings.timezone)
+    page = kept.store.link(INDEX_PAGE, 0)
     if as_json:
-        click.echo(json.dumps(made.to_json(), ensure_ascii=False))
+        click.echo(json.dumps(made.to_json() | {"page": page}, ensure_ascii=False))
     else:
-        terminal.show_demo(console, made, command_name())
+        terminal.show_demo(console, made, kept.store.locate(INDEX_PAGE), command_name())
+    if open_it:
+        click.launch(page)
     ctx.exit(DONE if made.complete else PARTLY_DONE)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,15 @@ class FolderStore:
     def get(self, key: str) -> Stored | None:
         with self._explained(key):
             return self._read(self._root / key)
+
+    def download(self, key: str, path: Path) -> str | None:
+        with self._explained(key):
+            try:
+                shutil.copyfile(self._root / key, path)
+            except FileNotFoundError:
+                return None
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
 
     def create(self, key: str, data: bytes) -> None:
         self._write(key, data, etag=None)

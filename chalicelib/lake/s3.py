@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 _TRIES = 5
+_CHUNK = 1 << 20
 # botocore logs signed headers and decrypted parameters at DEBUG.
 for _name in ("boto3", "botocore", "urllib3", "s3transfer"):
     logging.getLogger(_name).setLevel(logging.INFO)
@@ -62,6 +64,18 @@ class S3Store:
                 if _code(error) in ("NoSuchKey", "404"):
                     return None
                 raise
+
+    def download(self, key: str, path: Path) -> str | None:
+        with self._explained(key):
+            try:
+                found = self._s3.get_object(Bucket=self._bucket, Key=self._prefix + key)
+            except ClientError as error:
+                if _code(error) in ("NoSuchKey", "404"):
+                    return None
+                raise
+            with path.open("wb") as file:
+                file.writelines(found["Body"].iter_chunks(_CHUNK))
+            return found["ETag"]
 
     def create(self, key: str, data: bytes) -> None:
         self._put(key, data, {"IfNoneMatch": "*"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from ..errors import LakeUnavailable
@@ -32,6 +33,10 @@ class ObjectStore(Protocol):
 
     def get(self, key: str) -> Stored | None:
         """The object, or None where there is none."""
+
+    def download(self, key: str, path: Path) -> str | None:
+        """The object into a local file, a part at a time, since it may be larger than the memory; gives the tag of its
+        version, or None where there is none."""
 
     def create(self, key: str, data: bytes) -> None:
         """Write a new object. Raises `Conflict` where the key holds other bytes already; equal bytes are success,
@@ -70,6 +75,12 @@ class DryRun:
             return self._store.get(key)
         data = self._written[key]
         return None if data is None else Stored(data, str(hash(data)))
+
+    def download(self, key: str, path: Path) -> str | None:
+        found = self.get(key)
+        if found is not None:
+            path.write_bytes(found.data)
+        return found.etag if found else None
 
     def create(self, key: str, data: bytes) -> None:
         found = self.get(key)
