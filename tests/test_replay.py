@@ -182,6 +182,7 @@ def test_stopped_in_time_a_replay_goes_on_where_it_was(rig: Rig, seconds: int) -
         found = replay(Lake(Slow(rig.lake.store, rig.clock), world), world, start=start)
         assert world.monotonic() - began <= max(25, seconds)
         captures, turns, start = captures + found.captures, turns + 1, found.left
+        assert turns <= 49
         changed |= set(found.changed)
     assert (captures, len(changed), turns > 2) == (49, 48, True)
     assert tables(rig.lake) == before

@@ -22,7 +22,7 @@ from chalicelib.replay import Replayed
 from chalicelib.world import World
 from simulator import TOP_50, Fault, Simulator
 
-from .conftest import Clock
+from .conftest import NOON, Clock
 from .test_app import LAKE, deployed, post, simulator
 from .test_replay import Slow, delete_tables, lived_days, rig, tables
 
@@ -94,7 +94,7 @@ def test_a_run_goes_from_process_to_process_until_it_is_done(
     deployed: Client, simulator: Simulator, aws_lambda: Lambda
 ) -> None:
     ids = [simulator.playlist_id(name) for name in ("one", "fifty", "hundred-and-one")]
-    found, store = asked(6, playlists=ids).body, open_store(LAKE, World())
+    found, store = asked(6, playlists=ids, again=True).body, open_store(LAKE, World())
     run_id, turns = found["run_id"], 0
 
     def kept() -> int:
@@ -107,6 +107,7 @@ def test_a_run_goes_from_process_to_process_until_it_is_done(
         assert (found["done"], found["total"], len(found["left"])) == (turns, 3, 3 - turns)
     assert (found["state"], found["published"], [one["playlist_id"] for one in found["snapshots"]]) == ("done", 3, ids)
     assert found == told(deployed, run_id).json_body
+    assert kept() == 3
 
 
 def test_a_process_without_time_for_anything_fails_rather_than_go_in_circles(
@@ -194,7 +195,7 @@ def test_of_two_that_arrive_at_once_one_begins_the_run(store: ObjectStore) -> No
     found, barrier = list[tuple[runs.Run, bool]](), threading.Barrier(8)
 
     def begin() -> None:
-        world = World()
+        world = World(now=lambda: NOON)
         lake = Lake(store, world)
         barrier.wait()
         found.append(runs.begin(lake, world, REQUEST, "7f3c"))
@@ -291,6 +292,7 @@ def test_a_long_replay_goes_from_process_to_process(rig: Any) -> None:
         lake = Lake(Slow(rig.lake.store, rig.clock), world)
         run, error = backfill.turn(runs.take(lake, world, run), lake, world, lambda *_: Extracted(()))
         assert error is None
+        assert run.turns <= 49
     assert (run.state, run.done, run.total, run.result["changed_days"]) == ("done", 49, 49, 48)
     assert run.turns > 3
     assert tables(rig.lake) == before
