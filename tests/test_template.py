@@ -216,6 +216,14 @@ def test_a_missed_day_rings_although_nothing_is_measured_on_it(resources: dict[s
     assert (alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"], alarm["TreatMissingData"]) == (26, 26, "breaching")
 
 
+@pytest.mark.parametrize("alarm", ["DayMissed", "PlaylistsFailed"])
+def test_a_mail_about_gaps_says_where_the_page_is(resources: dict[str, Any], alarm: str) -> None:
+    text = resources[alarm]["Properties"]["AlarmDescription"]["Fn::Sub"]
+    assert "https://${RestAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}/api/report" in text
+    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+    assert len(text) < 1024
+
+
 def test_the_end_of_the_sign_in_rings_three_times(resources: dict[str, Any]) -> None:
     alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
     assert sorted(one["Threshold"] for one in alarms if one.get("MetricName") == "ConsentDaysLeft") == [3, 14, 30]
