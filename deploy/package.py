@@ -17,7 +17,18 @@ from chalicelib.errors import Final
 
 ROOT = Path(__file__).parents[1]
 # Rooms that only a person at a terminal enters; Lambda would carry them for nothing.
-LAPTOP_ONLY = ("cli", "login.py", "doctor.py", "terminal.py", "__main__.py", "cost.py", "prices.json", "dialects.py")
+LAPTOP_ONLY = (
+    "cli",
+    "login.py",
+    "doctor.py",
+    "terminal.py",
+    "chart_tables.py",
+    "columns.py",
+    "__main__.py",
+    "cost.py",
+    "prices.json",
+    "dialects.py",
+)
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MOST_ZIPPED, MOST_UNZIPPED = 50_000_000, 250_000_000
 _OLDEST_PYTHON = (3, 12)
