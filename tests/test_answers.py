@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import fcntl
 import io
 import json
 import os
+import pty
 import re
 import shutil
+import struct
 import subprocess
 import sys
+import termios
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -618,6 +623,43 @@ def test_a_terminal_shows_the_start_of_a_long_answer_and_says_so(odd: Lake) -> N
     with open_charts(odd, day(3), [TOP]) as charts:
         show_chart(Console(file=file, width=80, highlight=False), charts.chart(TOP), 100)
     assert "… and 51 entries more (--top shows them)." in file.getvalue()
+
+
+def on_a_terminal(lake: Lake, *arguments: str, columns: int = 80) -> list[str]:
+    """The lines that a command shows on a terminal of its own."""
+    mine, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    address = str(Path(lake.store.locate("")).absolute())
+    environment = {
+        **os.environ,
+        "CHARTLAKE_LAKE": address,
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "TERM": "xterm",
+    }
+    for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR"):
+        environment.pop(name, None)
+    process = subprocess.Popen([sys.executable, "-m", "chalicelib", *arguments], env=environment, stdout=its)
+    os.close(its)
+    shown = b""
+    with contextlib.suppress(OSError):  # which is how Linux says that the other side is closed
+        while found := os.read(mine, 65536):
+            shown += found
+    os.close(mine)
+    assert process.wait(60) == 0
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).splitlines()
+
+
+def test_a_real_terminal_gets_a_table_of_its_width_and_is_told_what_it_does_not_show(odd: Lake) -> None:
+    lines = on_a_terminal(odd, "charts")
+    assert "… and 51 entries more (--top shows them)." in lines
+    assert max(cell_len(line) for line in lines) <= 80
+    lines = on_a_terminal(odd, "query", "SELECT position, name, artist FROM chart ORDER BY snapshot_date, position")
+    assert lines[-1] == "These are the first 50 rows; --csv and --json give all."
+    assert lines[0].split() == ["position", "name", "artist"]
+    assert lines[51].split() == ["50", "Song", "47", "The", "Ss"]
+    lines = on_a_terminal(odd, "query", "FROM chart")
+    assert lines[-2].startswith("There is no room for ")
+    assert len(run(odd, "query", "FROM chart").stdout.splitlines()) > 300
 
 
 # Cost.
