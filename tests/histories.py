@@ -7,6 +7,7 @@ from typing import Any
 
 from chalicelib.days import empty_row
 from chalicelib.lake.lake import Lake, rank
+from chalicelib.lake.schema import ENTRIES
 
 LIST = "1111111111111111111111"
 FIRST = date(2025, 12, 20)
@@ -14,7 +15,7 @@ FIRST = date(2025, 12, 20)
 
 def entry(day: date, position: int, **values: Any) -> dict[str, Any]:
     """A row of `entries` as the lake takes it."""
-    return {
+    return dict.fromkeys(ENTRIES) | {
         "snapshot_date": day.isoformat(),
         "playlist_id": values.pop("playlist_id", LIST),
         "position": position,
@@ -24,7 +25,8 @@ def entry(day: date, position: int, **values: Any) -> dict[str, Any]:
         "captured_at": f"{day}T06:00:00Z",
         "capture_id": f"{day.toordinal():016x}",
         "source": values.pop("source", "spotify"),
-    } | values
+        **values,
+    }
 
 
 def keep(lake: Lake, days: dict[date, list[dict[str, Any]]], playlist_id: str = LIST, source: str = "spotify") -> None:
