@@ -8,8 +8,8 @@ WITH placed AS (
     standings.position,
     standings.track_key,
     places.place,
-    standings.artists[places.place].id AS artist_id,
-    standings.artists[places.place].name AS artist_name
+    standings.artists[CAST(places.place AS INTEGER)].id AS artist_id,
+    standings.artists[CAST(places.place AS INTEGER)].name AS artist_name
   FROM standings
   CROSS JOIN UNNEST(GENERATE_SERIES(1, ARRAY_LENGTH(standings.artists))) AS places(place)
   WHERE ARRAY_LENGTH(standings.artists) > 0 AND standings.track_key IS NOT NULL

@@ -19,7 +19,7 @@ SELECT
   MIN(snapshot_date) AS first_tried_on,
   MAX(snapshot_date) AS last_tried_on,
   ARG_MIN(status, age) AS last_status,
-  ARG_MIN(reason, age) AS last_reason,
+  MAX(reason) FILTER (WHERE age = 1) AS last_reason,
   MIN(snapshot_date) FILTER (WHERE status IN ('ok', 'unchanged')) AS first_date,
   MAX(snapshot_date) FILTER (WHERE status IN ('ok', 'unchanged')) AS last_date,
   COUNT(*) FILTER (WHERE status IN ('ok', 'unchanged')) AS days_known,

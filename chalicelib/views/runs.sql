@@ -20,11 +20,11 @@ islands AS (
     ARG_MIN(position, day_number) AS first_position,
     ARG_MAX(position, day_number) AS last_position,
     ARG_MAX(item_type, day_number) AS item_type,
-    ARG_MAX(item_id, day_number) AS item_id,
-    ARG_MAX(uri, day_number) AS uri,
-    ARG_MAX(url, day_number) AS url,
-    ARG_MAX(name, day_number) AS name,
-    ARG_MAX(artist, day_number) AS artist
+    ARG_MAX(item_id, day_number) FILTER (WHERE item_id IS NOT NULL) AS item_id,
+    ARG_MAX(uri, day_number) FILTER (WHERE uri IS NOT NULL) AS uri,
+    ARG_MAX(url, day_number) FILTER (WHERE url IS NOT NULL) AS url,
+    ARG_MAX(name, day_number) FILTER (WHERE name IS NOT NULL) AS name,
+    ARG_MAX(artist, day_number) FILTER (WHERE artist IS NOT NULL) AS artist
   FROM numbered
   GROUP BY playlist_id, track_key, island
 )
