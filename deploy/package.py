@@ -15,6 +15,8 @@ from typing import Any
 
 from chalicelib.errors import Final
 
+from .athena import with_athena
+
 ROOT = Path(__file__).parents[1]
 # Rooms that only a person at a terminal enters; Lambda would carry them for nothing.
 LAPTOP_ONLY = ("cli", "login.py", "doctor.py", "terminal.py", "__main__.py", "cost.py", "prices.json", "dialects.py")
@@ -73,7 +75,8 @@ def build(stage: str, into: Path, architecture: str | None = None) -> Package:
     found = subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True)
     if found.returncode != 0:
         raise CannotPackage(f"`chalice package` failed: {(found.stderr or found.stdout).strip()}")
-    package = Package(into / "out" / "deployment.zip", json.loads((into / "out" / "sam.json").read_text()))
+    template = with_athena(json.loads((into / "out" / "sam.json").read_text()))
+    package = Package(into / "out" / "deployment.zip", template)
     check_size(package.bundle)
     return package
 

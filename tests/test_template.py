@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlglot import exp, parse_one
 
 from chalicelib import metrics
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
+from chalicelib.views import VIEWS
+from deploy.athena import questions
 from deploy.package import CannotPackage, Package, lint
 
 ROOT = Path(__file__).parents[1]
@@ -61,11 +64,12 @@ def test_the_bucket_is_private_encrypted_versioned_and_outlives_the_stack(resour
     assert properties["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
     assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
-    aborted, earlier, raw = properties["LifecycleConfiguration"]["Rules"]
+    aborted, earlier, raw, results = properties["LifecycleConfiguration"]["Rules"]
     assert aborted["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
     assert earlier["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
     assert raw["Fn::If"][0] == "RawExpires"
     assert raw["Fn::If"][1]["Prefix"] == "chartlake/raw/"
+    assert (results["Prefix"], results["ExpirationInDays"]) == ("athena-results/", 7)
     (statement,) = resources["LakeOnlyOverTls"]["Properties"]["PolicyDocument"]["Statement"]
     assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
     # The bucket is taken back by its name, but a policy that it still had would be in the way of the new one.
@@ -209,6 +213,42 @@ def test_athena_sees_every_column_without_a_crawler(
     assert table["StorageDescriptor"]["Location"] == {"Fn::Sub": f"s3://${{Lake}}/chartlake/tables/{name}/"}
     assert table["PartitionKeys"] == [{"Name": "year", "Type": "string"}]
     assert table["Parameters"]["projection.year.range"] == "2006,NOW+1YEARS"
+
+
+def test_the_views_are_saved_in_the_order_in_which_they_can_be_made(resources: dict[str, Any]) -> None:
+    saved = {one["Name"]: one for one in of_type(resources, "AWS::Athena::NamedQuery").values()}
+    views = {name.split()[-1]: saved[name]["QueryString"] for name in sorted(saved) if name.startswith("view ")}
+    made = {"entries", "snapshots"}
+    for name, sql in views.items():
+        assert sql.startswith(f"CREATE OR REPLACE VIEW {name} AS\n")
+        select = parse_one(sql, read="trino").expression
+        own = {one.alias for one in select.find_all(exp.CTE)}
+        assert {table.name for table in select.find_all(exp.Table)} - own <= made
+        made.add(name)
+    assert set(views) == set(VIEWS)
+    assert set(saved) - {name for name in saved if name.startswith("view ")} == {
+        name.replace("_", " ") for name in questions()
+    }
+    for one in saved.values():
+        assert (one["Database"], one["WorkGroup"]) == ({"Ref": "Catalog"}, {"Ref": "Questions"})
+        assert 20 < len(one["Description"]) <= 1024
+        # https://docs.aws.amazon.com/athena/latest/ug/service-limits.html
+        assert len(one["QueryString"].encode()) < 262_144
+
+
+def test_a_question_to_athena_is_bounded_and_its_results_are_forgotten(resources: dict[str, Any]) -> None:
+    (group,) = of_type(resources, "AWS::Athena::WorkGroup").values()
+    rules = group["WorkGroupConfiguration"]
+    # What somebody's own settings say does not lift the limits, nor lead the results elsewhere.
+    assert rules["EnforceWorkGroupConfiguration"] is True
+    assert rules["BytesScannedCutoffPerQuery"] * 5 / 10**12 <= 0.05
+    assert rules["ResultConfiguration"]["OutputLocation"] == {"Fn::Sub": "s3://${Lake}/athena-results/"}
+    assert rules["EngineVersion"] == {"SelectedEngineVersion": "Athena engine version 3"}
+    # `make undeploy` removes a workgroup that somebody used; the bucket stays.
+    assert group["RecursiveDeleteOption"] is True
+    assert resources["Lake"]["DeletionPolicy"] == "Retain"
+    # The functions have nothing to do with it.
+    assert "athena" not in json.dumps([statements(resources, role) for role in ("ApiHandlerRole", "DailyRole")])
 
 
 def test_the_api_is_regional_throttled_and_logged(resources: dict[str, Any]) -> None:
