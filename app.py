@@ -3,20 +3,22 @@
 import os
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 from chalice import Chalice, IAMAuthorizer, Response
 from chalice.app import CloudWatchEvent
 
 from chalicelib import logs, service
-from chalicelib.settings import parse_schedule
+from chalicelib.api import answers
+from chalicelib.settings import parse_schedule, upload_pattern
 
 # Chalice's own logging swallows INFO of every logger below the app's name; Lambda's JSON logging is better.
 app = Chalice(app_name="chartlake", configure_logs=False)
 logs.configure()
 
 SCHEDULE = parse_schedule(os.environ.get("CHARTLAKE_SCHEDULE") or "rate(1 day)")
+UPLOADS = upload_pattern(os.environ.get("CHARTLAKE_LAKE", ""))
 HEADERS = {
-    "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "Strict-Transport-Security": "max-age=63072000",
@@ -31,16 +33,30 @@ def daily(event: CloudWatchEvent) -> dict:
     return service.daily(event.context.get_remaining_time_in_millis)
 
 
+# A history file was dropped below imports/ in the lake: into the tables with it. What became of it is told in
+# state/imports/<key>.json. S3 tells EventBridge of it (the bucket must be set to), and may tell twice.
+@app.on_cw_event(UPLOADS)
+def upload(event: CloudWatchEvent) -> dict:
+    return service.upload(event.detail, event.context.get_remaining_time_in_millis)
+
+
 # What POST /backfill cannot finish within API Gateway's 29 seconds; also `chalice invoke -n extract`.
 @app.lambda_function(name="extract")
 def extract(event: dict, context) -> dict:
     return service.extract(event or {}, context.get_remaining_time_in_millis)
 
 
-# Take snapshots now: {"playlists": ["<id, URI or link>", …], "again": false}, both optional.
+# Take snapshots now: {"playlists": ["<id, URI or link>", …], "again": false}; or rebuild tables from raw: {"mode":
+# "replay", "playlists": […], "from": "2026-11-01", "to": "2026-11-30"}. All optional; with a "key" it is done once.
 @app.route("/backfill", methods=["POST"], authorizer=IAMAuthorizer(), content_types=["application/json"])
 def backfill() -> Response:
     return _response(service.backfill(app.current_request.raw_body, app.lambda_context.get_remaining_time_in_millis))
+
+
+# How far a run of POST /backfill is, and what came of it.
+@app.route("/runs/{run_id}", methods=["GET"], authorizer=IAMAuthorizer())
+def run(run_id: str) -> Response:
+    return _response(service.run(run_id))
 
 
 # Fresh or stale: public, so it tells nothing of what is followed.
@@ -55,13 +71,67 @@ def version() -> Response:
     return _response(service.version())
 
 
+# What is kept, and how fresh it is.
+@app.route("/playlists", methods=["GET"], authorizer=IAMAuthorizer())
+def playlists() -> Response:
+    return _response(answers.playlists(_asked()))
+
+
+# A list on a day: ?date=, without it on its newest known one.
+@app.route("/playlists/{playlist_id}/chart", methods=["GET"], authorizer=IAMAuthorizer())
+def chart(playlist_id: str) -> Response:
+    return _response(answers.chart(_asked(playlist_id=playlist_id)))
+
+
+# Which days of a list are known, and why the others are not.
+@app.route("/playlists/{playlist_id}/coverage", methods=["GET"], authorizer=IAMAuthorizer())
+def coverage(playlist_id: str) -> Response:
+    return _response(answers.coverage(_asked(playlist_id=playlist_id)))
+
+
+# A track's time on every list, or on ?playlist=.
+@app.route("/tracks/{track_id}/history", methods=["GET"], authorizer=IAMAuthorizer())
+def history(track_id: str) -> Response:
+    return _response(answers.history(_asked(track_id=track_id)))
+
+
+# What became of a list: ?playlist=&from=&to=.
+@app.route("/compare", methods=["GET"], authorizer=IAMAuthorizer())
+def compare() -> Response:
+    return _response(answers.compare(_asked()))
+
+
+# A link to the page, good for an hour.
+@app.route("/report", methods=["GET"], authorizer=IAMAuthorizer())
+def report() -> Response:
+    return _response(answers.report(_asked()))
+
+
+# All of these routes, for machines.
+@app.route("/openapi.json", methods=["GET"], authorizer=IAMAuthorizer())
+def openapi() -> Response:
+    return _response(answers.openapi(_asked()))
+
+
 # Every answer of every route, Chalice's own refusals and failures too.
 @app.middleware("http")
 def secure(event: Any, get_response: Callable[[Any], Response]) -> Response:
     response = get_response(event)
-    response.headers.update(HEADERS)
+    response.headers = {"Cache-Control": "no-store", **response.headers, **HEADERS}
     return response
 
 
+def _asked(**path: str) -> answers.Request:
+    # Neither API Gateway nor Chalice decodes what stands in the path: https://github.com/aws/chalice/issues/511
+    request = app.current_request
+    query = request.query_params or {}
+    return answers.Request(
+        {name: unquote(text) for name, text in path.items()},
+        {name: query.getlist(name) for name in query},
+        request.headers.get("if-none-match", ""),
+    )
+
+
 def _response(answer: service.Answer) -> Response:
-    return Response(body=answer.body, status_code=answer.status, headers={"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json", **answer.headers}
+    return Response(body=answer.body, status_code=answer.status, headers=headers)

@@ -28,6 +28,10 @@ class ChartlakeError(Exception):
         """The error's name, for logs and machine-readable answers."""
         return type(self).__name__
 
+    def to_json(self) -> dict[str, str]:
+        """The form that HTTP and `--json` share."""
+        return {"error": self.kind, "message": self.message, "advice": self.advice}
+
 
 class Retryable(ChartlakeError):
     """Passing trouble. `retry_after` is in seconds where the service named a time."""
@@ -183,10 +187,46 @@ class NotKept(Final):
     advice = "`chartlake coverage` shows which playlists and days are kept."
 
 
+class AnswerChanged(Final):
+    """A cursor goes on with an answer that is another one by now."""
+
+    advice = "Begin again without the cursor."
+
+
+class TooLarge(Final):
+    """More would have to be looked through than one HTTP answer has time for."""
+
+    advice = "Ask where there is more time and memory: `chartlake charts` on your machine, or Athena."
+
+
+class KeyTaken(BadSetting):
+    """The key of a request was sent with another request before."""
+
+    advice = "Send another key; a key means one request for ever."
+
+
 class DamagedFile(Final):
     """A file in the lake is not what chartlake wrote."""
 
     advice = "Restore the file (the bucket keeps versions), or move it away and rebuild the day from raw."
+
+
+# A deployed chartlake, over HTTP.
+
+
+class ApiRefused(Final):
+    """The API does not accept who asks, or there is no chartlake at that address."""
+
+    advice = (
+        "Check the URL that `make deploy` printed, and that this AWS identity (`aws sts get-caller-identity`) may "
+        "execute-api:Invoke on it."
+    )
+
+
+class ApiUnavailable(Retryable):
+    """The API cannot be reached, or fails without a word of chartlake's."""
+
+    advice = "Check the URL and the network, then run the same command again; with --key it is carried out only once."
 
 
 # History files.

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
-from .days import empty_row
-from .entries import Row
 from .errors import BadImport
-from .history import Day, Followers, expand, read_clone, read_followers, read_history
-from .lake.lake import Lake, Rank, rank
-from .lake.schema import Status
-from .tombstones import Tombstones, read_tombstones
+from .history import Followers, Limits, expand, read_clone, read_followers, read_history
+from .lake.lake import Lake
+from .staging import Kept, is_imported, keep_days
 
 Opener = Callable[[], BinaryIO]
+# Takes the name of a file, and how much of the work on it is done (0 to 1).
+Progress = Callable[[str, float], None]
 _CHUNK = 1 << 20
 
 
@@ -36,6 +36,15 @@ class ImportedFile:
     purged: int = 0
     rejects: tuple[tuple[int, str, str], ...] = field(default=(), repr=False)
     error: BadImport | None = None
+
+    @property
+    def rejects_path(self) -> Path:
+        """Where its rejects are kept: beside it, or beside the archive that it lies in."""
+        path = Path(self.name)
+        archive = next((folder for folder in path.parents if folder.is_file()), None)
+        if archive is None:
+            return Path(f"{path}.rejects")
+        return archive.with_name(f"{archive.name}--{'--'.join(path.relative_to(archive).parts)}.rejects")
 
     def to_json(self) -> dict[str, Any]:
         found: dict[str, Any] = {
@@ -54,40 +63,69 @@ class ImportedFile:
 
 @dataclass(frozen=True)
 class Options:
-    """What a person says about the files: their day and region, and whether bad lines may be left out."""
+    """What a person says about the files: their day and region, and whether bad lines may be left out; and how large
+    they may be."""
 
     day: date | None = None
     region: str | None = None
     skip_bad: bool = False
+    limits: Limits | None = None
 
 
-def import_path(lake: Lake, path: Path, options: Options | None = None) -> Iterator[ImportedFile]:
+def import_path(
+    lake: Lake,
+    path: Path,
+    options: Options | None = None,
+    progress: Progress = lambda name, share: None,
+    name: str | None = None,
+) -> Iterator[ImportedFile]:
     """Import a file, a ZIP archive, a folder of files, or a git clone of a playlist archive; yields file by file.
 
-    A file that cannot be imported is an `ImportedFile` with its `BadImport`; the others are not held up by it.
+    A file that cannot be imported is an `ImportedFile` with its `BadImport`; the others are not held up by it. `name`
+    is that of a single file, where it lies under another one.
     """
     options = options or Options()
     if (path / ".git").exists():
         yield _attempted(str(path), lambda: _import_clone(lake, path, options))
-        return
-    files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
-    for file in files:
+        files = list((path / "playlists" / "followers").glob("*.json"))
+    else:
+        files = (
+            [one for one in path.rglob("*") if one.is_file() and not is_clutter(str(one))] if path.is_dir() else [path]
+        )
+    for file in sorted(files, key=lambda one: _order(str(one))):
+        called = name or str(file)
         try:
-            members = expand(str(file), file)
+            members = expand(called, file, options.limits)
         except BadImport as error:
-            yield ImportedFile(str(file), "", error=error)
+            yield ImportedFile(called, "", error=error)
             continue
         except OSError as error:
-            yield ImportedFile(str(file), "", error=_unreadable(str(file), error))
+            yield ImportedFile(called, "", error=_unreadable(called, error))
             continue
-        for name, opener in members:
-            yield import_file(lake, name, opener, options)
+        for inner, opener in sorted(members, key=lambda one: _order(one[0])):
+            yield import_file(lake, inner, opener, options, partial(progress, inner))
 
 
-def import_file(lake: Lake, name: str, opener: Opener, options: Options | None = None) -> ImportedFile:
+def is_clutter(name: str) -> bool:
+    """Whether a file among others is none that anybody meant to import: a system's own, or what an import left."""
+    return name.rpartition("/")[2].startswith(".") or name.endswith(".rejects")
+
+
+def _order(name: str) -> tuple[bool, str]:
+    # Follower counts fill in days, which have to be there first.
+    return "/followers/" in name, name
+
+
+def import_file(
+    lake: Lake,
+    name: str,
+    opener: Opener,
+    options: Options | None = None,
+    progress: Callable[[float], None] = lambda share: None,
+) -> ImportedFile:
     """Import one file into the lake. Its days stand beside those of other sources; what Spotify told stays."""
     told = options or Options()
-    return _attempted(name, lambda: _import_file(lake, name, opener, told))
+    return _attempted(name, lambda: _import_file(lake, name, opener, told, progress))
 
 
 def _attempted(name: str, job: Callable[[], ImportedFile]) -> ImportedFile:
@@ -100,24 +138,42 @@ def _attempted(name: str, job: Callable[[], ImportedFile]) -> ImportedFile:
 
 
 def _unreadable(name: str, error: OSError) -> BadImport:
+    if error.errno == errno.ENOSPC:
+        folder = tempfile.gettempdir()
+        return BadImport(name, [(0, f"its rows find no room in {folder}")], advice="Make room, or set TMPDIR.")
     return BadImport(
         name, [(0, f"it cannot be read: {error.strerror or error}")], advice="Check the path and its rights."
     )
 
 
-def _import_file(lake: Lake, name: str, opener: Opener, options: Options) -> ImportedFile:
+def _import_file(
+    lake: Lake, name: str, opener: Opener, options: Options, progress: Callable[[float], None]
+) -> ImportedFile:
     rejects: list[tuple[int, str, str]] | None = [] if options.skip_bad else None
-    days = read_history(name, opener, day=options.day, region=options.region, skip_bad=rejects)
-    found = _store(lake, name, days, _digest(opener))
-    if not found.format and not rejects:
+    digest, size = _measured(opener)
+
+    # Reading takes two thirds of the time, writing the rest.
+    def watched() -> BinaryIO:
+        return cast(BinaryIO, _Counted(opener(), lambda read: progress(2 / 3 * read / max(size, 1))))
+
+    days = read_history(name, watched, day=options.day, region=options.region, skip_bad=rejects, limits=options.limits)
+    kept = keep_days(lake, name, days, digest, lambda share: progress((2 + share) / 3))
+    if not kept.formats and not rejects:
         return _import_followers(lake, name, read_followers(name, opener))
-    return found if not rejects else ImportedFile(**{**found.__dict__, "rejects": tuple(rejects)})
+    return _imported(name, kept, rejects)
 
 
 def _import_clone(lake: Lake, folder: Path, options: Options) -> ImportedFile:
     rejects: list[tuple[int, str, str]] | None = [] if options.skip_bad else None
-    found = _store(lake, folder.name, read_clone(folder, skip_bad=rejects), "")
-    return ImportedFile(**{**found.__dict__, "rejects": tuple(rejects or ())})
+    # A clone that is given as "." has a name all the same.
+    kept = keep_days(lake, str(folder.resolve()), read_clone(folder, skip_bad=rejects), "")
+    return _imported(str(folder), kept, rejects)
+
+
+def _imported(name: str, kept: Kept, rejects: list[tuple[int, str, str]] | None) -> ImportedFile:
+    return ImportedFile(
+        name, ", ".join(kept.formats), kept.days, kept.rows, kept.changed, kept.purged, tuple(rejects or ())
+    )
 
 
 def _import_followers(lake: Lake, name: str, followers: Followers) -> ImportedFile:
@@ -129,97 +185,54 @@ def _import_followers(lake: Lake, name: str, followers: Followers) -> ImportedFi
         rows = [
             row | {"followers": followers.counts[row["snapshot_date"]]}
             for row in lake.snapshots(followers.playlist_id, year)
-            if (row["source"] or "").startswith("import:")
-            and row["followers"] is None
-            and row["snapshot_date"] in followers.counts
+            if is_imported(row) and row["followers"] is None and row["snapshot_date"] in followers.counts
         ]
         if rows:
             changed += len(lake.put_snapshots(followers.playlist_id, year, rows))
     return ImportedFile(name, "archive-followers", len(followers.counts), 0, changed)
 
 
-@dataclass
-class _Staged:
-    """The days of one playlist's year while a file is read: their rows in a file, the rest of them here."""
-
-    path: Path
-    snapshots: dict[date, Row] = field(default_factory=dict)
-    ranks: dict[date, Rank] = field(default_factory=dict)
-
-
-def _store(lake: Lake, name: str, days: Iterable[Day], digest: str) -> ImportedFile:
-    """Stage everything on disk first, so that a fault at the end of a file leaves the lake as it was, and memory holds
-    one day at a time."""
-    staged: dict[tuple[str, int], _Staged] = {}
-    formats: dict[str, None] = {}
-    purged = read_tombstones(lake)
-    count = rows = left_out = 0
-    with tempfile.TemporaryDirectory(prefix="chartlake-") as folder:
-        for day in days:
-            formats[day.format] = None
-            if purged.covers(day.playlist_id, day.snapshot_date):
-                left_out += 1
-                continue
-            key = (day.playlist_id, day.snapshot_date.year)
-            target = staged.setdefault(key, _Staged(Path(folder) / f"{len(staged)}.ndjson"))
-            _stage(target, _without_users(day, purged), name, digest)
-            count, rows = count + 1, rows + len(day.rows)
-        changed = sum(_place(lake, playlist_id, year, one) for (playlist_id, year), one in sorted(staged.items()))
-    return ImportedFile(name, ", ".join(formats), count, rows, changed, left_out)
+def keep_rejects(found: ImportedFile) -> None:
+    """Write the bad lines of a file, each with its number and the reason. Raises `BadImport` where that fails."""
+    if not found.rejects:
+        return
+    lines = "".join(f"{line}\t{reason}\t{text.rstrip()}\n" for line, reason, text in found.rejects)
+    try:
+        found.rejects_path.write_text(lines, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise BadImport(
+            found.name,
+            [(0, f"its bad lines cannot be kept in {found.rejects_path}: {error.strerror or error}")],
+            advice="Its good lines are imported; run it again where that file can be written.",
+        ) from error
 
 
-def _without_users(day: Day, purged: Tombstones) -> Day:
-    if not purged.users:
-        return day
-    rows = [purged.entry_without_users(row, day.snapshot_date) for row in day.rows]
-    return replace(day, rows=rows, facts=purged.facts_without_users(day.facts, day.snapshot_date))
+class _Counted:
+    """A stream of bytes that tells how many of them were read."""
+
+    def __init__(self, stream: BinaryIO, tell: Callable[[int], None]) -> None:
+        self._stream = stream
+        self._tell = tell
+        self._count = 0
+
+    def __enter__(self) -> _Counted:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self._count += len(data)
+        self._tell(self._count)
+        return data
 
 
-def _stage(target: _Staged, day: Day, name: str, digest: str) -> None:
-    # The start of the day where the format tells no moment: the same file always gives the same rows.
-    captured_at = day.moment or datetime.combine(day.snapshot_date, time.min, UTC)
-    source = f"import:{day.format}:{name.rsplit('/', 1)[-1]}"
-    capture_id = (day.origin or digest)[:16]
-    common = {
-        "snapshot_date": day.snapshot_date.isoformat(),
-        "playlist_id": day.playlist_id,
-        "captured_at": captured_at.isoformat(),
-        "capture_id": capture_id,
-        "source": source,
-    }
-    with target.path.open("ab") as file:
-        # Without its nulls, which most columns of a chart are, a row is written and read twice as fast.
-        told = ({name: value for name, value in row.items() if value is not None} for row in day.rows)
-        file.writelines(json.dumps(row | common).encode() + b"\n" for row in told)
-    target.ranks[day.snapshot_date] = rank(source, captured_at)
-    target.snapshots[day.snapshot_date] = (
-        empty_row(day.playlist_id, day.snapshot_date, captured_at)
-        | day.facts
-        | {
-            "entry_count": len(day.rows),
-            "status": Status.OK,
-            "capture_id": capture_id,
-            "source": source,
-            "position_quality": day.position_quality,
-        }
-    )
-
-
-def _place(lake: Lake, playlist_id: str, year: int, staged: _Staged) -> int:
-    """Entries first, then their commit; gives how many days are new or other than before."""
-    before = lake.fingerprints(playlist_id, year)
-    keys = lake.put_days(playlist_id, staged.ranks, staged.path)
-    snapshots = [row | {"entries_key": keys[day]} for day, row in sorted(staged.snapshots.items())]
-    lake.put_snapshots(playlist_id, year, snapshots)
-    if not before:
-        return len(staged.ranks)
-    after = lake.fingerprints(playlist_id, year)
-    return sum(before.get(day) != after.get(day) for day in staged.ranks)
-
-
-def _digest(opener: Opener) -> str:
-    digest = hashlib.sha256()
+def _measured(opener: Opener) -> tuple[str, int]:
+    """The SHA-256 of a file's bytes, and how many they are."""
+    digest, size = hashlib.sha256(), 0
     with opener() as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
-    return digest.hexdigest()
+            size += len(chunk)
+    return digest.hexdigest(), size

@@ -50,6 +50,13 @@ class Outcome:
             found |= {"error": self.error.kind, "advice": self.error.advice}
         return found
 
+    @classmethod
+    def from_json(cls, found: dict[str, Any]) -> Outcome:
+        """What `to_json` gave in another process, but for the kinds of its errors."""
+        error = ChartlakeError(found["reason"], advice=found["advice"]) if "error" in found else None
+        day, status = date.fromisoformat(found["snapshot_date"]), Status(found["status"])
+        return cls(found["playlist_id"], day, status, found, found["already"], error, found["seconds"])
+
 
 @dataclass(frozen=True)
 class Run:
@@ -68,6 +75,13 @@ class Run:
     def complete(self) -> bool:
         """Every playlist has its day."""
         return not self.left and self.stopped is None and self.published == len(self.outcomes)
+
+    @classmethod
+    def from_json(cls, found: dict[str, Any]) -> Run:
+        """What `to_json` gave in another process, but for the kinds of its errors."""
+        stopped = ChartlakeError(found["message"], advice=found["advice"]) if "stopped" in found else None
+        outcomes = tuple(map(Outcome.from_json, found["snapshots"]))
+        return cls(outcomes, tuple(found["left"]), stopped, found["consent_days_left"])
 
     def to_json(self) -> dict[str, Any]:
         found: dict[str, Any] = {

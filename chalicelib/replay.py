@@ -19,13 +19,21 @@ from .spotify.capture import UNCHANGED, Capture, from_raw
 from .tombstones import Tombstones, read_tombstones
 from .world import World
 
+# Less time than this is left (seconds): nothing further is begun.
+_SHORTEST = 5.0
+# Entries that are written at once: they wait in a temporary file.
+_MOST = 250_000
+
 
 @dataclass(frozen=True)
 class Replayed:
-    """What a replay read, and the days whose rows it changed (or would change)."""
+    """What a replay read, the days whose rows it changed (or would change), and where it was when the time was over:
+    the (playlist, day) at which it is to be continued, and how many captures remain."""
 
     captures: int
     changed: tuple[tuple[str, date], ...]
+    left: tuple[str, date] | None = None
+    remaining: int = 0
 
     def to_json(self) -> dict[str, Any]:
         changed = [{"playlist_id": one, "snapshot_date": day.isoformat()} for one, day in self.changed]
@@ -49,40 +57,57 @@ def replay(
     playlist_ids: Iterable[str] = (),
     first: date = date.min,
     last: date = date.max,
+    start: tuple[str, date] | None = None,
     dry_run: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Replayed:
     """Make the rows of both tables anew from every raw document of these playlists (none: all) and days.
 
     What raw does not tell stays as it is: days without raw, and days on which something newer stands. What was purged
-    is not brought back. Interrupted and run again it does the same once more. `progress` gets how many captures of how
-    many are done.
+    is not brought back. Interrupted and run again it does the same once more; where the process's time was over,
+    `start` goes on at what was left. `progress` gets how many captures of how many are done.
     """
     target = Lake(DryRun(lake.store), world) if dry_run else lake
-    wanted = list(playlist_ids)
-    found = [one for playlist_id in wanted or [""] for one in lake.raw_keys(playlist_id)]
+    found = _captures(lake, sorted(set(playlist_ids)), first, last, start)
     purged = read_tombstones(lake)
-    found = [one for one in found if first <= one[1] <= last and not purged.covers_raw(*one[:2])]
+    found = [one for one in found if not purged.covers_raw(*one[:2])]
     changed: list[tuple[str, date]] = []
     done = 0
     for (playlist_id, year), group in groupby(found, key=lambda one: (one[0], one[1].year)):
         captures = [(day, key) for _, day, key in group]
+        until = done + len(captures)
         before = lake.fingerprints(playlist_id, year)
-        for number in _replay_year(target, playlist_id, captures, purged):
-            progress(done + number, len(found))
+        while done < until and (done == 0 or world.time_left() > _SHORTEST):
+            for _ in _replay_some(target, world, playlist_id, captures[done - until :], purged):
+                done += 1
+                progress(done, len(found))
         after = target.fingerprints(playlist_id, year)
         changed += [(playlist_id, day) for day in sorted({*before, *after}) if before.get(day) != after.get(day)]
-        done += len(captures)
-    return Replayed(len(found), tuple(changed))
+        if done < until:
+            return Replayed(done, tuple(changed), found[done][:2], len(found) - done)
+    return Replayed(done, tuple(changed))
 
 
-def _replay_year(lake: Lake, playlist_id: str, captures: list[tuple[date, str]], purged: Tombstones) -> Iterator[int]:
-    """Judge one capture after the other, then write the year at once; yields how many are judged."""
-    earlier = captures[0][0]
+def _captures(
+    lake: Lake, playlist_ids: list[str], first: date, last: date, start: tuple[str, date] | None
+) -> list[tuple[str, date, str]]:
+    """Raw documents as (playlist, day, key), by playlist and day."""
+    found = [one for playlist_id in playlist_ids or [""] for one in lake.raw_keys(playlist_id)]
+    return sorted(one for one in found if first <= one[1] <= last and (start is None or one[:2] >= start))
+
+
+def _replay_some(
+    lake: Lake, world: World, playlist_id: str, captures: list[tuple[date, str]], purged: Tombstones
+) -> Iterator[None]:
+    """Judge one capture of a year after the other, as many as can be written at once and in the time that is left, and
+    write them; yields for each that is judged."""
+    began, earlier = world.monotonic(), captures[0][0]
     known = lake.history(playlist_id, captures[-1][0])
     history = [row for row in known if row["snapshot_date"] < earlier or _lost_raw(row)]
     days: dict[date, _Day] = {}
-    for number, (day, key) in enumerate(captures, start=1):
+    for day, key in captures:
+        if days and day not in days and _enough(days, world, began):
+            break
         data = lake.read_raw(key)
         capture = from_raw(data, lake.store.locate(key))
         if not purged.covers_capture(capture, day):
@@ -92,9 +117,17 @@ def _replay_year(lake: Lake, playlist_id: str, captures: list[tuple[date, str]],
                 days[day] = made
                 others = [row for row in history if row["snapshot_date"] != day]
                 history = sorted([*others, made.row], key=lambda row: row["snapshot_date"])
-        yield number
+        yield
     if days:
         _write(lake, playlist_id, days)
+
+
+def _enough(days: dict[date, _Day], world: World, began: float) -> bool:
+    """Whether these days should be written before any other is judged; writing reads their raw documents again."""
+    took = world.monotonic() - began
+    return (
+        world.time_left() < 2 * took + _SHORTEST or sum(one.row["entry_count"] or 0 for one in days.values()) >= _MOST
+    )
 
 
 def _lost_raw(row: Row) -> bool:
@@ -122,7 +155,7 @@ def _judged(lake: Lake, capture: Capture, day: date, raw: Row, history: list[Row
 def _write(lake: Lake, playlist_id: str, days: dict[date, _Day]) -> None:
     published = {day: made for day, made in days.items() if made.row["status"] in PUBLISHED}
     ranks = {day: made.rank for day, made in published.items()}
-    keys = lake.put_days(playlist_id, ranks, _entries(lake, playlist_id, published))
+    keys = lake.put_days(playlist_id, ranks, _entries(lake, playlist_id, published)).keys
     rows = [
         made.row | {"entries_key": keys[day] if day in keys and made.row["entry_count"] else None}
         for day, made in sorted(days.items())

@@ -9,35 +9,46 @@ import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from . import __version__
-from .errors import BadSetting, ChartlakeError, LakeUnavailable, OutOfTime
+from .errors import BadSetting, ChartlakeError, OutOfTime
 from .settings import Settings, from_environment
 from .world import World
 
 if TYPE_CHECKING:
+    from .lake.lake import Lake
     from .outcome import Run
+    from .runs import Run as Record
 
 STALE_AFTER_HOURS = 26.0
 # API Gateway hangs up after 29 s; what does not fit goes to the worker function.
 _HTTP_SECONDS = 22.0
 _FUNCTION_NAME = "AWS_LAMBDA_FUNCTION_NAME"
+_FUNCTION_MEMORY = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
 # Kept free at the end of an invocation for the last writes.
 _RESERVE_SECONDS = 5.0
 _MOST_BYTES = 65_536
 # The name under which alarms find this deployment's metrics; without it nothing is counted, and nothing is to pay.
 _METRICS = "CHARTLAKE_METRICS"
 
+# What an error means over HTTP; any other is somebody else's: 502.
+_STATUS = {"BadSetting": 400, "KeyTaken": 409, "LakeUnavailable": 503}
+
 _log = logging.getLogger(__name__)
+
+# Takes how many of how many are done.
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer: a status code and a JSON body."""
+    """An HTTP answer: a status code, a JSON body (as an object, or written out already), and headers of its own."""
 
     status: int
-    body: dict[str, Any] = field(default_factory=dict)
+    body: dict[str, Any] | str = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def daily(milliseconds_left: Callable[[], int], world: World | None = None) -> dict[str, Any]:
@@ -54,46 +65,83 @@ def daily(milliseconds_left: Callable[[], int], world: World | None = None) -> d
 def extract(
     event: Mapping[str, Any], milliseconds_left: Callable[[], int], world: World | None = None
 ) -> dict[str, Any]:
-    """The worker behind `POST /backfill`: `{"playlists": […], "again": false}`, both optional."""
-    request = _request(event)
+    """The worker behind `POST /backfill`: `{"run": "…"}` goes on with a run, the fields of `POST /backfill` begin one.
+
+    Raises where the run fails, so that Lambda counts an error.
+    """
+    from . import backfill, runs
+    from .pipeline import open_lake
+
     settings = from_environment(os.environ)
-    world = _limited(world, milliseconds_left, float("inf"))
-    run = _extract(settings, request.playlists, request.again, world)
-    _count(run, world, whole=request.playlists is None)
-    if run.left and run.outcomes and run.stopped is None:
-        _hand_over(run, request.again)
-        return run.to_json()
-    return _finished(run)
+    limited = _limited(world, milliseconds_left, float("inf"))
+    lake = open_lake(settings, limited)
+    if "run" in event:
+        run = runs.read(lake, str(event["run"]))
+        if run is None:
+            raise BadSetting(f"There is no run {event['run']!r}.")
+        new = not run.ended
+        run = runs.take(lake, limited, run) if new else run
+    else:
+        run, new = runs.begin(lake, limited, *backfill.parse(event))
+    if new:
+        run, error = _turn(settings, lake, limited, run, counted=True)
+        if error is not None:
+            raise error
+    return run.to_json(limited.now())
+
+
+def upload(
+    detail: Mapping[str, Any], milliseconds_left: Callable[[], int], world: World | None = None
+) -> dict[str, Any]:
+    """What follows on a file that was dropped below `imports/`; see `uploads.take_in`."""
+    from .pipeline import open_lake
+    from .uploads import take_in
+
+    limited = _limited(world, milliseconds_left, float("inf"))
+    memory = os.environ.get(_FUNCTION_MEMORY)
+    return take_in(open_lake(from_environment(os.environ), limited), limited, detail, int(memory) if memory else None)
 
 
 def backfill(body: bytes, milliseconds_left: Callable[[], int], world: World | None = None) -> Answer:
-    """Take snapshots now, on a person's request.
+    """Take snapshots now or replay, on a person's request.
 
-    200: done, with a summary; 202: the rest was handed to the worker function; 400: a field is wrong; 413: the body
-    is too long; 502: Spotify refuses or fails; 503: the lake cannot be used.
+    200: done, with a summary; 202: the worker function goes on, or another request with this key is at work; 400: a
+    field is wrong; 409: the key was used for another request; 413: the body is too long; 502: Spotify refuses or
+    fails; 503: the lake cannot be used.
     """
+    from . import backfill, runs
+    from .pipeline import open_lake
+
     if len(body) > _MOST_BYTES:
-        error = BadSetting(
-            f"The body has {len(body)} bytes; {_MOST_BYTES} are the most.",
-            advice="Name fewer playlists in one request.",
-        )
-        return Answer(413, _refusal(error))
+        words = f"The body has {len(body)} bytes; {_MOST_BYTES} are the most."
+        return Answer(413, BadSetting(words, advice="Name fewer playlists in one request.").to_json())
     try:
-        request = _request(_json_object(body))
+        request, key = backfill.parse(_json_object(body))
         settings = from_environment(os.environ)
-        run = _extract(settings, request.playlists, request.again, _limited(world, milliseconds_left, _HTTP_SECONDS))
-        if run.stopped is not None:
-            return Answer(503 if isinstance(run.stopped, LakeUnavailable) else 502, run.to_json())
-        if run.left:
-            _hand_over(run, request.again)
-            return Answer(202, run.to_json() | {"handed_over": True})
-        return Answer(200 if run.published or not run.outcomes else 502, run.to_json())
-    except BadSetting as error:
-        return Answer(400, _refusal(error))
-    except LakeUnavailable as error:
-        return Answer(503, _refusal(error))
+        limited = _limited(world, milliseconds_left, _HTTP_SECONDS)
+        lake = open_lake(settings, limited)
+        run, new = runs.begin(lake, limited, request, key)
+        if new:
+            run, _ = _turn(settings, lake, limited, run)
+        return _answer(run, limited)
     except ChartlakeError as error:
-        return Answer(502, _refusal(error))
+        return Answer(_STATUS.get(error.kind, 502), error.to_json())
+
+
+def run(run_id: str, world: World | None = None) -> Answer:
+    """How far a run is, and what came of it: 200, or 404 where there is none."""
+    from . import runs
+    from .pipeline import open_lake
+
+    world = world or World()
+    try:
+        found = runs.read(open_lake(from_environment(os.environ), world), run_id)
+    except ChartlakeError as error:
+        return Answer(503, error.to_json())
+    if found is None:
+        advice = "Take the run_id that POST /backfill answered with."
+        return Answer(404, BadSetting("There is no such run.", advice=advice).to_json())
+    return Answer(200, found.to_json(world.now()))
 
 
 def health(world: World | None = None) -> Answer:
@@ -130,49 +178,66 @@ def _count(run: Run, world: World | None, *, whole: bool) -> None:
         print(metrics.line(values, stack, (world or World()).now()), flush=True)
 
 
-@dataclass(frozen=True)
-class _Request:
-    playlists: list[str] | None
-    again: bool
-
-
 def _json_object(body: bytes) -> Mapping[str, Any]:
     try:
         found = json.loads(body or b"{}")
     except (ValueError, RecursionError):
-        raise BadSetting("The body is not JSON.", advice='Send {"playlists": ["…"], "again": false}.') from None
+        raise BadSetting("The body is not JSON.", advice='Send {"playlists": ["…"]}.') from None
     if not isinstance(found, dict):
-        raise BadSetting("The body is not a JSON object.", advice='Send {"playlists": ["…"], "again": false}.')
+        raise BadSetting("The body is not a JSON object.", advice='Send {"playlists": ["…"]}.')
     return found
 
 
-def _request(fields: Mapping[str, Any]) -> _Request:
-    from .spotify.references import parse_playlist_reference
+def _turn(
+    settings: Settings, lake: Lake, world: World, run: Record, counted: bool = False
+) -> tuple[Record, ChartlakeError | None]:
+    """This process's share of a run; what is left is handed over to the worker function."""
+    from .backfill import turn
+    from .runs import fail
 
-    unknown = sorted(set(fields) - {"playlists", "again"})
-    if unknown:
-        raise BadSetting(f"Unknown field {unknown[0]!r}.", advice="The fields are 'playlists' and 'again'.")
-    again, references = fields.get("again", False), fields.get("playlists")
-    if not isinstance(again, bool):
-        raise BadSetting("Field 'again' is not true or false.", advice='Send "again": true or leave it out.')
-    if references is None:
-        return _Request(None, again)
-    if not isinstance(references, list) or not references or not all(isinstance(one, str) for one in references):
-        raise BadSetting(
-            "Field 'playlists' is not a list of ids, URIs or links.", advice="Leave it out for every followed playlist."
-        )
+    def extract(playlists: list[str] | None, again: bool, progress: Progress) -> Run:
+        found = _extract(settings, playlists, again, world, progress)
+        if counted:
+            _count(found, world, whole=run.request["playlists"] is None)
+        return found
+
+    run, error = turn(run, lake, world, extract)
+    if error is not None or run.ended:
+        return run, error
     try:
-        return _Request(list(dict.fromkeys(parse_playlist_reference(one) for one in references)), again)
-    except BadSetting as error:
-        raise BadSetting(f"Field 'playlists': {error.message}", advice=error.advice) from None
+        _hand_over(run)
+    except ChartlakeError as refused:
+        return fail(lake, world, run, refused), refused
+    return run, None
 
 
-def _extract(settings: Settings, playlists: list[str] | None, again: bool, world: World) -> Run:
+def _answer(run: Record, world: World) -> Answer:
+    body = run.to_json(world.now())
+    if body["state"] == "failed":
+        return Answer(_STATUS.get(body.get("stopped") or body.get("error", ""), 502), body)
+    return Answer(200 if body["state"] == "done" else 202, body)
+
+
+def _extract(
+    settings: Settings,
+    playlists: list[str] | None,
+    again: bool,
+    world: World,
+    progress: Progress = lambda done, total: None,
+) -> Run:
+    began = world.monotonic()
+    from .measured import remember
     from .pipeline import followed_playlists, open_lake, open_pipeline
 
     lake = open_lake(settings, world)
     playlist_ids = playlists or followed_playlists(settings, lake)
-    return open_pipeline(settings, world, lake).extract(playlist_ids, again=again)
+    done = count(1)
+    run = open_pipeline(settings, world, lake).extract(
+        playlist_ids, again=again, report=lambda outcome: progress(next(done), len(playlist_ids))
+    )
+    if memory := os.environ.get(_FUNCTION_MEMORY):
+        remember(lake, run, world.monotonic() - began, int(memory), world.now())
+    return run
 
 
 def _limited(world: World | None, milliseconds_left: Callable[[], int], seconds: float) -> World:
@@ -197,18 +262,21 @@ def _finished(run: Run) -> dict[str, Any]:
     return run.to_json()
 
 
-def _hand_over(run: Run, again: bool) -> None:
-    """Start the worker function with what is left."""
+def _hand_over(run: Record) -> None:
+    """Start the worker function, which goes on with the run. Raises `ChartlakeError` where it cannot be started."""
     import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
 
     function = os.environ[_FUNCTION_NAME]
 
     # `chalice deploy` names the API's function <app>-<stage> and the worker <app>-<stage>-extract.
     worker = os.environ.get("CHARTLAKE_WORKER") or f"{function.removesuffix('-extract')}-extract"
-    payload = json.dumps({"playlists": list(run.left), "again": again}).encode()
-    boto3.client("lambda").invoke(FunctionName=worker, InvocationType="Event", Payload=payload)
-    _log.info("handed over", extra={"worker": worker, "left": len(run.left)})
-
-
-def _refusal(error: ChartlakeError) -> dict[str, Any]:
-    return {"error": error.kind, "message": error.message, "advice": error.advice}
+    payload = json.dumps({"run": run.run_id}).encode()
+    try:
+        boto3.client("lambda").invoke(FunctionName=worker, InvocationType="Event", Payload=payload)
+    except (BotoCoreError, ClientError) as error:
+        raise ChartlakeError(
+            f"The function {worker} could not be started: {error}",
+            advice="Its name is CHARTLAKE_WORKER's value; this function's role needs lambda:InvokeFunction on it.",
+        ) from None
+    _log.info("handed over", extra={"worker": worker, "run_id": run.run_id, "left": len(run.left)})

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -58,6 +59,19 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         api_url=_url(environment, "SPOTIFY_API_URL", SPOTIFY_API_URL),
         accounts_url=_url(environment, "SPOTIFY_ACCOUNTS_URL", SPOTIFY_ACCOUNTS_URL),
     )
+
+
+def upload_pattern(lake: str) -> dict[str, Any]:
+    """The EventBridge pattern of the files that are dropped below `imports/` of a lake in S3.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+    """
+    url = urlsplit(lake)
+    # A lake in a folder has no uploads, and no bucket has so short a name.
+    bucket = url.netloc if url.scheme == "s3" else "-"
+    prefix = f"{url.path.strip('/')}/imports/".lstrip("/") if url.scheme == "s3" else "imports/"
+    detail = {"bucket": {"name": [bucket]}, "object": {"key": [{"prefix": prefix}]}}
+    return {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": detail}
 
 
 def parse_schedule(text: str) -> str:

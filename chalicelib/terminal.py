@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import groupby
-from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +12,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .chart_tables import show_chart
 from .coverage import MISSED, Coverage
-from .entries import Row
 from .errors import ChartlakeError
 from .lake.schema import PUBLISHED, Status
+from .words import counted, printable
 
 if TYPE_CHECKING:
+    from .charts import Chart
     from .cost import Line, Load
     from .demo import Demo
-    from .doctor import Check
+    from .doctor.check import Check
     from .imports import ImportedFile
     from .lake.lake import Lake
     from .outcome import Outcome, Run
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from .verify import Verdict
 
 _TOP = 10
-_TABLES_SHOWN = 3
 _GAPS_SHOWN = 10
 _MARKS = {Status.OK: ("●", "green"), Status.UNCHANGED: ("○", "green"), MISSED: ("·", "red")}
 _FAILED_MARK = ("×", "red")
@@ -48,7 +48,7 @@ def show_outcome(console: Console, outcome: Outcome) -> None:
     name = printable(outcome.row.get("name")) or outcome.playlist_id
     line = Text.assemble((f"{mark} ", style), (name, "bold"), f"  {outcome.snapshot_date}  ")
     if outcome.published:
-        line.append(_counted(outcome.row["entry_count"], "entry", "entries"))
+        line.append(counted(outcome.row["entry_count"], "entry", "entries"))
         line.append(" (today's snapshot is already there)" if outcome.already else f", {outcome.status}")
     else:
         line.append(f"{outcome.status}: ", style)
@@ -56,8 +56,9 @@ def show_outcome(console: Console, outcome: Outcome) -> None:
     console.print(line, soft_wrap=True)
 
 
-def show_run(console: Console, run: Run, lake: Lake, command: str) -> None:
-    """After the lines of the playlists: errors' advice once each, the top ten, the files, the next command."""
+def show_run(console: Console, run: Run, charts: list[Chart], lake: Lake | None, command: str) -> None:
+    """After the lines of the playlists: errors' advice once each, and of a lake at hand the charts' top ten, the files,
+    the next command."""
     advised = [run.stopped] if run.stopped else []
     advised += [one.error for one in run.outcomes if one.error and not one.published]
     if run.stopped and not any(one.error is run.stopped for one in run.outcomes):
@@ -66,62 +67,20 @@ def show_run(console: Console, run: Run, lake: Lake, command: str) -> None:
         for advice in dict.fromkeys(error.advice for error in advised):
             console.print(Text(advice), soft_wrap=True)
     if run.left:
-        console.print(f"{_counted(len(run.left), 'playlist')} not reached; the next run continues there.")
+        console.print(f"{counted(len(run.left), 'playlist')} not reached; the next run continues there.")
+    if lake is None:
+        return
     published = [outcome for outcome in run.outcomes if outcome.published]
-    for outcome in published[:_TABLES_SHOWN]:
-        _show_top(console, outcome, lake)
+    for chart in charts:
+        console.print()
+        show_chart(console, chart, _TOP, brief=True)
     if published:
         console.print()
         entries_key = published[-1].row["entries_key"] or "tables/entries"
         console.print(Text(f"Entries  {lake.store.locate(entries_key)}"), soft_wrap=True)
         if published[-1].row["raw_key"]:
             console.print(Text(f"Raw      {lake.store.locate(published[-1].row['raw_key'])}"), soft_wrap=True)
-        console.print(Text(f"Next     {command} coverage    or    {command} verify"))
-
-
-def _show_top(console: Console, outcome: Outcome, lake: Lake) -> None:
-    entries = lake.entries(outcome.playlist_id, outcome.snapshot_date)
-    if not entries:
-        return
-    before = _previous(lake, outcome)
-    title = printable(outcome.row["name"]) or outcome.playlist_id
-    caption = f"{title}, {outcome.snapshot_date}" + (f", since {before[0]['snapshot_date']}" if before else "")
-    table = Table(title=Text(caption), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    # Given no widths, rich takes the room that is missing from the figures, which are what one looks for.
-    words = max(24, min(80, console.width - 34))
-    table.add_column("#", justify="right", width=2)
-    if before:
-        table.add_column("", justify="right", width=5)
-    table.add_column("Title", overflow="ellipsis", no_wrap=True, width=words * 3 // 5)
-    table.add_column("Artists", overflow="ellipsis", no_wrap=True, width=words - words * 3 // 5)
-    table.add_column("Popularity", justify="right", width=10)
-    places = {entry["uri"]: entry["position"] for entry in reversed(before)}
-    for entry in entries[:_TOP]:
-        movement = [_movement(entry, places)] if before else []
-        artists = ", ".join(printable(artist["name"]) for artist in entry["artists"] or [])
-        popularity = "" if entry["popularity"] is None else str(entry["popularity"])
-        name = printable(entry["name"]) or f"({entry['item_type']})"
-        table.add_row(str(entry["position"]), *movement, Text(name), Text(artists), popularity)
-    console.print()
-    console.print(table)
-    if outcome.row["source"] == "simulator":
-        console.print("Simulated data: no such artists, no such songs.")
-
-
-def _previous(lake: Lake, outcome: Outcome) -> list[Row]:
-    history = lake.history(outcome.playlist_id, outcome.snapshot_date)
-    earlier = [r for r in history if r["status"] in PUBLISHED and r["snapshot_date"] < outcome.snapshot_date]
-    return lake.entries(outcome.playlist_id, earlier[-1]["snapshot_date"]) if earlier else []
-
-
-def _movement(entry: Row, places: dict[str, int]) -> Text:
-    before = places.get(entry["uri"]) if entry["uri"] else None
-    if before is None:
-        return Text("new", style="cyan")
-    change = before - entry["position"]
-    if change == 0:
-        return Text("=")
-    return Text(f"▲ {change}", style="green") if change > 0 else Text(f"▼ {-change}", style="red")
+        console.print(Text(f"Next     {command} charts    or    {command} coverage"))
 
 
 def show_verdict(console: Console, verdict: Verdict, where: str) -> None:
@@ -132,11 +91,11 @@ def show_verdict(console: Console, verdict: Verdict, where: str) -> None:
     for finding in verdict.findings:
         day = finding.snapshot_date or "every day"
         console.print(Text(f"× {finding.playlist_id} {day}: {finding.problem}", style="red"), soft_wrap=True)
-    tried, entries = _counted(verdict.days, "day"), _counted(verdict.entries, "entry", "entries")
+    tried, entries = counted(verdict.days, "day"), counted(verdict.entries, "entry", "entries")
     kept = f"{tried} tried, {verdict.published} kept, {entries}"
     if verdict.findings:
         console.print(
-            Text(f"{_counted(len(verdict.findings), 'problem')} in {where}: {kept}.", style="bold red"), soft_wrap=True
+            Text(f"{counted(len(verdict.findings), 'problem')} in {where}: {kept}.", style="bold red"), soft_wrap=True
         )
     else:
         console.print(Text(f"Proven: {kept} in {where}.", style="bold green"), soft_wrap=True)
@@ -152,14 +111,21 @@ def show_check(console: Console, check: Check) -> None:
 
 def show_replayed(console: Console, found: Replayed, dry_run: bool) -> None:
     """The days that are other than before, then how much was read."""
-    for playlist_id, day in found.changed:
-        console.print(Text(f"{playlist_id} {day}"), soft_wrap=True)
-    read = f"{_counted(found.captures, 'raw capture')} read"
-    if not found.changed:
+    told = found.to_json()
+    show_replay_result(console, told | {"changed_days": len(found.changed)}, "would change" if dry_run else "changed")
+
+
+def show_replay_result(console: Console, told: Mapping[str, Any], verb: str = "changed") -> None:
+    """The same of a replay elsewhere, which counts all changed days and names the first."""
+    for one in told["changed"]:
+        console.print(Text(f"{one['playlist_id']} {one['snapshot_date']}"), soft_wrap=True)
+    if told["changed_days"] > len(told["changed"]):
+        console.print(f"… and {told['changed_days'] - len(told['changed'])} more")
+    read = f"{counted(told['captures'], 'raw capture')} read"
+    if not told["changed_days"]:
         console.print(f"{read}: every day is as it was.")
     else:
-        verb = "would change" if dry_run else "changed"
-        console.print(f"{read}: {_counted(len(found.changed), 'day')} {verb}.")
+        console.print(f"{read}: {counted(told['changed_days'], 'day')} {verb}.")
 
 
 def show_purged(console: Console, found: Purged, dry_run: bool) -> None:
@@ -168,10 +134,10 @@ def show_purged(console: Console, found: Purged, dry_run: bool) -> None:
         console.print(Text(f"{key}: removed"), soft_wrap=True)
     for verb, counts in (("removed", found.removed), ("made anonymous or without raw", found.redacted)):
         for key, rows in counts.items():
-            console.print(Text(f"{key}: {_counted(rows, 'row')} {verb}"), soft_wrap=True)
+            console.print(Text(f"{key}: {counted(rows, 'row')} {verb}"), soft_wrap=True)
     removed, redacted = sum(found.removed.values()), sum(found.redacted.values())
-    summary = f"{_counted(len(found.raw_keys), 'raw document')} and {_counted(removed, 'row')} removed"
-    console.print(f"{summary}, {_counted(redacted, 'row')} changed.")
+    summary = f"{counted(len(found.raw_keys), 'raw document')} and {counted(removed, 'row')} removed"
+    console.print(f"{summary}, {counted(redacted, 'row')} changed.")
     if dry_run:
         console.print("This was a dry run: nothing is gone. Add --yes to do it.")
 
@@ -182,17 +148,10 @@ def show_imported(console: Console, found: ImportedFile) -> None:
         console.print(Text(f"× {printable(found.error.message)}", style="red"), soft_wrap=True)
         console.print(Text(f"  {found.error.advice}"), soft_wrap=True)
         return
-    counts = f"{_counted(found.days, 'day')}, {_counted(found.rows, 'row')}, {found.changed} new or changed"
-    rejected = f", {_counted(len(found.rejects), 'bad line')} kept in {found.name}.rejects" if found.rejects else ""
-    purged = f", {_counted(found.purged, 'purged day')} left out" if found.purged else ""
+    counts = f"{counted(found.days, 'day')}, {counted(found.rows, 'row')}, {found.changed} new or changed"
+    rejected = f", {counted(len(found.rejects), 'bad line')} kept in {found.rejects_path}" if found.rejects else ""
+    purged = f", {counted(found.purged, 'purged day')} left out" if found.purged else ""
     console.print(Text(f"● {printable(found.name)}  {found.format}: {counts}{purged}{rejected}"), soft_wrap=True)
-
-
-def keep_rejects(found: ImportedFile) -> None:
-    """The bad lines of a file beside it, each with its number and the reason."""
-    if found.rejects:
-        lines = "".join(f"{line}\t{reason}\t{text.rstrip()}\n" for line, reason, text in found.rejects)
-        Path(f"{found.name}.rejects").write_text(lines)
 
 
 def show_coverage(console: Console, found: list[Coverage]) -> None:
@@ -229,7 +188,7 @@ def show_demo(console: Console, made: Demo, command: str) -> None:
         console.print(f"Stopped after {made.taken} of {made.days} days; run it again to make all of them.")
     console.print(
         Text(
-            f"{_counted(made.taken, 'day')} of {_counted(len(made.playlists), 'playlist')} in {made.lake}: "
+            f"{counted(made.taken, 'day')} of {counted(len(made.playlists), 'playlist')} in {made.lake}: "
             f"{made.entries:,} entries, in {made.seconds:.0f} s."
         ),
         soft_wrap=True,
@@ -242,33 +201,29 @@ def show_demo(console: Console, made: Demo, command: str) -> None:
     console.print(Text(f"Next     {call} coverage\n         {call} verify"), soft_wrap=True)
 
 
-def _counted(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
-
-
-def printable(text: str | None) -> str:
-    """A name without control characters: names are anybody's text, and a terminal obeys some of it."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text or "")
-
-
 def show_bill(console: Console, load: Load, lines: list[Line], prices: Mapping[str, Any]) -> None:
-    """A line a service, the total, and what the figures rest on."""
-    console.print(f"{load.playlists} playlist(s) of {load.entries} entries, every day, for a month (USD)")
+    """A line a service, the total, and what each figure rests on."""
+    playlists, entries = counted(load.playlists, "playlist"), counted(load.entries, "entry", "entries")
+    console.print(f"{playlists} of {entries}, every day, for a month (USD)")
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("")
-    for name in ("amount", "list price", "after always-free"):
+    for name in ("amount", "list price", "to pay"):
         table.add_column(name, justify="right")
+    table.add_column("figures")
     for line in lines:
-        table.add_row(line.name, line.amount, f"{line.list_price:.4f}", f"{line.to_pay:.4f}")
+        table.add_row(line.name, line.amount, f"{line.list_price:.4f}", f"{line.to_pay:.4f}", line.basis)
     from .cost import total
 
     whole = total(lines)
     table.add_section()
-    table.add_row(whole.name, "", f"{whole.list_price:.2f}", f"{whole.to_pay:.2f}", style="bold")
+    table.add_row(whole.name, "", f"{whole.list_price:.2f}", f"{whole.to_pay:.2f}", whole.basis, style="bold")
     console.print(table)
-    basis = "the lake's last 30 days" if load.measured else "Spotify's page sizes"
+    for basis in ("measured", "partly", "assumed"):
+        for line in lines:
+            if line.basis == basis:
+                console.print(Text(f"{line.name}, {basis}: {line.words}."), soft_wrap=True)
     console.print(
-        f"List prices of {prices['date']} in {prices['region']}; requests from {basis}; durations and sizes are "
-        "assumptions. The always-free allowance is the account's, whatever else uses it.",
+        f"List prices of {prices['date']} in {prices['region']}; to pay is what the account's always-free allowance "
+        "does not cover, if nothing else uses it.",
         soft_wrap=True,
     )

@@ -86,7 +86,14 @@ def down(stage: str, yes: bool) -> None:
         click.echo(f"There is no stack {stack.name} in {stack.region}.")
         return
     click.echo(f"The stack {stack.name} is gone; the bucket {bucket} and all its data are still there.")
-    click.echo(f"`make deploy STAGE={stage}` takes it back; to delete it too: aws s3 rb --force s3://{bucket}")
+    click.echo(
+        f"So are the parameter /chartlake/{stage}/spotify, the bucket of the uploads (each is forgotten after 30 days) "
+        "and the role with which API Gateway writes logs, if it was made here: other APIs may use it."
+    )
+    click.echo(
+        f"`make deploy STAGE={stage}` takes the bucket back. To delete it too, choose “Empty” in the S3 console, which "
+        f"takes earlier versions along (`aws s3 rm` does not), and then: aws s3 rb s3://{bucket}"
+    )
 
 
 def line_of(change: Change) -> str:
@@ -110,7 +117,12 @@ def show_next_steps(stack: Stack, outputs: dict[str, str], email: str) -> None:
         f"s3://{outputs.get('LakeBucket', stack.lake)}/chartlake/config/playlists.txt"
     )
     # Not `daily`: Chalice fails on an event that is not EventBridge's own. https://github.com/aws/chalice/issues/1291
-    click.echo(f"  4. aws lambda invoke --function-name {stack.name}-extract /dev/stdout")
+    # The command line hangs up after 60 s and starts the function once more, unless it is told to wait.
+    click.echo(f"  4. aws lambda invoke --cli-read-timeout 0 --function-name {stack.name}-extract /dev/stdout")
+    click.echo(
+        f"  5. CHARTLAKE_LAKE=s3://{outputs.get('LakeBucket', stack.lake)}/chartlake "
+        f"CHARTLAKE_SECRET=/chartlake/{stack.stage}/spotify .venv/bin/chartlake doctor"
+    )
 
 
 if __name__ == "__main__":

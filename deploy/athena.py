@@ -1,66 +1,51 @@
-"""What the stack holds for those who ask in Athena: views and questions as saved queries, and a bound to their cost."""
+"""What Athena finds ready: a workgroup that cannot surprise, the views and some questions as saved queries.
+
+A view cannot be made by CloudFormation as SQL; a person runs the saved queries once, in the order of their numbers.
+https://docs.aws.amazon.com/athena/latest/ug/saved-queries.html
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import itertools
 from pathlib import Path
 from typing import Any
 
 from chalicelib.views import VIEWS, view_sql
 from chalicelib.views.dialects import create_statements
 
-_QUESTIONS = Path(__file__).parent / "questions"
-# At 5 USD a TB (https://aws.amazon.com/athena/pricing/) no query costs more than 5 cents.
-MOST_BYTES_A_QUERY = 10_000_000_000
-_RESULTS = "athena-results/"
-_RESULT_DAYS = 7
-_LONGEST_DESCRIPTION = 1024
+QUESTIONS = sorted((Path(__file__).parent / "questions").glob("*.sql"))
+# At 5 USD a TB no query can cost more than five cents.
+_MOST_BYTES_A_QUERY = 10 * 10**9
 
 
-def questions() -> dict[str, str]:
-    """SELECTs over the views that every engine takes as they stand, by name; each begins with a comment on it."""
-    return {path.stem: path.read_text("utf-8") for path in sorted(_QUESTIONS.glob("*.sql"))}
-
-
-def with_athena(template: Mapping[str, Any]) -> dict[str, Any]:
-    """The template with a workgroup, its saved queries, and a rule that ends what they leave in the bucket."""
-    complete: dict[str, Any] = json.loads(json.dumps(template))
-    resources = complete["Resources"]
-    resources["Questions"] = _workgroup()
-    for number, (name, sql) in enumerate(zip(VIEWS, create_statements("athena"), strict=True), start=1):
-        logical_id = f"View{number:02}{_camel(name)}"
-        resources[logical_id] = _saved_query(f"view {number:02} {name}", view_sql(name), sql)
-    for name, sql in questions().items():
-        resources[f"Question{_camel(name)}"] = _saved_query(name.replace("_", " "), sql, sql)
-    resources["Lake"]["Properties"]["LifecycleConfiguration"]["Rules"].append(
-        {
-            "Id": "AthenaResults",
-            "Status": "Enabled",
-            "Prefix": _RESULTS,
-            "ExpirationInDays": _RESULT_DAYS,
-            "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
-        }
-    )
-    return complete
+def athena_resources() -> dict[str, Any]:
+    """The resources by their logical ids; they refer to `Lake`, `Catalog` and the parameter `Stage`."""
+    statements = zip(VIEWS, create_statements("athena"), strict=True)
+    views = [(f"view {name}", _first_comment(view_sql(name)), sql) for name, sql in statements]
+    texts = {path.stem.replace("_", " "): path.read_text("utf-8") for path in QUESTIONS}
+    questions = [(title, _first_comment(sql), sql) for title, sql in texts.items()]
+    saved = {
+        f"SavedQuery{number:02d}": _saved(f"{number:02d} {title}", description, sql)
+        for number, (title, description, sql) in enumerate([*views, *questions], start=1)
+    }
+    return {"Questions": _workgroup()} | saved
 
 
 def _workgroup() -> dict[str, Any]:
     return {
         "Type": "AWS::Athena::WorkGroup",
         "Properties": {
-            "Name": {"Ref": "AWS::StackName"},
-            "Description": "Questions to chartlake's tables",
-            # Else a stack whose workgroup somebody saved a query in could not be removed.
+            "Name": {"Fn::Sub": "chartlake-${Stage}"},
+            "Description": "Questions to the lake; results lie in its bucket for a week",
+            # Else its own saved queries would keep the stack from being removed.
             "RecursiveDeleteOption": True,
             "WorkGroupConfiguration": {
+                "BytesScannedCutoffPerQuery": _MOST_BYTES_A_QUERY,
                 "EnforceWorkGroupConfiguration": True,
-                "BytesScannedCutoffPerQuery": MOST_BYTES_A_QUERY,
-                "PublishCloudWatchMetricsEnabled": False,
                 "EngineVersion": {"SelectedEngineVersion": "Athena engine version 3"},
+                "PublishCloudWatchMetricsEnabled": False,
                 "ResultConfiguration": {
-                    "OutputLocation": {"Fn::Sub": f"s3://${{Lake}}/{_RESULTS}"},
-                    "ExpectedBucketOwner": {"Ref": "AWS::AccountId"},
+                    "OutputLocation": {"Fn::Sub": "s3://${Lake}/athena-results/"},
                     "EncryptionConfiguration": {"EncryptionOption": "SSE_S3"},
                 },
             },
@@ -68,24 +53,19 @@ def _workgroup() -> dict[str, Any]:
     }
 
 
-def _saved_query(name: str, commented: str, sql: str) -> dict[str, Any]:
+def _saved(title: str, description: str, sql: str) -> dict[str, Any]:
     return {
         "Type": "AWS::Athena::NamedQuery",
         "Properties": {
-            "Name": name,
-            "Description": _first_comment(commented)[:_LONGEST_DESCRIPTION],
-            "WorkGroup": {"Ref": "Questions"},
+            "Name": {"Fn::Sub": f"chartlake-${{Stage}} {title}"},
+            "Description": description,
             "Database": {"Ref": "Catalog"},
             "QueryString": sql,
+            "WorkGroup": {"Ref": "Questions"},
         },
     }
 
 
 def _first_comment(sql: str) -> str:
-    lines = sql.split("\n")
-    end = next(number for number, line in enumerate(lines) if not line.startswith("-- "))
-    return " ".join(line.removeprefix("-- ") for line in lines[:end])
-
-
-def _camel(name: str) -> str:
-    return name.title().replace("_", "")
+    lines = itertools.takewhile(lambda line: line.startswith("-- "), sql.split("\n"))
+    return " ".join(line.removeprefix("-- ") for line in lines)

@@ -15,11 +15,14 @@ from typing import Any
 
 from chalicelib.errors import Final
 
-from .athena import with_athena
+from .athena import athena_resources
 
 ROOT = Path(__file__).parents[1]
 # Rooms that only a person at a terminal enters; Lambda would carry them for nothing.
-LAPTOP_ONLY = ("cli", "login.py", "doctor.py", "terminal.py", "__main__.py", "cost.py", "prices.json", "dialects.py")
+LAPTOP_ONLY = (
+    *("cli", "doctor", "__main__.py", "cost.py", "demo.py", "dialects.py", "login.py", "remote.py", "terminal.py"),
+    "prices.json",
+)
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MOST_ZIPPED, MOST_UNZIPPED = 50_000_000, 250_000_000
 _OLDEST_PYTHON = (3, 12)
@@ -75,7 +78,8 @@ def build(stage: str, into: Path, architecture: str | None = None) -> Package:
     found = subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True)
     if found.returncode != 0:
         raise CannotPackage(f"`chalice package` failed: {(found.stderr or found.stdout).strip()}")
-    template = with_athena(json.loads((into / "out" / "sam.json").read_text()))
+    template = json.loads((into / "out" / "sam.json").read_text())
+    template["Resources"] |= athena_resources()
     package = Package(into / "out" / "deployment.zip", template)
     check_size(package.bundle)
     return package

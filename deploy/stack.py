@@ -256,6 +256,10 @@ _ADVICE: tuple[tuple[Callable[[Exception], bool], str], ...] = (
         "This AWS identity may not do that; deploying needs an administrator of CloudFormation, IAM, Lambda and S3.",
     ),
     (
+        lambda error: "ROLLBACK_COMPLETE state" in str(error),
+        "A stack that was never finished cannot be updated. Run `make undeploy`, then deploy again; the bucket stays.",
+    ),
+    (
         lambda error: _code(error) == "BucketAlreadyExists",
         "Another AWS account owns a bucket of that name; deploy in another region (AWS_REGION).",
     ),

@@ -41,6 +41,10 @@ class Server:
     """The address of a running simulator; as a context manager it runs from entry to exit."""
 
     def __init__(self, simulator: Simulator, port: int, verbose: bool = False) -> None:
+        class Handler(_Handler if verbose else _QuietHandler):  # type: ignore[misc]
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return str(super().date_time_string(simulator.clock().timestamp()))
+
         # werkzeug ends the process where a port is taken, so the socket is opened here.
         with socket.create_server((HOST, port), backlog=128) as listener:
             self.port: int = listener.getsockname()[1]
@@ -49,7 +53,7 @@ class Server:
                 self.port,
                 create_app(simulator),
                 threaded=True,
-                request_handler=_Handler if verbose else _QuietHandler,
+                request_handler=Handler,
                 fd=listener.fileno(),
             )
         self._thread = threading.Thread(

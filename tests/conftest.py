@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -20,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from moto.server import ThreadedMotoServer
 
 from chalicelib.lake.lake import Lake
-from chalicelib.lake.store import ObjectStore, open_store
+from chalicelib.lake.store import ObjectStore, Stored, open_store
 from chalicelib.world import World
 from deploy.package import Package, build
 
@@ -53,6 +54,40 @@ class Clock:
         return World(
             self.now, self.monotonic, self.sleep, random.Random(seed), time_left=lambda: end - self.monotonic()
         )
+
+
+class Killed(Exception):
+    """The process ended."""
+
+
+class Mortal:
+    """A store whose process ends at its n-th change."""
+
+    def __init__(self, store: ObjectStore, changes: int) -> None:
+        self._store, self._left = store, changes
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def get(self, key: str) -> Stored | None:
+        return self._store.get(key)
+
+    def create(self, key: str, data: bytes) -> None:
+        self._age()
+        self._store.create(key, data)
+
+    def replace(self, key: str, data: bytes, etag: str) -> None:
+        self._age()
+        self._store.replace(key, data, etag)
+
+    def delete(self, key: str) -> None:
+        self._age()
+        self._store.delete(key)
+
+    def _age(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise Killed
 
 
 @pytest.fixture

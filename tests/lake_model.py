@@ -328,6 +328,7 @@ _TEXTS = ("name", "description", "owner_id", "owner_name")
 _ALBUMS: tuple[Row, ...] = (
     {},
     {"album_name": "Hits"},
+    {"album_id": "al3"},
     {"album_id": "al1", "album_name": "Hits", "album_type": "album", "album_total_tracks": 12},
     {"album_id": "al1", "album_image_url": "https://i.scdn.co/image/1", "album_release_date": "1998-03"},
     {"album_id": "al2", "album_name": "Hits", "album_release_date": "2019", "album_release_precision": "year"},

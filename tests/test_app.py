@@ -18,10 +18,15 @@ import requests
 from chalice.test import Client
 
 from chalicelib import __version__, service
+from chalicelib.errors import ConsentExpired
 from chalicelib.lake import keys
+from chalicelib.lake.lake import Lake
 from chalicelib.lake.store import open_store
 from chalicelib.world import World
-from simulator import EXTENDED, TOP_50, Fault, Simulator
+from simulator import DEVELOPMENT, EXTENDED, TOP_50, Fault, Simulator
+from tests.conftest import Clock
+
+from .chalice_local import chalice_local
 
 ROOT = Path(__file__).parents[1]
 LAKE = "s3://charts/lake"
@@ -80,6 +85,20 @@ def test_the_scheduled_event_takes_todays_snapshots_once(deployed: Client, simul
     second = daily(deployed)
     assert [one["already"] for one in second["snapshots"]] == [True, True]
     assert not any(request.path.startswith("/v1/") for request in simulator.requests[asked:])
+
+
+def test_what_a_run_took_is_kept_in_lambda_only(deployed: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    daily(deployed)
+    assert open_store(LAKE, World()).get(keys.MEASURED) is None
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
+    monkeypatch.setenv("CHARTLAKE_PLAYLISTS", TOP_50)
+    assert post(deployed, {"again": True}).status_code == 200
+    kept = open_store(LAKE, World()).get(keys.MEASURED)
+    assert kept
+    (run,) = json.loads(kept.data)["runs"]
+    assert (run["requests"], run["memory_mb"], 0 < run["seconds_in_playlists"] < run["seconds"]) == (1, 512, True)
+    daily(deployed)
+    assert open_store(LAKE, World()).get(keys.MEASURED) == kept, "a run that asked nothing tells nothing of a request"
 
 
 def test_the_followed_playlists_may_stand_in_the_lake(
@@ -156,29 +175,6 @@ def test_backfill_says_that_the_lake_cannot_be_used(deployed: Client, monkeypatc
     assert (answer.status_code, "Create the bucket" in answer.json_body["advice"]) == (503, True)
 
 
-def test_what_does_not_fit_is_handed_over(
-    deployed: Client, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    invoked: list[dict[str, Any]] = []
-
-    class Lambda:
-        def invoke(self, **call: Any) -> None:
-            invoked.append(call)
-
-    real = boto3.client
-    monkeypatch.setattr(boto3, "client", lambda name, **facts: Lambda() if name == "lambda" else real(name, **facts))
-    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "chartlake-dev")
-    answer = service.backfill(json.dumps({"again": True}).encode(), lambda: 6_000)
-    assert (answer.status, answer.body["handed_over"]) == (202, True)
-    assert len(invoked) == 1
-    assert (invoked[0]["FunctionName"], invoked[0]["InvocationType"]) == ("chartlake-dev-extract", "Event")
-    payload = json.loads(invoked[0]["Payload"])
-    assert payload == {"playlists": [TOP_50, simulator.playlist_id("fifty")], "again": True}
-    # and the worker takes it from there
-    monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME")
-    assert deployed.lambda_.invoke("extract", payload).payload["published"] == 2
-
-
 def test_no_answer_and_no_log_line_holds_a_secret(
     deployed: Client, simulator: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -212,18 +208,20 @@ def test_every_answer_of_every_route_forbids_what_a_browser_might_do_with_it(
     deployed: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from app import HEADERS, app
+    from chalicelib.api import answers
 
     def break_down(*_: Any) -> None:
         raise RuntimeError("canary-in-the-traceback")
 
     for broken in (False, True):
         if broken:
-            for name in ("backfill", "health", "version"):
-                monkeypatch.setattr(service, name, break_down)
+            for view in (entry.view_name for methods in app.routes.values() for entry in methods.values()):
+                monkeypatch.setattr(service if hasattr(service, view) else answers, view, break_down)
         for path, methods in app.routes.items():
             for method in methods:
                 answer = deployed.http.request(method, path, headers={"Content-Type": "application/json"}, body=b"{}")
                 assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+                assert answer.headers["Cache-Control"].startswith("no-store" if broken else ("no-store", "private"))
                 assert (answer.status_code == 500) is broken
                 assert b"canary" not in answer.body
 
@@ -270,6 +268,74 @@ def test_a_run_over_some_playlists_completes_no_day_and_a_stopped_one_neither(
     open_store(LAKE, World()).replace(keys.NOT_BEFORE, b"{}", open_store(LAKE, World()).get(keys.NOT_BEFORE).etag)
     deployed.lambda_.invoke("extract", {})
     assert [one["RunsCompleted"] for one in counted(capsys.readouterr().out)] == [1]
+
+
+def ringing(metrics: dict[str, Any]) -> set[str]:
+    """The stack's alarms on one value of a metric that these values set off."""
+    found = set()
+    for name, one in json.loads((ROOT / ".chalice" / "resources.json").read_text())["Resources"].items():
+        alarm = one.get("Properties", {})
+        if alarm.get("MetricName") in metrics and alarm["Namespace"] == "Chartlake":
+            value, threshold = metrics[alarm["MetricName"]], alarm["Threshold"]
+            sets_off = {
+                "LessThanOrEqualToThreshold": value <= threshold,
+                "GreaterThanOrEqualToThreshold": value >= threshold,
+            }
+            if sets_off[alarm["ComparisonOperator"]]:
+                found.add(name)
+    return found
+
+
+def test_a_sign_in_is_warned_of_rung_for_ended_and_renewed(
+    aws: str, clock: Clock, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    simulator = Simulator(now=clock.now)
+
+    def sign_in() -> None:
+        app = {"client_id": DEVELOPMENT.client_id, "client_secret": DEVELOPMENT.client_secret}
+        consent = {"refresh_token": simulator.refresh_token(app=DEVELOPMENT), "consented_at": str(clock.now().date())}
+        boto3.client("ssm").put_parameter(
+            Name="/chartlake/moved", Type="SecureString", Value=json.dumps(app | consent), Overwrite=True
+        )
+
+    def run() -> dict[str, Any]:
+        try:
+            service.daily(lambda: 900_000, clock.world())
+        finally:
+            (found,) = counted(capsys.readouterr().out)
+            told.append((found["ConsentDaysLeft"], found["RunsCompleted"], ringing(found)))
+        return found
+
+    told: list[tuple[int, int, set[str]]] = []
+    with simulator.serve() as server:
+        for name, value in {
+            "CHARTLAKE_LAKE": f"{LAKE}/moved",
+            "CHARTLAKE_PLAYLISTS": simulator.playlist_id("one"),
+            "CHARTLAKE_SECRET": "/chartlake/moved",
+            "CHARTLAKE_METRICS": "chartlake-prod",
+            "SPOTIFY_API_URL": server.api_url,
+            "SPOTIFY_ACCOUNTS_URL": server.accounts_url,
+        }.items():
+            monkeypatch.setenv(name, value)
+        sign_in()
+        run()
+        clock.advance(days=170)
+        run()
+        clock.advance(days=15)
+        with pytest.raises(ConsentExpired, match="sign-in has ended"):
+            run()
+        sign_in()
+        run()
+    month, fortnight, days = "ConsentEndsInAMonth", "ConsentEndsInAFortnight", "ConsentEndsInDays"
+    assert told == [
+        (180, 1, set()),
+        (10, 1, {month, fortnight}),
+        (-5, 0, {month, fortnight, days, "PlaylistsFailed"}),
+        (180, 1, set()),
+    ]
+    kept = Lake(open_store(f"{LAKE}/moved", clock.world()), clock.world())
+    last = kept.snapshots(simulator.playlist_id("one"), clock.now().year)[-1]
+    assert (last["snapshot_date"], last["status"]) == (clock.now().date(), "ok"), "the next run makes up for the day"
 
 
 def test_health_tells_fresh_or_stale_and_nothing_else(deployed: Client) -> None:
@@ -324,7 +390,7 @@ def test_each_playlist_and_each_run_is_one_json_line(deployed: Client, simulator
 
 def test_chalice_local_serves_the_same_routes_over_http(simulator: Simulator, tmp_path: Path) -> None:
     with simulator.serve() as server:
-        environment = os.environ | {
+        environment = {
             "CHARTLAKE_LAKE": str(tmp_path / "lake"),
             "CHARTLAKE_PLAYLISTS": TOP_50,
             "SPOTIFY_API_URL": server.api_url,
@@ -332,38 +398,14 @@ def test_chalice_local_serves_the_same_routes_over_http(simulator: Simulator, tm
             "SPOTIPY_CLIENT_ID": EXTENDED.client_id,
             "SPOTIPY_CLIENT_SECRET": EXTENDED.client_secret,
         }
-        port = _free_port()
-        command = [str(Path(sys.executable).parent / "chalice"), "local", "--port", str(port), "--no-autoreload"]
-        log = (tmp_path / "log").open("w")
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            url = f"http://127.0.0.1:{port}"
-            assert _answer_of(f"{url}/health", process).status_code == 503
+        with chalice_local(environment, tmp_path / "log") as url:
+            assert requests.get(f"{url}/health", timeout=10).status_code == 503
             answer = requests.post(f"{url}/backfill", json={}, timeout=60)
             assert (answer.status_code, answer.json()["snapshots"][0]["entry_count"]) == (200, 50)
             assert requests.get(f"{url}/health", timeout=10).json()["status"] == "fresh"
             assert requests.post(f"{url}/backfill", json={"x": 1}, timeout=10).status_code == 400
-        finally:
-            process.kill()
-            process.wait(10)
-            log.close()
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
-
-
-def _answer_of(url: str, process: subprocess.Popen[bytes]) -> requests.Response:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        assert process.poll() is None
-        try:
-            return requests.get(url, timeout=10)
-        except requests.ConnectionError:
-            continue
-    raise AssertionError("chalice local did not start within a minute")
+            found = requests.get(f"{url}/playlists/{TOP_50}/chart", timeout=10)
+            assert len(found.json()["entries"]) == 50
+            held = {"If-None-Match": found.headers["ETag"]}
+            again = requests.get(f"{url}/playlists/{TOP_50}/chart", headers=held, timeout=10)
+            assert (again.status_code, again.content) == (304, b"")

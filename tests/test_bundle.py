@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
-import re
-import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Event
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
-import boto3
 import pytest
 import requests
 from botocore.exceptions import ClientError
-from moto.apigateway.models import APIGatewayBackend
-from moto.awslambda.models import lambda_backends
 
+from chalicelib.lake.keys import INDEX_PAGE
 from deploy import package
-from deploy.package import CannotPackage, Package
+from deploy.package import LAPTOP_ONLY, CannotPackage, Package
 from simulator import EXTENDED, TOP_50, Simulator
+from tests.aws import SCHEDULED, Aws, http_event, simulated
 from tests.lambda_runtime import Function, Invocation, running, runtime_folder
+from tests.test_imports import chart
+from tests.test_uploads import object_created
 
 MOST_BYTES = 28_000_000
 LAKE = "s3://charts/chartlake"
+SECRET = "/chartlake/spotify"
 # Every top-level name that may be in the bundle besides the *.dist-info folders.
 EXPECTED = {
     *("app.py", "chalice", "chalicelib"),
@@ -38,37 +37,6 @@ EXPECTED = {
     *("certifi", "charset_normalizer", "idna", "requests", "urllib3"),
     *("redis", "spotipy", "tenacity", "tzdata"),
 }
-SCHEDULED = {
-    "version": "0",
-    "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
-    "detail-type": "Scheduled Event",
-    "source": "aws.events",
-    "account": "123456789012",
-    "time": "2026-11-23T06:15:00Z",
-    "region": "eu-west-1",
-    "resources": ["arn:aws:events:eu-west-1:123456789012:rule/chartlake-prod-DailyDailyEvent-1"],
-    "detail": {},
-}
-
-
-def http_event(method: str, path: str, body: str | None = None) -> dict[str, Any]:
-    """A request as API Gateway's Lambda proxy integration sends it."""
-    return {
-        "resource": path,
-        "path": path,
-        "httpMethod": method,
-        "headers": {"Content-Type": "application/json", "Host": "abc.execute-api.eu-west-1.amazonaws.com"},
-        "multiValueHeaders": {"Content-Type": ["application/json"]},
-        "queryStringParameters": None,
-        "multiValueQueryStringParameters": None,
-        "pathParameters": None,
-        "stageVariables": None,
-        "requestContext": {"resourcePath": path, "httpMethod": method, "path": f"/api{path}", "stage": "api"},
-        "body": body,
-        "isBase64Encoded": False,
-    }
-
-
 # What is in it.
 
 
@@ -106,10 +74,16 @@ def test_the_bundle_is_small(bundle: Package, capsys: pytest.CaptureFixture[str]
 def test_the_bundle_holds_what_runs_and_nothing_else(bundle: Package) -> None:
     top = {name.split("/")[0] for name in bundle.names}
     assert {name for name in top if not name.endswith(".dist-info")} == EXPECTED
-    inside = [name for name in bundle.names if name.startswith("chalicelib/")]
-    assert all(name.endswith((".py", ".sql", ".json", ".html", ".css", ".js")) for name in inside)
+    # Data files ship beside the code that reads them.
+    source = package.ROOT / "chalicelib"
+    shipped = {
+        path.relative_to(package.ROOT).as_posix()
+        for path in source.rglob("*")
+        if path.is_file() and not {"__pycache__", *LAPTOP_ONLY} & set(path.relative_to(source).parts)
+    }
+    assert {name for name in bundle.names if name.startswith("chalicelib/") and not name.endswith("/")} == shipped
+    assert all(name.endswith((".py", ".sql", ".json", ".html", ".css", ".js")) for name in shipped)
     assert not [name for name in bundle.names if "__pycache__" in name or name.endswith(".pyc")]
-    assert not [name for name in inside if name.split("/")[1] in package.LAPTOP_ONLY]
 
 
 def test_the_native_parts_are_of_the_right_kind(bundle: Package) -> None:
@@ -153,64 +127,10 @@ def test_a_bundle_that_lambda_would_refuse_is_explained(tmp_path: Path, monkeypa
 # That it runs.
 
 
-class Aws:
-    """moto in its own process, since its switch for IAM is the whole process's."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.variables = {
-            "AWS_ENDPOINT_URL": url,
-            "AWS_REGION": "eu-west-1",
-            "AWS_DEFAULT_REGION": "eu-west-1",
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-        }
-
-    def client(self, service: str, keys: dict[str, str] | None = None) -> Any:
-        keys = self.variables | (keys or {})
-        return boto3.client(
-            service,
-            endpoint_url=self.url,
-            region_name="eu-west-1",
-            aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
-            aws_session_token=keys.get("AWS_SESSION_TOKEN"),
-        )
-
-    @contextmanager
-    def enforcing(self) -> Iterator[None]:
-        """Policies count from here on."""
-        requests.post(f"{self.url}/moto-api/reset-auth", data="0", timeout=10).raise_for_status()
-        try:
-            yield
-        finally:
-            requests.post(f"{self.url}/moto-api/reset-auth", data="1000000", timeout=10).raise_for_status()
-
-    def objects(self) -> list[str]:
-        found = self.client("s3").list_objects_v2(Bucket="charts")
-        return [one["Key"] for one in found.get("Contents", [])]
-
-
 @pytest.fixture(scope="module")
 def own_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    log = (tmp_path_factory.mktemp("moto") / "log").open("w+")
-    command = [str(Path(sys.executable).parent / "moto_server"), "-p", "0", "-H", "127.0.0.1"]
-    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        yield Aws(_address_in(Path(log.name), process))
-    finally:
-        process.kill()
-        process.wait(10)
-        log.close()
-
-
-def _address_in(log: Path, process: subprocess.Popen[bytes]) -> str:
-    for _ in range(300):
-        if found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text()):
-            return found[0]
-        assert process.poll() is None, log.read_text()
-        Event().wait(0.1)
-    raise AssertionError("moto did not start within 30 s")
+    with simulated(tmp_path_factory.mktemp("aws")) as aws:
+        yield aws
 
 
 class Deployed:
@@ -224,7 +144,7 @@ class Deployed:
             "CHARTLAKE_METRICS": "chartlake-prod",
             "SPOTIFY_API_URL": server.api_url,
             "SPOTIFY_ACCOUNTS_URL": server.accounts_url,
-            "CHARTLAKE_SECRET": "/chartlake/prod/spotify",
+            "CHARTLAKE_SECRET": SECRET,
         }
         self.before = sorted(task.rglob("*"))
 
@@ -257,7 +177,7 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def deployed(unpacked: Path, runtime: Path, own_aws: Aws, tmp_path: Path) -> Iterator[Deployed]:
-    requests.post(f"{own_aws.url}/moto-api/reset", timeout=10).raise_for_status()
+    own_aws.forget()
     own_aws.client("s3").create_bucket(Bucket="charts", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     simulator = Simulator()
     with simulator.serve() as server:
@@ -294,7 +214,7 @@ def test_the_scheduled_event_brings_the_snapshot_into_the_bucket(
     assert first.error is None
     assert (first.answer["complete"], first.answer["published"]) == (True, 1)
     assert second.answer["snapshots"][0]["already"] is True
-    kept = {key.split("/")[1] for key in deployed.aws.objects()}
+    kept = {key.split("/")[1] for key in deployed.aws.objects("charts")}
     assert kept == {"raw", "state", "tables"}
     lines = told(deployed)
     counted = [(line["RunsCompleted"], line["ConsentDaysLeft"]) for line in lines if "_aws" in line]
@@ -324,76 +244,59 @@ def test_api_gateways_events_are_answered(deployed: Deployed, capsys: pytest.Cap
     assert json.loads(done.answer["body"])["snapshots"][0]["entry_count"] == 50
 
 
+def test_a_dropped_file_becomes_rows(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    event = dropped(deployed)
+    with deployed.running("upload", AWS_LAMBDA_FUNCTION_MEMORY_SIZE="1024") as function:
+        first, second = function.invoke(event), function.invoke(event)
+        refused = function.invoke(dropped(deployed, "<html>Sign in</html>"))
+    show(capsys, "upload", function, first, second)
+    assert (first.error, second.error) == (None, None)
+    assert (first.answer["state"], first.answer["files"][0]["rows"]) == ("imported", 3)
+    assert refused.error is not None
+    assert refused.error["errorType"] == "BadImport"
+    kept = [key for key in deployed.aws.objects() if not key.startswith("chartlake/imports/")]
+    assert [key.split("/")[1] for key in kept] == ["state", "tables", "tables"]
+    assert [line["level"] for line in told(deployed) if "upload" in line.get("message", "")] == [
+        "INFO",
+        "INFO",
+        "ERROR",
+    ]
+
+
+def test_a_run_over_http_is_taken_up_by_the_worker(deployed: Deployed) -> None:
+    with deployed.running("app", CHARTLAKE_WORKER="no-such-function") as function:
+        # Five seconds are kept for the last writes, and five for a playlist.
+        short = function.invoke(http_event("POST", "/backfill", '{"key": "x"}'), seconds=8)
+        again = function.invoke(http_event("POST", "/backfill", '{"key": "x"}'), seconds=29)
+    body = json.loads(short.answer["body"])
+    assert (short.answer["statusCode"], body["state"]) == (502, "failed")
+    assert "no-such-function" in body["message"]
+    assert json.loads(again.answer["body"])["run_id"] == body["run_id"]
+    with deployed.running("extract") as function:
+        found = function.invoke({"mode": "extract"})
+        rebuilt = function.invoke({"mode": "replay"})
+        told_again = function.invoke({"run": found.answer["run_id"]})
+    assert (found.answer["state"], found.answer["published"]) == ("done", 1)
+    assert (rebuilt.answer["captures"], rebuilt.answer["changed_days"]) == (1, 0)
+    assert told_again.answer == found.answer
+    with deployed.running("app") as function:
+        looked = function.invoke(http_event("GET", "/runs/{run_id}", run_id=found.answer["run_id"]), seconds=29)
+    assert json.loads(looked.answer["body"]) == found.answer
+
+
+def dropped(deployed: Deployed, text: str | None = None) -> dict[str, Any]:
+    """A file that a person put below imports/, and what EventBridge tells of it."""
+    key, body = "chartlake/imports/regional-global-daily-2026-11-23.csv", (text or chart()).encode()
+    deployed.aws.client("s3").put_object(Bucket="charts", Key=key, Body=body)
+    found: dict[str, Any] = object_created(key, len(body))
+    return found
+
+
 def test_the_worker_takes_what_is_handed_over(deployed: Deployed) -> None:
     with deployed.running("extract") as function:
         found = function.invoke({"playlists": [deployed.simulator.playlist_id("one")], "again": False})
     assert found.error is None
     assert found.answer["published"] == 1
-
-
-# With plain `chalice deploy`.
-
-
-@pytest.fixture
-def swagger(monkeypatch: pytest.MonkeyPatch) -> None:
-    """moto imports OpenAPI 3 only and Chalice sends Swagger 2, so the API is made without its routes."""
-
-    def import_rest_api(self: APIGatewayBackend, api_doc: dict[str, Any], fail_on_warnings: bool) -> Any:
-        return self.create_rest_api(name=api_doc["info"]["title"], description="")
-
-    def create_deployment(self: APIGatewayBackend, function_id: str, name: str, *facts: Any) -> Any:
-        return self.get_rest_api(function_id).create_deployment(name, "")
-
-    monkeypatch.setattr(APIGatewayBackend, "import_rest_api", import_rest_api)
-    monkeypatch.setattr(APIGatewayBackend, "create_deployment", create_deployment)
-
-
-def as_the_readme_says(project: Path, bucket: str, server: Any) -> None:
-    """Steps 2 and 3 of "Deploying with chalice deploy", and where the simulated Spotify is."""
-    for policy in (project / ".chalice").glob("policy-*.json"):
-        policy.write_text(policy.read_text().replace("YOUR-BUCKET", bucket))
-    path = project / ".chalice" / "config.json"
-    config = json.loads(path.read_text())
-    config["stages"]["dev"]["environment_variables"] = {
-        "CHARTLAKE_LAKE": f"s3://{bucket}/chartlake",
-        "CHARTLAKE_PLAYLISTS": TOP_50,
-        "CHARTLAKE_SECRET": "/chartlake/spotify",
-        "SPOTIFY_API_URL": server.api_url,
-        "SPOTIFY_ACCOUNTS_URL": server.accounts_url,
-    }
-    path.write_text(json.dumps(config))
-
-
-@pytest.mark.usefixtures("swagger", "native")
-def test_what_chalice_deploy_uploads_runs_with_what_it_configured(aws: str, runtime: Path, tmp_path: Path) -> None:
-    architecture = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
-    project = package.clean_copy(tmp_path / "project", "dev", architecture)
-    secret = json.dumps({"client_id": EXTENDED.client_id, "client_secret": EXTENDED.client_secret})
-    boto3.client("ssm").put_parameter(Name="/chartlake/spotify", Type="SecureString", Value=secret, Overwrite=True)
-    simulator = Simulator()
-    with simulator.serve() as server:
-        as_the_readme_says(project, "charts", server)
-        command = [str(Path(sys.executable).parent / "chalice"), "deploy"]
-        done = subprocess.run(command, cwd=project, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-        uploaded = lambda_backends["123456789012"]["eu-west-1"].get_function("chartlake-dev-daily")
-        (tmp_path / "zip").write_bytes(uploaded.code_bytes)
-        with zipfile.ZipFile(tmp_path / "zip") as archive:
-            archive.extractall(tmp_path / "task")
-        variables = {
-            name: os.environ[name] for name in os.environ if name.startswith("AWS_")
-        } | uploaded.environment_vars
-        with running(tmp_path / "task", runtime, uploaded.handler, variables, tmp_path / "log") as function:
-            found = function.invoke(SCHEDULED)
-    assert found.error is None
-    assert found.answer["published"] == 1
-    kept = boto3.client("s3").list_objects_v2(Bucket="charts")["Contents"]
-    assert any(one["Key"].startswith("chartlake/tables/entries/") for one in kept)
-    for name in ("api_handler", "daily", "extract"):
-        (policy,) = boto3.client("iam").list_role_policies(RoleName=f"chartlake-dev-{name}")["PolicyNames"]
-        document = boto3.client("iam").get_role_policy(RoleName=f"chartlake-dev-{name}", PolicyName=policy)
-        shipped = package.ROOT / ".chalice" / f"policy-{name.removesuffix('_handler')}.json"
-        assert document["PolicyDocument"] == json.loads(shipped.read_text().replace("YOUR-BUCKET", "charts"))
 
 
 # Under its own policies.
@@ -405,20 +308,7 @@ def assume(deployed: Deployed, function: str) -> dict[str, str]:
     iam = deployed.aws.client("iam")
     role = iam.create_role(RoleName=function, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     iam.put_role_policy(RoleName=function, PolicyName=function, PolicyDocument=text)
-    keys = deployed.aws.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
-    return {
-        "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
-        "AWS_SESSION_TOKEN": keys["SessionToken"],
-    }
-
-
-# moto denies every SSM call to a policy that names its parameter, so the credentials come from the environment here.
-SPOTIFY = {
-    "CHARTLAKE_SECRET": "",
-    "SPOTIPY_CLIENT_ID": EXTENDED.client_id,
-    "SPOTIPY_CLIENT_SECRET": EXTENDED.client_secret,
-}
+    return deployed.aws.keys_of(role)
 
 
 @pytest.mark.parametrize(
@@ -427,38 +317,102 @@ SPOTIFY = {
         ("daily", "daily", SCHEDULED),
         ("extract", "extract", {"playlists": [TOP_50]}),
         ("api", "app", http_event("POST", "/backfill", "{}")),
+        ("upload", "upload", None),
     ],
 )
 def test_each_function_runs_under_exactly_its_own_policy(
-    deployed: Deployed, function: str, handler: str, event: dict[str, Any]
+    deployed: Deployed, function: str, handler: str, event: dict[str, Any] | None
 ) -> None:
-    keys = assume(deployed, function)
-    with deployed.aws.enforcing(), deployed.running(handler, **SPOTIFY, **keys) as running_function:
+    keys, event = assume(deployed, function), event or dropped(deployed)
+    with deployed.running(handler, **keys) as running_function:
         found = running_function.invoke(event)
         again = running_function.invoke(event)
     assert (found.error, again.error) == (None, None)
-    assert found.answer.get("published") == 1 or found.answer["statusCode"] == 200
-    assert any(key.startswith("chartlake/tables/entries/") for key in deployed.aws.objects())
+    told = {found.answer.get(name) for name in ("published", "statusCode", "state")}
+    assert told & {1, 200, "imported"}
+    assert any(key.startswith("chartlake/tables/entries/") for key in deployed.aws.objects("charts"))
 
 
-@pytest.mark.parametrize("function", ["api", "daily", "extract"])
+def test_a_refresh_token_that_spotify_replaces_outlives_the_environment(deployed: Deployed) -> None:
+    deployed.simulator.accounts.rotating = True
+    deployed.store_secret(refresh_token=deployed.simulator.refresh_token(app=EXTENDED), consented_at="2026-11-23")
+    keys = assume(deployed, "extract")
+    for name in ("one", "fifty", "followed"):
+        with deployed.running("extract", **keys) as function:
+            found = function.invoke({"playlists": [deployed.simulator.playlist_id(name)]})
+        assert found.error is None, found.error
+    assert "replaced the refresh token" not in deployed.log.read_text()
+
+
+def test_every_question_is_answered_under_exactly_the_apis_policy(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with deployed.running("daily") as function:
+        function.invoke(SCHEDULED)
+    deployed.aws.client("s3").put_object(Bucket="charts", Key=f"chartlake/{INDEX_PAGE}", Body=b"the page")
+    before = deployed.aws.objects("charts")
+    keys = assume(deployed, "api")
+    with deployed.running("app", **keys) as function:
+
+        def ask(resource: str, path: dict[str, str] | None = None, **query: str) -> Invocation:
+            found = function.invoke(http_event("GET", resource, path=path, query=query or None), seconds=29)
+            assert found.answer["statusCode"] == 200, found
+            return found
+
+        first, second = (ask("/playlists/{playlist_id}/chart", {"playlist_id": TOP_50}) for _ in range(2))
+        chart = json.loads(second.answer["body"])
+        day, uri = chart["snapshot_date"], quote(chart["entries"][0]["uri"], safe="")
+        assert len(chart["entries"]) == 50
+        ask("/playlists", limit="10")
+        ask("/playlists/{playlist_id}/coverage", {"playlist_id": TOP_50})
+        ask("/tracks/{track_id}/history", {"track_id": uri})
+        ask("/compare", playlist=TOP_50, **{"from": day, "to": day})
+        described = json.loads(ask("/openapi.json").answer["body"])
+        link = json.loads(ask("/report").answer["body"])["url"]
+    assert requests.get(link, timeout=10).content == b"the page"
+    with pytest.raises(ClientError, match="AccessDenied"):
+        deployed.aws.client("s3", keys).put_object(Bucket="charts", Key=f"chartlake/{INDEX_PAGE}", Body=b"forged")
+    show(capsys, "chart", function, first, second)
+    assert set(described["components"]["schemas"]) >= {"Chart", "Entry"}
+    assert deployed.aws.objects("charts") == before
+
+
+@pytest.mark.parametrize("function", ["api", "daily", "extract", "upload"])
 def test_what_the_policy_does_not_name_is_denied(deployed: Deployed, function: str) -> None:
-    deployed.aws.client("s3").create_bucket(
-        Bucket="others", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-    )
-    s3 = deployed.aws.client("s3", assume(deployed, function))
-    with deployed.aws.enforcing():
-        s3.put_object(Bucket="charts", Key="chartlake/tables/x", Body=b"")
-        s3.get_object(Bucket="charts", Key="chartlake/tables/x")
-        for refused in (
-            lambda: s3.delete_object(Bucket="charts", Key="chartlake/tables/x"),
-            lambda: s3.put_object(Bucket="charts", Key="chartlake/config/playlists.txt", Body=b""),
-            lambda: s3.put_object(Bucket="charts", Key="elsewhere/x", Body=b""),
-            lambda: s3.get_object(Bucket="charts", Key="elsewhere/x"),
-            lambda: s3.put_object(Bucket="others", Key="chartlake/tables/x", Body=b""),
-            lambda: s3.list_objects_v2(Bucket="others"),
-            lambda: s3.delete_bucket(Bucket="charts"),
-            lambda: s3.put_bucket_policy(Bucket="charts", Policy="{}"),
-        ):
-            with pytest.raises(ClientError, match="AccessDenied"):
-                refused()
+    where = {"LocationConstraint": "eu-west-1"}
+    deployed.aws.client("s3").create_bucket(Bucket="others", CreateBucketConfiguration=where)
+    keys = assume(deployed, function)
+    s3, ssm, iam = (deployed.aws.client(service, keys) for service in ("s3", "ssm", "iam"))
+    s3.put_object(Bucket="charts", Key="chartlake/tables/x", Body=b"")
+    s3.get_object(Bucket="charts", Key="chartlake/tables/x")
+    if function != "upload":
+        ssm.get_parameter(Name=SECRET, WithDecryption=True)
+    for refused in (
+        lambda: s3.delete_object(Bucket="charts", Key="chartlake/tables/x"),
+        lambda: s3.put_object(Bucket="charts", Key="chartlake/config/playlists.txt", Body=b""),
+        lambda: s3.put_object(Bucket="charts", Key="chartlake/imports/x.csv", Body=b""),
+        lambda: s3.put_object(Bucket="charts", Key="elsewhere/x", Body=b""),
+        lambda: s3.get_object(Bucket="charts", Key="elsewhere/x"),
+        lambda: s3.put_object(Bucket="others", Key="chartlake/tables/x", Body=b""),
+        lambda: s3.list_objects_v2(Bucket="others"),
+        lambda: s3.delete_bucket(Bucket="charts"),
+        lambda: s3.put_bucket_policy(Bucket="charts", Policy="{}"),
+        lambda: ssm.get_parameter(Name="/other/spotify", WithDecryption=True),
+        lambda: ssm.put_parameter(Name="/other/spotify", Type="SecureString", Value="x", Overwrite=True),
+        lambda: ssm.delete_parameter(Name=SECRET),
+        lambda: iam.list_roles(),
+    ):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            refused()
+
+
+@pytest.mark.parametrize(("function", "may"), [("api", True), ("extract", True), ("daily", False)])
+def test_only_what_hands_work_over_may_start_the_worker_and_nothing_else(
+    deployed: Deployed, function: str, may: bool
+) -> None:
+    keys = assume(deployed, function)
+    functions = deployed.aws.client("lambda", keys)
+    # A function that is permitted and not there is not found; one that is not permitted is denied.
+    for name, words in (("chartlake-dev-extract", "not.?found" if may else "AccessDenied"), ("other", "AccessDenied")):
+        with pytest.raises(ClientError, match=f"(?i){words}"):
+            functions.invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")

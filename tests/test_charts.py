@@ -17,17 +17,16 @@ from chalicelib.charts import Charts, open_charts
 from chalicelib.days import empty_row
 from chalicelib.errors import NotKept
 from chalicelib.imports import import_path
-from chalicelib.lake.lake import Lake, rank
+from chalicelib.lake.lake import Lake
 from chalicelib.lake.store import open_store
 from chalicelib.pipeline import open_pipeline
 from chalicelib.settings import Settings
 from simulator import EXTENDED, TOP_50, Fault, Simulator
 from tests.chart_model import Entry, Stay, chart_rows, stays
 from tests.conftest import Clock
+from tests.histories import FIRST, LIST, entry, keep, named
 from tests.lake_model import assert_equal, reckoned, views_in
 
-LIST = "1111111111111111111111"
-FIRST = date(2025, 12, 20)
 TODAY = date(2026, 11, 24)
 FIGURES = [
     "snapshot_date",
@@ -55,46 +54,6 @@ RUN = [
     "first_position",
     "last_position",
 ]
-
-
-def entry(day: date, position: int, **values: Any) -> dict[str, Any]:
-    """A row of `entries` as the lake takes it."""
-    return {
-        "snapshot_date": day.isoformat(),
-        "playlist_id": values.pop("playlist_id", LIST),
-        "position": position,
-        "item_type": "track",
-        "artists": [],
-        "is_local": False,
-        "captured_at": f"{day}T06:00:00Z",
-        "capture_id": f"{day.toordinal():016x}",
-        "source": values.pop("source", "spotify"),
-    } | values
-
-
-def keep(lake: Lake, days: dict[date, list[dict[str, Any]]], playlist_id: str = LIST, source: str = "spotify") -> None:
-    """Commit these days: their entries and the rows of `snapshots`."""
-    moments = {day: datetime.combine(day, datetime.min.time(), UTC) + timedelta(hours=6) for day in days}
-    lake.put_days(
-        playlist_id, {day: rank(source, moments[day]) for day in days}, (row for rows in days.values() for row in rows)
-    )
-    for year in {day.year for day in days}:
-        rows = [
-            empty_row(playlist_id, day, moments[day])
-            | {"status": "ok", "source": source, "entry_count": len(days[day]), "name": "A list"}
-            for day in days
-            if day.year == year
-        ]
-        lake.put_snapshots(playlist_id, year, rows)
-
-
-def named(day: date, letters: str) -> list[dict[str, Any]]:
-    """A day whose entries are single letters; a dot is a slot whose item is gone."""
-    return [
-        entry(day, place)
-        | ({"item_type": "unavailable"} if one == "." else {"uri": f"spotify:track:{one}", "name": f"Song {one}"})
-        for place, one in enumerate(letters, start=1)
-    ]
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from collections import Counter
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,10 @@ import pytest
 
 from chalicelib import cost
 from chalicelib.lake.lake import Lake
+from chalicelib.lake.schema import Status
+from chalicelib.lake.store import ObjectStore
+from chalicelib.measured import remember
+from chalicelib.outcome import Outcome, Run
 from chalicelib.pipeline import open_pipeline
 from chalicelib.settings import Settings
 from simulator import EXTENDED, TOP_50, Simulator
@@ -48,7 +52,7 @@ def test_the_bill_grows_with_the_playlists_and_never_undercuts_a_line() -> None:
 
 @pytest.mark.parametrize(("entries", "requests"), [(0, 1), (100, 1), (101, 3), (150, 3), (10_000, 200)])
 def test_requests_follow_spotifys_pages(entries: int, requests: int) -> None:
-    assert cost.assumed(1, entries).requests == requests
+    assert cost.assumed(1, entries).requests.value == requests
 
 
 def test_the_prices_have_a_date_and_cover_what_is_billed() -> None:
@@ -56,40 +60,123 @@ def test_the_prices_have_a_date_and_cover_what_is_billed() -> None:
     assert all(value > 0 for value in PRICES["prices"].values())
 
 
+def settings_for(server: Any) -> Settings:
+    return Settings(
+        client_id=EXTENDED.client_id,
+        client_secret=EXTENDED.client_secret,
+        api_url=server.api_url,
+        accounts_url=server.accounts_url,
+    )
+
+
 def filled(lake: Lake, clock: Clock, days: int) -> None:
-    simulator = Simulator(now=clock.now)
-    with simulator.serve() as server:
-        settings = Settings(
-            client_id=EXTENDED.client_id,
-            client_secret=EXTENDED.client_secret,
-            api_url=server.api_url,
-            accounts_url=server.accounts_url,
-        )
+    with Simulator(now=clock.now).serve() as server:
         for _ in range(days):
-            assert open_pipeline(replace(settings), clock.world(), lake).extract([TOP_50]).complete
+            assert open_pipeline(settings_for(server), clock.world(), lake).extract([TOP_50]).complete
             clock.advance(days=1)
 
 
 def test_the_lakes_own_days_are_what_is_reckoned_with(lake: Lake, clock: Clock) -> None:
-    assert cost.measured(lake, NOON.date()) is None
+    nothing = cost.load_of(lake, NOON.date())
+    assert (nothing, nothing.measured) == (cost.assumed(1, 50), False)
     filled(lake, clock, 3)
-    found = cost.measured(lake, clock.now().date())
-    assert found == cost.Load(1, 50, 1, measured=True)
-    assert cost.measured(lake, date(2027, 6, 1)) is None
+    found = cost.load_of(lake, clock.now().date())
+    assert (found.playlists, found.entries, found.requests.value, found.measured) == (1, 50, 1, True)
+    assert "over 3 snapshots" in found.requests.words
+    assert cost.load_of(lake, date(2027, 6, 1)) == cost.assumed(1, 50)
+    given = cost.load_of(lake, clock.now().date(), playlists=7, entries=150)
+    assert (given.playlists, given.entries, given.requests.value, given.measured) == (7, 150, 3, False)
+    # What an entry weighs does not depend on how many are asked about.
+    assert given.kb_in_raw == found.kb_in_raw
+
+
+def test_raw_is_weighed_and_tables_only_when_a_month_is_in_them(lake: Lake, clock: Clock) -> None:
+    filled(lake, clock, 3)
+    found = cost.load_of(lake, clock.now().date())
+    raw = [stored.data for key in lake.store.list("raw/") if (stored := lake.store.get(key))]
+    assert found.kb_in_raw.value == pytest.approx(sum(map(len, raw)) / 1000 / 150)
+    assert (found.kb_in_raw.basis, found.kb_in_tables.basis) == ("measured", "assumed")
+    filled(lake, clock, 28)
+    found = cost.load_of(lake, clock.now().date())
+    table = lake.store.get(next(iter(lake.store.list("tables/entries/year=2026/"))))
+    assert table
+    assert found.kb_in_tables.basis == "measured"
+    assert found.kb_in_tables.value == pytest.approx(len(table.data) / 1000 / (31 * 50))
+    (line,) = [one for one in cost.bill(found, PRICES) if one.name == "S3: storage after a year"]
+    assert line.basis == "measured"
+
+
+def run_of(seconds: float, requests: int, clock: Clock) -> Run:
+    row = {"requests": requests}
+    return Run((Outcome(TOP_50, clock.now().date(), Status.OK, row, seconds=seconds),))
+
+
+def test_only_what_lambda_took_counts_as_its_duration(lake: Lake, clock: Clock) -> None:
+    filled(lake, clock, 1)
+    assert cost.load_of(lake, clock.now().date()).seconds_a_run.basis == "assumed"
+    run = run_of(2.0, requests=4, clock=clock)
+    for number in range(40):
+        remember(lake, run, seconds=5.0 + number % 2, memory_mb=512, now=clock.now())
+    found = cost.load_of(lake, clock.now().date())
+    assert (found.seconds_a_request.value, found.seconds_a_request.basis) == (0.5, "measured")
+    # 5 and 6 s in turn, 2 of them in the playlists; the start of the environment is on top.
+    assert found.seconds_a_run.value == pytest.approx(3.5 + 1)
+    assert (found.memory_gb.value, "over 30 runs in Lambda" in found.seconds_a_request.words) == (0.5, True)
+    computing = cost.bill(found, PRICES)[0]
+    assert computing.basis == "measured"
+    assert computing.list_price == pytest.approx(30.4 * (0.5 + 4.5) * 0.5 * PRICES["prices"]["lambda_gb_second_arm64"])
+
+
+class Counted:
+    """A store that counts what is asked of it."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self.calls: Counter[str] = Counter()
+
+    def __getattr__(self, name: str) -> Any:
+        self.calls[name] += 1
+        return getattr(self._store, name)
+
+
+def test_a_snapshot_takes_the_requests_to_s3_that_the_bill_counts(lake: Lake, clock: Clock) -> None:
+    simulator = Simulator(now=clock.now)
+    with simulator.serve() as server:
+        settings = settings_for(server)
+        counts = []
+        for playlists in (["fifty", "one", "top-50"], ["fifty"], ["fifty", "one", "top-50"]):
+            store = Counted(lake.store)
+            ids = [simulator.playlist_id(name) for name in playlists]
+            open_pipeline(settings, clock.world(), Lake(store, clock.world())).extract(ids)  # type: ignore[arg-type]
+            calls = store.calls
+            counts.append((calls["get"], calls["create"] + calls["replace"], calls["list"]))
+            clock.advance(days=1)
+    _, one, three = counts
+    assert [(b - a) / 2 for a, b in zip(one, three, strict=True)] == [cost.GETS, cost.PUTS, cost.LISTS]
 
 
 def test_the_size_of_an_entry_is_about_what_the_bill_assumes(lake: Lake, clock: Clock) -> None:
     filled(lake, clock, 1)
     raw = [lake.store.get(key) for key in lake.store.list("raw/")]
     kilobytes = sum(len(one.data) for one in raw if one) / 1000 / 50
-    assert kilobytes == pytest.approx(cost.KB_AN_ENTRY_IN_RAW, rel=0.3)
+    assert kilobytes == pytest.approx(cost.assumed(1, 50).kb_in_raw.value, rel=0.3)
 
 
 def test_the_command_shows_every_line_and_what_it_rests_on(tmp_path: Path) -> None:
     shown = chartlake("cost", "--playlists", "100", "--entries", "50", lake=tmp_path / "lake")
     document: dict[str, Any] = json.loads(chartlake("cost", "--json", lake=tmp_path / "lake"))
-    assert "100 playlist(s) of 50 entries" in shown
+    assert "100 playlists of 50 entries" in shown
     assert all(line["name"] in shown for line in document["lines"])
     assert PRICES["date"] in shown
     assert (document["playlists"], document["entries"], document["measured"]) == (1, 50, False)
     assert document["lines"][-1]["to_pay"] == pytest.approx(sum(line["to_pay"] for line in document["lines"][:-1]))
+    bases = {line["name"]: (line["basis"], line["rests_on"]) for line in document["lines"]}
+    assert bases["Lambda: computing"][0] == "assumed"
+    assert bases["CloudWatch: alarms"] == ("known", "what `make deploy` makes")
+    assert all(words in shown for basis, words in bases.values() if basis == "assumed")
+
+
+def test_who_says_what_he_will_follow_needs_no_lake_yet(tmp_path: Path) -> None:
+    (tmp_path / "lake").write_text("no folder")
+    shown = chartlake("cost", "--playlists", "2", "--entries", "50", lake=tmp_path / "lake")
+    assert "2 playlists of 50 entries" in shown

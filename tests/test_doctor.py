@@ -9,14 +9,15 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
-from chalicelib.doctor import Check, examine
+from chalicelib.doctor import examine
+from chalicelib.doctor.check import Check
 from chalicelib.errors import BadSetting
 from chalicelib.pipeline import open_lake, open_pipeline
 from chalicelib.settings import Settings
@@ -114,7 +115,9 @@ def test_it_asks_once_a_playlist_and_tells_the_last_kept_day(patient: Patient) -
         "/api/token",
         *(f"/v1/playlists/{one}" for one in ids),
     ]
-    assert "entries: 101; last kept on 2026-11-23" in found[f"playlist {ids[1]}"].message
+    stale = found[f"playlist {ids[1]}"]
+    assert "101 entries. Last kept on 2026-11-23, 3 days ago." in stale.message
+    assert (stale.mark, "chartlake coverage" in stale.advice) == ("warning", True)
     assert "newest snapshot is of 2026-11-23T12:00" in found["lake"].message
 
 
@@ -178,18 +181,177 @@ def test_what_is_missing_before_spotify_is_reached(
     assert (last.name, last.mark, words in last.message) == (name, "bad", True)
 
 
-def test_in_aws_identity_bucket_and_parameter_are_looked_at(patient: Patient, aws: str) -> None:
-    name = f"/chartlake/{uuid.uuid4().hex}"
-    patient.settings = replace(patient.settings, lake="s3://charts/prefix", secret=name)
-    found = patient.examine()
-    assert "Account 123456789012" in found["aws"].message
-    assert found["lake"].mark == "good"
-    assert "ParameterNotFound" in found["credentials"].message
+@pytest.fixture
+def at_aws(patient: Patient, aws: str) -> Patient:
+    """The same with a bucket and an SSM parameter, at the time that AWS has."""
+    patient.clock.moment = datetime.now(UTC)
     value = json.dumps({"client_id": EXTENDED.client_id, "client_secret": EXTENDED.client_secret})
-    boto3.client("ssm").put_parameter(Name=name, Type="SecureString", Value=value)
-    assert patient.examine()["credentials"].mark == "good"
-    patient.settings = replace(patient.settings, lake="s3://no-such-bucket/prefix")
-    assert patient.examine()["lake"].mark == "bad"
+    boto3.client("ssm").put_parameter(Name="/chartlake/spotify", Type="SecureString", Value=value, Overwrite=True)
+    bucket = f"doctor-{uuid.uuid4().hex}"
+    where = {"LocationConstraint": "eu-west-1"}
+    boto3.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
+    patient.settings = replace(patient.settings, lake=f"s3://{bucket}/prefix", secret="/chartlake/spotify")
+    return patient
+
+
+def bucket_of(patient: Patient) -> str:
+    return patient.settings.lake.split("/")[2]
+
+
+def test_a_bucket_and_a_parameter_as_they_should_be(at_aws: Patient) -> None:
+    s3, bucket = boto3.client("s3"), bucket_of(at_aws)
+    names = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=dict.fromkeys(names, True))
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    found = at_aws.examine()
+    assert {name: check.message for name, check in found.items() if check.mark != "good"} == {}
+    assert list(found)[1:12] == [
+        *("settings", "schedule", "aws", "clock", "lake", "writing", "private", "encrypted", "versioned"),
+        *("parameter", "credentials"),
+    ]
+    assert "Account 123456789012" in found["aws"].message
+    assert "eu-west-1" in found["aws"].message
+    assert "AES256" in found["encrypted"].message
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_a_bucket_that_forgets_or_may_be_opened_is_a_warning(at_aws: Patient) -> None:
+    found = at_aws.examine()
+    marks = {name: found[name].mark for name in ("private", "encrypted", "versioned")}
+    assert marks == dict.fromkeys(marks, "warning")
+    assert f"put-public-access-block --bucket {bucket_of(at_aws)}" in found["private"].advice
+
+
+def _policy_for_everybody(bucket: str) -> None:
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    boto3.client("s3").put_bucket_policy(Bucket=bucket, Policy=policy)
+
+
+def _acl_for_everybody(bucket: str) -> None:
+    boto3.client("s3").put_bucket_acl(Bucket=bucket, ACL="public-read")
+
+
+@pytest.mark.parametrize(("open_it", "words"), [(_policy_for_everybody, "policy"), (_acl_for_everybody, "access list")])
+def test_a_bucket_that_everybody_may_read_is_a_cross(
+    at_aws: Patient, open_it: Callable[[str], None], words: str
+) -> None:
+    open_it(bucket_of(at_aws))
+    private = at_aws.examine()["private"]
+    assert (private.mark, words in private.message) == ("bad", True)
+
+
+def test_what_is_missing_at_aws_is_named(at_aws: Patient) -> None:
+    boto3.client("ssm").put_parameter(Name="/chartlake/plain", Type="String", Value="{}", Overwrite=True)
+    at_aws.settings = replace(at_aws.settings, lake="s3://no-such-bucket/prefix", secret="/chartlake/nothing")
+    found = at_aws.examine()
+    assert (found["lake"].mark, found["parameter"].mark) == ("bad", "bad")
+    assert "ParameterNotFound" in found["parameter"].message
+    assert "private" not in found
+
+
+def test_a_parameter_that_is_not_encrypted_is_a_warning(at_aws: Patient) -> None:
+    value = json.dumps({"client_id": EXTENDED.client_id, "client_secret": EXTENDED.client_secret})
+    boto3.client("ssm").put_parameter(Name="/chartlake/plain", Type="String", Value=value, Overwrite=True)
+    at_aws.settings = replace(at_aws.settings, secret="/chartlake/plain")
+    found = at_aws.examine()
+    assert (found["parameter"].mark, "SecureString" in found["parameter"].advice) == ("warning", True)
+    assert EXTENDED.client_secret not in str(found)
+
+
+def test_a_refresh_token_that_spotify_replaces_is_not_lost_by_looking(at_aws: Patient) -> None:
+    at_aws.simulator.accounts.rotating = True
+    app = {"client_id": EXTENDED.client_id, "client_secret": EXTENDED.client_secret}
+    consent = {"refresh_token": at_aws.simulator.refresh_token(app=EXTENDED), "consented_at": str(date.today())}
+    value = json.dumps(app | consent)
+    boto3.client("ssm").put_parameter(Name="/chartlake/spotify", Type="SecureString", Value=value, Overwrite=True)
+    for _ in range(3):
+        assert at_aws.examine()["credentials"].mark == "good"
+
+
+def test_nobody_signed_in_to_aws(at_aws: Patient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers the keys
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    found = at_aws.examine()
+    assert (found["aws"].mark, "aws sso login" in found["aws"].advice) == ("bad", True)
+    assert found["lake"].mark == "bad"
+
+
+@pytest.mark.parametrize(("minutes", "mark"), [(0, "good"), (4, "good"), (6, "bad"), (-90, "bad")])
+def test_a_wrong_clock_is_told_by_spotifys_answer(patient: Patient, minutes: int, mark: str) -> None:
+    wrong = Clock(patient.clock.now() + timedelta(minutes=minutes))
+    found = {check.name: check for check in examine(lambda: patient.settings, wrong.world())}
+    assert found["clock"].mark == mark
+    if mark == "bad":
+        side = "ahead of" if minutes > 0 else "behind"
+        assert f"{abs(minutes)} minutes {side} Spotify's" in found["clock"].message
+
+
+def test_a_wrong_clock_is_told_by_awss_answer(at_aws: Patient) -> None:
+    at_aws.clock.advance(hours=1)
+    clock = at_aws.examine()["clock"]
+    assert (clock.mark, "60 minutes ahead of AWS's" in clock.message) == ("bad", True)
+
+
+@pytest.mark.parametrize(
+    ("expression", "mark", "words"),
+    [
+        ("rate(1 day)", "good", "A run every day"),
+        ("rate(12 hours)", "good", "A run every 12 hours"),
+        ("rate(2 days)", "warning", "A run every 2 days"),
+        # NOON is a Monday, 23 November 2026.
+        ("cron(15 6 * * ? *)", "good", "at 2026-11-24 06:15 UTC, then at 2026-11-25 06:15"),
+        ("cron(0 12 * * ? *)", "good", "at 2026-11-24 12:00 UTC, then at 2026-11-25 12:00"),
+        ("cron(0/30 12-13 * * ? *)", "good", "at 2026-11-23 12:30 UTC, then at 2026-11-23 13:00"),
+        ("cron(0 18 ? * MON-FRI *)", "good", "at 2026-11-23 18:00 UTC, then at 2026-11-24 18:00"),
+        ("cron(0 8 ? * 2 *)", "warning", "at 2026-11-30 08:00 UTC, then at 2026-12-07 08:00"),
+        ("cron(0 9 L * ? *)", "warning", "at 2026-11-30 09:00 UTC, then at 2026-12-31 09:00"),
+        ("cron(0 9 15W * ? *)", "warning", "at 2026-12-15 09:00 UTC, then at 2027-01-15 09:00"),
+        ("cron(0 9 LW JAN,FEB ? *)", "warning", "at 2027-01-29 09:00 UTC, then at 2027-02-26 09:00"),
+        ("cron(0 9 ? * FRI#2 *)", "warning", "at 2026-12-11 09:00 UTC, then at 2027-01-08 09:00"),
+        ("cron(0 9 ? * 6L *)", "warning", "at 2026-11-27 09:00 UTC, then at 2026-12-25 09:00"),
+        ("cron(0 9 29 2 ? *)", "warning", "at 2028-02-29 09:00 UTC, then at 2032-02-29 09:00"),
+        ("cron(0 9 24 11 ? 2026)", "warning", "and none after it"),
+        ("cron(0 9 1 1 ? 2020)", "bad", "never starts"),
+        ("cron(60 9 * * ? *)", "bad", "'60' is not within 0 to 59"),
+        ("cron(0 9 ? * FOO *)", "bad", "'FOO' is no value"),
+        ("cron(0 9 * 13 ? *)", "bad", "'13' is not within 1 to 12"),
+    ],
+)
+def test_the_schedule_in_words(patient: Patient, expression: str, mark: str, words: str) -> None:
+    patient.settings = replace(patient.settings, schedule=expression)
+    found = patient.examine()["schedule"]
+    assert (found.mark, words in found.message) == (mark, True), found.message
+
+
+def test_looking_leaves_nothing_behind(patient: Patient) -> None:
+    assert patient.examine()["writing"].mark == "good"
+    assert not Path(patient.settings.lake).exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="an administrator may write everywhere")
+def test_a_folder_that_cannot_be_written_is_a_cross(patient: Patient, tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0o500)
+    patient.settings = replace(patient.settings, lake=str(tmp_path / "locked" / "lake"))
+    assert patient.examine()["writing"].mark == "bad"
+
+
+def test_a_failed_day_is_told_beside_the_last_good_one(patient: Patient) -> None:
+    (one,) = patient.follow("one")
+    patient.extract()
+    patient.clock.advance(days=1)
+    patient.simulator.faults.add(Fault("status", status=404, on="playlist"))
+    patient.extract()
+    found = patient.examine()[f"playlist {one}"]
+    assert "Last kept on 2026-11-23, yesterday. On 2026-11-24: not_found." in found.message
+    patient.clock.advance(days=1)
+    assert patient.examine()[f"playlist {one}"].mark == "warning"
 
 
 @pytest.mark.parametrize(("app", "code"), [(EXTENDED, 0), (GRANDFATHERED, 1)])
@@ -197,6 +359,7 @@ def test_in_aws_identity_bucket_and_parameter_are_looked_at(patient: Patient, aw
 def test_at_the_terminal_a_cross_is_exit_code_1_and_no_secret_is_shown(
     patient: Patient, tmp_path: Path, app: App, code: int, as_json: bool
 ) -> None:
+    patient.clock.moment = datetime.now(UTC)
     keep = {name: value for name, value in os.environ.items() if not name.startswith(("SPOTI", "CHARTLAKE"))}
     environment = keep | {
         "CHARTLAKE_LAKE": str(tmp_path / "lake"),

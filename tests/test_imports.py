@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zipfile
 from datetime import date
 from pathlib import Path
@@ -13,10 +14,16 @@ from chalicelib.imports import ImportedFile, Options, import_path
 from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import ENTRIES
+from chalicelib.replay import replay
 from chalicelib.verify import verify
 
+from .test_extract import Rig
+from .test_history import ADDED, REFUSED, ROWS_LOOK_LIKE, clone, commit, data_of, first_match, real_files, state
+from .test_history import IDS as SONGS
 from .test_lake import DAY, PLAYLIST, put, row
-from .test_replay import delete_tables, tables
+from .test_replay import delete_tables, rig, tables
+
+__all__ = ["clone", "rig"]  # fixtures
 
 CHART = "chart:regional-global-daily"
 TRACKS = [f"{number:022d}" for number in range(5)]
@@ -150,6 +157,28 @@ def test_follower_counts_fill_imported_days_and_make_none(lake: Lake, tmp_path: 
     assert lake.snapshots(PLAYLIST, 2024)[0]["position_quality"] == "approx"
 
 
+def test_followers_stay_when_their_days_are_imported_again_and_come_last(lake: Lake, clone: Path) -> None:
+    commit(clone, "2024-05-31T12:00:00Z", {f"{SONGS[1]}.json": state(1, 11)})
+    counts = clone / "playlists" / "followers" / f"{SONGS[1]}.json"
+    counts.parent.mkdir()
+    counts.write_text('{"2024-05-31": 12}')
+    assert [(one.format, one.changed) for one in import_path(lake, clone)] == [
+        ("archive-pretty-json", 1),
+        ("archive-followers", 1),
+    ]
+    assert [row["followers"] for row in lake.snapshots(SONGS[1], 2024)] == [12]
+    assert [one.changed for one in import_path(lake, clone)] == [0, 0]
+    # The same as files, with the followers first by name.
+    pretty = clone.parent / "folder" / "pretty" / f"{SONGS[2]}__2024-05-31.json"
+    pretty.parent.mkdir(parents=True)
+    pretty.write_text(state(2, 11))
+    counts = pretty.parents[1] / "followers" / f"{SONGS[2]}.json"
+    counts.parent.mkdir()
+    counts.write_text('{"2024-05-31": 13}')
+    assert [one.changed for one in import_path(lake, clone.parent / "folder")] == [1, 1]
+    assert [row["followers"] for row in lake.snapshots(SONGS[2], 2024)] == [13]
+
+
 def test_a_file_that_is_not_there_is_named(lake: Lake, tmp_path: Path) -> None:
     found = only(import_path(lake, tmp_path / "nothing.csv"))
     assert found.error is not None
@@ -161,6 +190,49 @@ def test_real_history_is_imported_and_proven(lake: Lake, shared_data: Path) -> N
     assert [one.error for one in found] == [None] * 18
     assert sum(one.rows for one in found) == 3_472
     assert verify(lake).findings == ()
+
+
+def test_every_real_file_comes_into_one_lake_or_is_refused(lake: Lake, shared_data: Path) -> None:
+    refused = 0
+    for path in real_files(shared_data):
+        name = path.relative_to(shared_data).as_posix()
+        found = only(import_path(lake, path, Options(**(first_match(ADDED, name) or {}))))
+        if first_match(REFUSED, name):
+            assert found.error is not None
+            refused += 1
+        else:
+            assert found.rows == len(re.findall(first_match(ROWS_LOOK_LIKE, name), data_of(path))), found
+    assert refused == 130
+    assert verify(lake).findings == ()
+
+
+def test_the_days_between_the_157_versions_are_gaps(lake: Lake, shared_data: Path) -> None:
+    found = list(import_path(lake, shared_data / "archive_global_top50" / "pretty"))
+    assert ([one.error for one in found], sum(one.rows for one in found)) == ([None] * 157, 157 * 50)
+    (covered,) = coverage(lake, date(2021, 4, 9))
+    # From 10 October 2020 on there are 182 days; on nine of them the archive has two versions.
+    assert covered.counts == {"ok": 148, "missed": 34}
+    assert (covered.days[0].status, covered.days[7].day, covered.days[7].status) == ("ok", date(2020, 10, 17), "missed")
+    assert lake.entries(covered.playlist_id, date(2020, 10, 17)) == []
+    assert {day["position_quality"] for day in lake.snapshots(covered.playlist_id, 2021)} == {"approx"}
+    # Of two versions of a day the later one counts, in whatever order they come.
+    assert lake.snapshot(covered.playlist_id, date(2020, 10, 10))["source"].endswith("2020-10-10T160416Z.md")
+
+
+def test_sixty_captured_days_and_imports_come_back_after_their_tables_are_lost(rig: Rig, shared_data: Path) -> None:
+    for _ in range(60):
+        rig.extract("top-50", "hundred-and-one")
+        rig.clock.advance(days=1)
+    folders = [shared_data / "charts_daily_official", shared_data / "archive_global_top50" / "pretty"]
+    for folder in folders:
+        list(import_path(rig.lake, folder))
+    before = tables(rig.lake)
+    assert len(before) > 10
+    delete_tables(rig.lake)
+    for folder in reversed(folders):
+        list(import_path(rig.lake, folder))
+    replay(rig.lake, rig.clock.world())
+    assert tables(rig.lake) == before
 
 
 def test_tables_of_an_older_chartlake_gain_the_new_columns(lake: Lake) -> None:

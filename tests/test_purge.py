@@ -17,13 +17,13 @@ from chalicelib.errors import DamagedFile
 from chalicelib.imports import import_path
 from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake
-from chalicelib.lake.store import ObjectStore, Stored, open_store
+from chalicelib.lake.store import open_store
 from chalicelib.purge import Wish, purge, wish
 from chalicelib.replay import replay
 from chalicelib.verify import verify
 from simulator import Simulator
 
-from .conftest import Clock
+from .conftest import Clock, Killed, Mortal
 from .test_extract import TODAY, Rig
 from .test_imports import CHART, only, write
 from .test_lake import DAY
@@ -54,40 +54,6 @@ def text_of(lake: Lake) -> str:
     rows: list[Any] = [lake.snapshots(*one) for one in lake.held()]
     rows += [lake.entries(one, row["snapshot_date"]) for one, year in lake.held() for row in lake.snapshots(one, year)]
     return repr((raw, rows, lake.read_state(keys.PURGED)))
-
-
-class Killed(Exception):
-    """The process ended."""
-
-
-class Mortal:
-    """A store whose process ends at its n-th change."""
-
-    def __init__(self, store: ObjectStore, changes: int) -> None:
-        self._store, self._left = store, changes
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    def get(self, key: str) -> Stored | None:
-        return self._store.get(key)
-
-    def create(self, key: str, data: bytes) -> None:
-        self._age()
-        self._store.create(key, data)
-
-    def replace(self, key: str, data: bytes, etag: str) -> None:
-        self._age()
-        self._store.replace(key, data, etag)
-
-    def delete(self, key: str) -> None:
-        self._age()
-        self._store.delete(key)
-
-    def _age(self) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise Killed
 
 
 def killed_after(rig: Rig, changes: int, asked: Wish) -> bool:

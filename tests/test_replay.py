@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,3 +143,45 @@ def test_a_damaged_raw_document_is_named(rig: Rig) -> None:
     path.write_bytes(gzip.compress(json.dumps(document).encode()))
     with pytest.raises(DamagedFile, match="SHA-256"):
         replay(rig.lake, rig.clock.world())
+
+
+def test_what_is_too_much_to_be_written_at_once_is_written_bit_by_bit(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lived_days(rig)
+    before = tables(rig.lake)
+    delete_tables(rig.lake)
+    monkeypatch.setattr("chalicelib.replay._MOST", 120)
+    assert len(replay(rig.lake, rig.clock.world()).changed) == 48
+    assert tables(rig.lake) == before
+
+
+class Slow:
+    """A store in which every reading takes a second."""
+
+    def __init__(self, store: Any, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def get(self, key: str) -> Any:
+        self._clock.advance(seconds=1)
+        return self._store.get(key)
+
+
+@pytest.mark.parametrize("seconds", [1, 20, 60])
+def test_stopped_in_time_a_replay_goes_on_where_it_was(rig: Rig, seconds: int) -> None:
+    lived_days(rig)
+    before = tables(rig.lake)
+    delete_tables(rig.lake)
+    start, captures, changed, turns = None, 0, set[Any](), 0
+    while start or not turns:
+        world = rig.clock.world(seconds_left=seconds)
+        began = world.monotonic()
+        found = replay(Lake(Slow(rig.lake.store, rig.clock), world), world, start=start)
+        assert world.monotonic() - began <= max(25, seconds)
+        captures, turns, start = captures + found.captures, turns + 1, found.left
+        changed |= set(found.changed)
+    assert (captures, len(changed), turns > 2) == (49, 48, True)
+    assert tables(rig.lake) == before

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import random
 import threading
+import tracemalloc
 from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import boto3
 import pytest
+import requests
 from botocore.stub import ANY, Stubber
 
 from chalicelib.errors import LakeUnavailable
@@ -53,6 +56,32 @@ def test_replacing_what_is_gone_is_a_conflict(store: ObjectStore) -> None:
     with pytest.raises(Conflict):
         store.replace("a/c", b"2", etag)
     assert store.get("a/c") is None
+
+
+def test_a_link_opens_the_object_without_a_sign_in(store: ObjectStore) -> None:
+    store.create("a/page é.html", b"here")
+    link = store.link("a/page é.html", 60)
+    if link.startswith("file:"):
+        assert Path(unquote(urlsplit(link).path)).read_bytes() == b"here"
+    else:
+        assert requests.get(link, timeout=10).content == b"here"
+        forged = link.replace("X-Amz-Expires=60", "X-Amz-Expires=600")
+        assert requests.get(forged, timeout=10).status_code == 403
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-west-1"])
+def test_a_link_to_aws_leads_to_the_regions_own_host_and_is_signed_as_of_today(
+    region: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    link = urlsplit(S3Store("s3://charts/lake", World()).link("site/index.html", 3600))
+    own = {"us-east-1": "charts.s3.amazonaws.com", "eu-west-1": "charts.s3.eu-west-1.amazonaws.com"}
+    assert (link.scheme, link.netloc, link.path) == ("https", own[region], "/lake/site/index.html")
+    asked = parse_qs(link.query)
+    assert (asked["X-Amz-Algorithm"], asked["X-Amz-Expires"]) == (["AWS4-HMAC-SHA256"], ["3600"])
 
 
 def test_list_gives_sorted_keys_of_a_prefix_that_need_not_be_a_folder(store: ObjectStore) -> None:
@@ -209,3 +238,16 @@ def test_what_s3_refuses_is_explained(stubbed: tuple, code: str, status: int, ad
         store.get("k")
     assert advice in caught.value.advice
     assert "s3://charts/p/k" in str(caught.value)
+
+
+def test_an_object_of_any_size_is_downloaded_in_parts(store: ObjectStore, tmp_path: Path) -> None:
+    assert store.download("nothing", tmp_path / "file") is None
+    data = bytes(range(256)) * 200_000
+    store.create("large", data)
+    tracemalloc.start()
+    etag = store.download("large", tmp_path / "file")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert etag == store.get("large").etag
+    assert (tmp_path / "file").read_bytes() == data
+    assert peak < 10_000_000

@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlglot import exp, parse_one
 
 from chalicelib import metrics
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
 from chalicelib.views import VIEWS
-from deploy.athena import questions
+from deploy.athena import QUESTIONS
 from deploy.package import CannotPackage, Package, lint
 
 ROOT = Path(__file__).parents[1]
-FUNCTIONS = {"APIHandler": "api", "Daily": "daily", "Extract": "extract"}
+FUNCTIONS = {"APIHandler": "api", "Daily": "daily", "Extract": "extract", "Upload": "upload"}
 HIVE = {
     "DATE": "date",
     "VARCHAR": "string",
@@ -64,12 +63,13 @@ def test_the_bucket_is_private_encrypted_versioned_and_outlives_the_stack(resour
     assert properties["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
     assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
-    aborted, earlier, raw, results = properties["LifecycleConfiguration"]["Rules"]
+    aborted, results, earlier, raw, runs = properties["LifecycleConfiguration"]["Rules"]
+    assert (results["Prefix"], results["ExpirationInDays"]) == ("athena-results/", 7)
     assert aborted["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
     assert earlier["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
     assert raw["Fn::If"][0] == "RawExpires"
     assert raw["Fn::If"][1]["Prefix"] == "chartlake/raw/"
-    assert (results["Prefix"], results["ExpirationInDays"]) == ("athena-results/", 7)
+    assert (runs["Prefix"], runs["ExpirationInDays"]) == ("chartlake/state/runs/", 30)
     (statement,) = resources["LakeOnlyOverTls"]["Properties"]["PolicyDocument"]["Statement"]
     assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
     # The bucket is taken back by its name, but a policy that it still had would be in the way of the new one.
@@ -82,26 +82,31 @@ def statements(resources: dict[str, Any], role: str) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("role", ["ApiHandlerRole", "DailyRole", "ExtractRole"])
+@pytest.mark.parametrize("role", ["ApiHandlerRole", "DailyRole", "ExtractRole", "UploadRole"])
 def test_each_function_may_do_what_is_enumerated_and_nothing_is_deleted(resources: dict[str, Any], role: str) -> None:
     actions = [action for one in statements(resources, role) for action in one["Action"]]
     allowed = {
         "s3:GetObject",
         "s3:PutObject",
         "s3:ListBucket",
-        "ssm:GetParameter",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
     }
-    more = {"DailyRole": {"sqs:SendMessage"}, "ApiHandlerRole": {"lambda:InvokeFunction"}}
-    assert set(actions) == allowed | more.get(role, {"sqs:SendMessage", "lambda:InvokeFunction"})
+    credentials = {"ssm:GetParameter", "ssm:PutParameter"}
+    more = {
+        "ApiHandlerRole": credentials | {"lambda:InvokeFunction"},
+        "DailyRole": credentials | {"sqs:SendMessage"},
+        "ExtractRole": credentials | {"sqs:SendMessage", "lambda:InvokeFunction"},
+        "UploadRole": {"sqs:SendMessage"},
+    }
+    assert set(actions) == allowed | more[role]
     assert "*" not in [one["Resource"] for one in statements(resources, role)]
     listing = next(one for one in statements(resources, role) if one["Action"] == ["s3:ListBucket"])
     # With plain StringLike S3 would answer 403 for every missing object: a GetObject carries no s3:prefix.
     assert listing["Condition"] == {"StringLikeIfExists": {"s3:prefix": "chartlake/*"}}
 
 
-@pytest.mark.parametrize("function", ["api", "daily", "extract"])
+@pytest.mark.parametrize("function", ["api", "daily", "extract", "upload"])
 def test_both_stages_open_the_same_part_of_the_lake(function: str) -> None:
     opened = []
     for ending in ("", "-prod"):
@@ -123,7 +128,7 @@ def test_each_function_writes_json_into_its_own_group_that_forgets_after_30_days
         role = resources[function]["Properties"]["Role"]["Fn::GetAtt"][0]
         logs = next(one for one in statements(resources, role) if one["Sid"] == "WriteLogs")
         assert logs["Resource"]["Fn::Sub"].endswith(f"/aws/lambda/${{AWS::StackName}}-{name}:*")
-    assert len(groups) == 3
+    assert len(groups) == 4
 
 
 def test_the_functions_know_the_bucket_and_one_another(resources: dict[str, Any]) -> None:
@@ -133,7 +138,8 @@ def test_the_functions_know_the_bucket_and_one_another(resources: dict[str, Any]
         assert properties["FunctionName"] == {"Fn::Sub": f"${{AWS::StackName}}-{name}"}
         assert properties["Architectures"] == ["arm64"]
         assert variables["CHARTLAKE_LAKE"] == {"Fn::Sub": "s3://${Lake}/chartlake"}
-        assert variables["CHARTLAKE_SECRET"] == {"Ref": "SecretName"}
+        # An upload asks nothing of Spotify.
+        assert variables.get("CHARTLAKE_SECRET") == (None if name == "upload" else {"Ref": "SecretName"})
     worker = {"Fn::Sub": "${AWS::StackName}-extract"}
     assert resources["APIHandler"]["Properties"]["Environment"]["Variables"]["CHARTLAKE_WORKER"] == worker
     assert resources["Extract"]["Properties"]["FunctionName"] == worker
@@ -141,7 +147,7 @@ def test_the_functions_know_the_bucket_and_one_another(resources: dict[str, Any]
 
 def test_what_fails_for_good_ends_in_a_queue_that_may_be_written(resources: dict[str, Any]) -> None:
     queue = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
-    for function in ("Daily", "Extract"):
+    for function in ("Daily", "Extract", "Upload"):
         invocation = resources[function]["Properties"]["EventInvokeConfig"]
         assert invocation["DestinationConfig"]["OnFailure"]["Destination"] == queue
         assert (invocation["MaximumRetryAttempts"], invocation["MaximumEventAgeInSeconds"]) == (2, 21_600)
@@ -154,6 +160,27 @@ def test_what_fails_for_good_ends_in_a_queue_that_may_be_written(resources: dict
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
     assert "aws:SourceArn" in statement["Condition"]["ArnLike"]
     assert resources["DeadLetters"]["Properties"]["MessageRetentionPeriod"] == 14 * 86_400
+
+
+def test_a_file_dropped_below_imports_starts_the_upload_function_and_nothing_else_does(
+    resources: dict[str, Any],
+) -> None:
+    assert resources["Lake"]["Properties"]["NotificationConfiguration"] == {
+        "EventBridgeConfiguration": {"EventBridgeEnabled": True}
+    }
+    (event,) = resources["Upload"]["Properties"]["Events"].values()
+    detail = {"bucket": {"name": [{"Ref": "Lake"}]}, "object": {"key": [{"prefix": "chartlake/imports/"}]}}
+    assert event["Properties"]["Pattern"] == {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": detail,
+    }
+    assert event["Properties"]["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}
+    assert event["Properties"]["RetryPolicy"]["MaximumEventAgeInSeconds"] == 21_600
+    # A third of it for the file, two thirds for its rows.
+    assert resources["Upload"]["Properties"]["EphemeralStorage"] == {"Size": 2048}
+    # A refused file ends in the queue, whose alarm is one of the ten.
+    assert "state/imports/" in resources["DeadLetterWaits"]["Properties"]["AlarmDescription"]
 
 
 def test_alarms_stay_free_and_each_writes_a_mail_when_it_rings_and_when_it_ends(resources: dict[str, Any]) -> None:
@@ -215,20 +242,18 @@ def test_athena_sees_every_column_without_a_crawler(
     assert table["Parameters"]["projection.year.range"] == "2006,NOW+1YEARS"
 
 
-def test_the_views_are_saved_in_the_order_in_which_they_can_be_made(resources: dict[str, Any]) -> None:
-    saved = {one["Name"]: one for one in of_type(resources, "AWS::Athena::NamedQuery").values()}
-    views = {name.split()[-1]: saved[name]["QueryString"] for name in sorted(saved) if name.startswith("view ")}
-    made = {"entries", "snapshots"}
-    for name, sql in views.items():
-        assert sql.startswith(f"CREATE OR REPLACE VIEW {name} AS\n")
-        select = parse_one(sql, read="trino").expression
-        own = {one.alias for one in select.find_all(exp.CTE)}
-        assert {table.name for table in select.find_all(exp.Table)} - own <= made
-        made.add(name)
-    assert set(views) == set(VIEWS)
-    assert set(saved) - {name for name in saved if name.startswith("view ")} == {
-        name.replace("_", " ") for name in questions()
-    }
+def test_athena_finds_the_views_and_some_questions_and_cannot_surprise_the_bill(resources: dict[str, Any]) -> None:
+    (group,) = of_type(resources, "AWS::Athena::WorkGroup").values()
+    told = group["WorkGroupConfiguration"]
+    assert told["EnforceWorkGroupConfiguration"]
+    assert told["BytesScannedCutoffPerQuery"] / 1e12 * 5 <= 0.05  # USD, at 5 a TB
+    assert told["ResultConfiguration"]["OutputLocation"] == {"Fn::Sub": "s3://${Lake}/athena-results/"}
+    assert group["RecursiveDeleteOption"]
+    saved = of_type(resources, "AWS::Athena::NamedQuery")
+    texts = [saved[name]["QueryString"] for name in sorted(saved)]
+    assert [text.split(" AS\n")[0] for text in texts[: len(VIEWS)]] == [f"CREATE OR REPLACE VIEW {v}" for v in VIEWS]
+    assert len(texts) == len(VIEWS) + len(QUESTIONS)
+    assert len(QUESTIONS) >= 4
     for one in saved.values():
         assert (one["Database"], one["WorkGroup"]) == ({"Ref": "Catalog"}, {"Ref": "Questions"})
         assert 20 < len(one["Description"]) <= 1024
@@ -236,26 +261,11 @@ def test_the_views_are_saved_in_the_order_in_which_they_can_be_made(resources: d
         assert len(one["QueryString"].encode()) < 262_144
 
 
-def test_a_question_to_athena_is_bounded_and_its_results_are_forgotten(resources: dict[str, Any]) -> None:
-    (group,) = of_type(resources, "AWS::Athena::WorkGroup").values()
-    rules = group["WorkGroupConfiguration"]
-    # What somebody's own settings say does not lift the limits, nor lead the results elsewhere.
-    assert rules["EnforceWorkGroupConfiguration"] is True
-    assert rules["BytesScannedCutoffPerQuery"] * 5 / 10**12 <= 0.05
-    assert rules["ResultConfiguration"]["OutputLocation"] == {"Fn::Sub": "s3://${Lake}/athena-results/"}
-    assert rules["EngineVersion"] == {"SelectedEngineVersion": "Athena engine version 3"}
-    # `make undeploy` removes a workgroup that somebody used; the bucket stays.
-    assert group["RecursiveDeleteOption"] is True
-    assert resources["Lake"]["DeletionPolicy"] == "Retain"
-    # The functions have nothing to do with it.
-    assert "athena" not in json.dumps([statements(resources, role) for role in ("ApiHandlerRole", "DailyRole")])
-
-
 def test_the_api_is_regional_throttled_and_logged(resources: dict[str, Any]) -> None:
     api = resources["RestAPI"]["Properties"]
     assert api["EndpointConfiguration"] == "REGIONAL"
-    (method,) = api["MethodSettings"]
-    assert (method["ThrottlingRateLimit"], method["ThrottlingBurstLimit"]) == (5, 10)
+    limits = {one["ResourcePath"]: one["ThrottlingRateLimit"] for one in api["MethodSettings"]}
+    assert limits == {"/*": 5, "/~1health": 1}, "the public route is what a stranger can run up a bill with"
     assert "$context.status" in api["AccessLogSetting"]["Format"]
     # The role for the logs must be there before the stage; the values of a stage's variables have no spaces.
     (waits_for,) = api["Variables"].values()

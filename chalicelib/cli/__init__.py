@@ -18,11 +18,19 @@ from .base import FAILED, WRONG_USAGE
 # Spotify and rendering pages have libraries that a quick question should not wait for.
 _ROOMS = {
     "extract": "snapshots",
+    "charts": "answers",
+    "track": "answers",
+    "compare": "answers",
+    "artists": "answers",
+    "export": "answers",
+    "query": "sql",
+    "views": "sql",
     "coverage": "snapshots",
     "verify": "snapshots",
     "import": "past",
     "replay": "past",
     "purge": "past",
+    "backfill": "remote",
     "cost": "account",
     "doctor": "account",
     "login": "account",
@@ -48,7 +56,7 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except ChartlakeError as error:
             if ctx.obj and ctx.obj.get("as_json"):
-                click.echo(json.dumps({"error": error.kind, "message": error.message, "advice": error.advice}))
+                click.echo(json.dumps(error.to_json()))
             else:
                 from .. import terminal
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 
 import click
 from rich.console import Console
@@ -13,7 +12,9 @@ from .. import cost as bills
 from .. import login as logins
 from .. import terminal
 from ..credentials import app_to_sign_in, store_consent
-from ..doctor import Check, examine
+from ..doctor import examine
+from ..doctor.check import Check
+from ..errors import ChartlakeError
 from ..settings import ENV_FILE
 from ..world import World
 from .base import DONE, FAILED, as_json_option, open_lake_now, settings_now, today_of
@@ -106,10 +107,11 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
 
 def _load(playlists: int | None, entries: int | None) -> bills.Load:
     """The day to reckon with: the lake's own where there is one, but for what the person says."""
-    if playlists and entries is not None:
-        return bills.assumed(playlists, entries)
     settings, world = settings_now(), World()
-    found = bills.measured(open_lake_now(settings, world), today_of(settings, world))
-    if found and entries is None:
-        return replace(found, playlists=playlists or found.playlists)
-    return bills.assumed(playlists or (found.playlists if found else 1), 50 if entries is None else entries)
+    try:
+        return bills.load_of(open_lake_now(settings, world), today_of(settings, world), playlists, entries)
+    except ChartlakeError:
+        # Who says how much he will follow may not have a lake yet.
+        if playlists is None or entries is None:
+            raise
+        return bills.assumed(playlists, entries)

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import date
+from collections.abc import Callable
+from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 from dotenv import dotenv_values
+from rich.console import Console
 
 from ..lake.lake import Lake
+from ..outcome import Run
 from ..settings import ENV_FILE, Settings, from_environment
 from ..world import World
 
+# Wide enough for any table: what reads a pipe wants names whole.
+_UNBOUNDED = 10_000
 DONE, FAILED, WRONG_USAGE, PARTLY_DONE = 0, 1, 2, 3
 
 
@@ -26,6 +32,34 @@ def _keep(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
 as_json_option = click.option(
     "--json", "as_json", is_flag=True, callback=_keep, help="Print one JSON document instead, for machines."
 )
+
+
+def _day(_: click.Context, __: click.Parameter, value: datetime | None) -> date | None:
+    return value.date() if value else None
+
+
+def day_option(*names: str, help: str) -> Callable[[Any], Any]:
+    """An option whose value is a day, or None."""
+    return click.option(*names, type=click.DateTime(["%Y-%m-%d"]), callback=_day, help=help)
+
+
+def a_console() -> Console:
+    """Where results are printed: as wide as the terminal, or as wide as they are where there is none."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_UNBOUNDED)
+
+
+def command_name() -> str:
+    """How this person called the command, so that the next one can be copied as it is."""
+    called = sys.argv[0]
+    return called if called.endswith("chartlake") and not Path(called).is_absolute() else "chartlake"
+
+
+def exit_code_of(run: Run) -> int:
+    """What a run over playlists ends the command with."""
+    if run.complete:
+        return DONE
+    return PARTLY_DONE if run.published else FAILED
 
 
 def settings_now() -> Settings:
@@ -58,9 +92,3 @@ def kept_playlist(text: str) -> str:
     from ..spotify.references import parse_playlist_reference
 
     return parse_playlist_reference(text)
-
-
-def command_name() -> str:
-    """How this person called the command, so that the next one can be copied as it is."""
-    called = sys.argv[0]
-    return called if called.endswith("chartlake") and not Path(called).is_absolute() else "chartlake"

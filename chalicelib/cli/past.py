@@ -9,15 +9,16 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
 from .. import terminal
 from ..errors import BadSetting
-from ..imports import ImportedFile, Options, import_path
+from ..imports import ImportedFile, Options, import_path, keep_rejects
 from ..purge import purge as purge_lake
 from ..purge import wish
 from ..replay import replay as replay_raw
 from ..spotify.references import parse_playlist_reference
+from ..words import printable
 from ..world import World
 from .base import DONE, FAILED, PARTLY_DONE, as_json_option, kept_playlist, open_lake_now, settings_now, today_of
 
@@ -61,39 +62,55 @@ def replay(
 
 
 @click.command("import")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("files", nargs=-1, required=True)
 @click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="The day, where neither file nor name tells it.")
 @click.option("--region", help="The region (global, us, …), where neither file nor name tells it.")
 @click.option("--skip-bad", is_flag=True, help="Import a file without its bad lines, and keep them in FILE.rejects.")
 @as_json_option
 @click.pass_context
 def import_(
-    ctx: click.Context, files: tuple[Path, ...], day: datetime | None, region: str | None, skip_bad: bool, as_json: bool
+    ctx: click.Context, files: tuple[str, ...], day: datetime | None, region: str | None, skip_bad: bool, as_json: bool
 ) -> None:
-    """Bring history in: chart downloads, Kaggle's charts, playlist archives, saved answers of Spotify's API.
+    """Bring history in: chart downloads, Kaggle's charts, playlist archives, saved answers of Spotify's API, exports.
 
-    FILES are files (also .gz), ZIP archives, folders, or a git clone of a playlist archive. The format is told by
-    the content. A file with a bad line is not imported at all, and every bad line is named.
+    FILES are files (also .gz), ZIP archives, folders, a git clone of a playlist archive, or patterns such as
+    'charts/**/*.csv'. The format is told by the content. A file with a bad line is not imported at all, and every bad
+    line is named. An import that was killed is finished by the same command.
 
     \b
     Example:
       chartlake import ~/Downloads/regional-global-daily-2025-05-01.csv
     """
+    paths = [path for text in files for path in _matching(text)]
     lake, console = open_lake_now(), Console(stderr=as_json)
     options = Options(day.date() if day else None, region, skip_bad)
     found: list[ImportedFile] = []
-    with console.status("Importing") as status:
-        for path in files:
-            status.update(f"Importing {path}")
-            for one in import_path(lake, path, options):
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("Importing", total=1.0)
+        for path in paths:
+            for one in import_path(lake, path, options, lambda name, share: _show(bar, task, name, share)):
                 found.append(one)
-                terminal.keep_rejects(one)
+                keep_rejects(one)
                 if not as_json:
-                    terminal.show_imported(console, one)
+                    terminal.show_imported(bar.console, one)
     if as_json:
         click.echo(json.dumps([one.to_json() for one in found], ensure_ascii=False))
     good = sum(one.error is None for one in found)
     ctx.exit(DONE if good == len(found) else PARTLY_DONE if good else FAILED)
+
+
+def _show(bar: Progress, task: TaskID, name: str, share: float) -> None:
+    bar.update(task, description=f"Importing {printable(name.rpartition('/')[2])}", completed=share)
+
+
+def _matching(text: str) -> list[Path]:
+    """The path, or those that a pattern names where the shell did not expand it. Raises `BadSetting` for none."""
+    path = Path(text)
+    found = [path] if path.exists() else sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+    if not found:
+        raise BadSetting(f"There is no file {text!r}.", advice="Check the path; nothing was imported.")
+    return found
 
 
 @click.command()

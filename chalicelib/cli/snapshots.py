@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import click
@@ -13,7 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from .. import terminal
+from ..charts import Chart, open_charts
 from ..coverage import coverage as read_coverage
+from ..lake.lake import Lake
 from ..outcome import Outcome, Run
 from ..pipeline import followed_playlists, open_pipeline
 from ..settings import Settings
@@ -23,14 +26,18 @@ from ..world import World
 from .base import (
     DONE,
     FAILED,
-    PARTLY_DONE,
+    a_console,
     as_json_option,
     command_name,
+    exit_code_of,
     kept_playlist,
     open_lake_now,
     settings_now,
     today_of,
 )
+
+# After a run: so many charts, each of at most so many entries.
+_CHARTS, _CHART_LENGTH = 3, 200
 
 
 @click.command()
@@ -59,8 +66,9 @@ def extract(ctx: click.Context, playlists: tuple[str, ...], again: bool, as_json
     if as_json:
         click.echo(json.dumps(run.to_json(), ensure_ascii=False))
     else:
-        terminal.show_run(Console(), run, lake, command_name())
-    ctx.exit(_exit_code(run))
+        shown = _charts(lake, today_of(settings, world), run)
+        terminal.show_run(a_console(), run, shown, lake, command_name())
+    ctx.exit(exit_code_of(run))
 
 
 @click.command()
@@ -142,7 +150,10 @@ def _progress(total: int, quiet: bool) -> Iterator[Any]:
         yield report
 
 
-def _exit_code(run: Run) -> int:
-    if run.complete:
-        return DONE
-    return PARTLY_DONE if run.published else FAILED
+def _charts(lake: Lake, today: date, run: Run) -> list[Chart]:
+    """The first charts of a run, to be shown. A longer list is no chart, and its history takes long to fetch."""
+    kept = [one for one in run.outcomes if one.published and 0 < one.row["entry_count"] <= _CHART_LENGTH][:_CHARTS]
+    if not kept:
+        return []
+    with open_charts(lake, today, [one.playlist_id for one in kept]) as found:
+        return [found.chart(one.playlist_id, one.snapshot_date) for one in kept]

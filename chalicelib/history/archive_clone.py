@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -27,7 +26,6 @@ from .opening import Limits
 from .table import decoded
 
 _STATES = "playlists/pretty"
-_HELD_DAYS = 100
 _ID = re.compile(r"[0-9A-Za-z]{22}")
 # A clone is foreign: nothing that its configuration may start is allowed to start.
 _GIT = ("git", "--no-pager", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
@@ -50,25 +48,22 @@ def read_clone(
 ) -> Iterator[Day]:
     """The states in a clone, newest first; of `playlists` alone (Spotify ids) if they are named.
 
-    As with a file, `BadImport` names every bad version before the first day is given, unless `skip_bad` is given. A
-    partial clone fetches what it lacks while it is read.
+    As with a file, `BadImport` names every bad version at the end, unless `skip_bad` is given. A partial clone fetches
+    what it lacks while it is read.
     """
     limits = limits or Limits()
     problems = Problems(str(folder), skip_bad)
-    days = _days(folder, playlists, problems, limits)
-    held = list(islice(days, _HELD_DAYS))
-    more = 0 if skip_bad is not None else sum(1 for _ in days)
+    empty = True
+    for day in _days(folder, playlists, problems, limits):
+        empty = False
+        yield day
     problems.raise_if_any()
-    if not held and not problems.count:
+    if empty and not problems.count:
         raise refused(
             str(folder),
             f"its history has no state of {'these playlists' if playlists else 'any playlist'}",
             f"Give the folder of a clone with its whole history, in which {_STATES} has files.",
         )
-    yield from held
-    yield from days
-    if more:
-        yield from islice(_days(folder, playlists, problems, limits), _HELD_DAYS, None)
 
 
 def _days(folder: Path, playlists: frozenset[str] | None, problems: Problems, limits: Limits) -> Iterator[Day]:

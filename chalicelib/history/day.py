@@ -39,12 +39,14 @@ class Day:
     snapshot_date: date
     format: str
     facts: dict[str, Any]
-    position_quality: str
+    position_quality: str | None
     rows: list[Row]
     # When the source saw the list (UTC), where it says so: of two such days the later one is worth more.
     moment: datetime | None = None
     # What in the source the day came from, beyond the file: a commit.
     origin: str | None = None
+    # Invented data stays invented, whatever road it takes.
+    simulated: bool = False
 
 
 class Problems:

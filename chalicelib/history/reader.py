@@ -11,6 +11,7 @@ from . import (
     archive_json,
     archive_markdown,
     archive_other,
+    chartlake_export,
     charts_legacy,
     charts_official,
     charts_scraped,
@@ -29,7 +30,7 @@ _HEAD = 1 << 18
 _HEADER_WITHIN = 5
 _KNOWN = (
     "chartlake imports CSV files of charts.spotify.com and spotifycharts.com, Kaggle's Top Spotify Songs, JSON and "
-    "markdown of the playlist archives, and playlists as Spotify's API gave them; see docs/data.md."
+    "markdown of the playlist archives, playlists as Spotify's API gave them, and its own exports; see docs/data.md."
 )
 
 
@@ -44,9 +45,9 @@ def read_history(
 ) -> Iterator[Day]:
     """The days in a file, each whole and given once, in no particular order of days.
 
-    `open_bytes` opens the file from its beginning and may be called up to three times. `day` and `region` serve
-    formats that have none inside, and count more than the file's name. Raises `BadImport` with every fault before the
-    first day is given, unless `skip_bad` is given: then faulty lines are put there as
+    `open_bytes` opens the file from its beginning and is called twice. `day` and `region` serve formats that have none
+    inside, and count more than the file's name. Raises `BadImport` with every fault, perhaps after days were given:
+    what was given is to be kept only when the end is reached. With `skip_bad` faulty lines are put there instead, as
     (line, reason, text), the text cut at 2,000 characters.
     """
     limits = limits or Limits()
@@ -114,6 +115,8 @@ def _days_of(body: Json, named: Named, problems: Problems) -> Iterable[Day]:
             archive_json.refuse_cumulative(named.file)
         if archive_json.is_pretty(body):
             return archive_json.read_pretty(body, named, problems)
+        if chartlake_export.is_this(body):
+            return chartlake_export.read(body, named, problems)
         if body and flat_history.is_flat_history(body):
             return flat_history.read(body, named, problems)
         if archive_other.is_this(body):
@@ -151,6 +154,8 @@ def _table(named: Named, text: str, is_all: bool) -> Table:
 
 def _table_of(header: list[str], layout: Layout, named: Named, sample: list[list[str]]) -> Table:
     columns = set(header)
+    if columns >= chartlake_export.REQUIRED:
+        return chartlake_export.table(header, layout)
     if columns >= kaggle.REQUIRED:
         return kaggle.table(header, layout, named.file, sample)
     if columns >= charts_scraped.REQUIRED:
@@ -183,7 +188,13 @@ def _header(lines: list[str], delimiter: str, wrapped: bool) -> tuple[list[str],
     return None
 
 
-_REQUIRED = (kaggle.REQUIRED, charts_scraped.REQUIRED, charts_official.REQUIRED, charts_legacy.REQUIRED)
+_REQUIRED = (
+    chartlake_export.REQUIRED,
+    kaggle.REQUIRED,
+    charts_scraped.REQUIRED,
+    charts_official.REQUIRED,
+    charts_legacy.REQUIRED,
+)
 
 
 def _parsed(lines: list[str], layout: Layout) -> list[list[str]]:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from itertools import islice
 from typing import BinaryIO
 
 from ..entries import Row
@@ -24,8 +23,6 @@ _LONGEST_LINE = 1 << 20
 # Rows of days that are not known to be whole yet: what is read around a row decides how large this must be. A file
 # sorted by day and rank, in which all countries' days are open at once, needs 74 countries × 50 rows.
 _OPEN_ROWS = 20_000
-# Days of a file that are kept rather than read again once the whole file has proved good.
-_HELD_DAYS = 100
 
 
 @dataclass(frozen=True)
@@ -46,29 +43,25 @@ class Table:
     format: str
     layout: Layout
     parse: Parse
+    # What is left to be said of a day when all its rows are there.
+    finish: Callable[[Day], Day] = lambda day: day
 
 
 def read_table(
     table: Table, file: str, open_bytes: Opener, limits: Limits, rejects: list[tuple[int, str, str]] | None
 ) -> Iterator[Day]:
-    """The days of a file, each one whole. Raises `BadImport` with every bad line before the first day is given.
-
-    A large file is therefore read twice, unless `rejects` is given: then bad lines are put there and one reading does.
-    """
+    """The days of a file, each one whole, while it is read. Raises `BadImport` with every bad line at its end, unless
+    `rejects` is given: then they are put there."""
     problems = Problems(file, rejects)
-    days = _days(table, problems, open_bytes, limits)
-    held = list(islice(days, _HELD_DAYS))
-    more = 0 if rejects is not None else sum(1 for _ in days)
+    empty = True
+    for day in _days(table, problems, open_bytes, limits):
+        empty = False
+        yield table.finish(day)
     problems.raise_if_any()
-    if not held and not problems.count:
+    if empty and not problems.count:
         raise refused(
             file, "it has a header and no rows", "Nothing was known on that day when it was fetched; leave it out."
         )
-    yield from held
-    yield from days
-    if more:
-        yield from islice(_days(table, problems, open_bytes, limits), _HELD_DAYS, None)
-        problems.raise_if_any()
 
 
 def _days(table: Table, problems: Problems, open_bytes: Opener, limits: Limits) -> Iterator[Day]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,15 @@ class FolderStore:
     def get(self, key: str) -> Stored | None:
         with self._explained(key):
             return self._read(self._root / key)
+
+    def download(self, key: str, path: Path) -> str | None:
+        with self._explained(key):
+            try:
+                shutil.copyfile(self._root / key, path)
+            except FileNotFoundError:
+                return None
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
 
     def create(self, key: str, data: bytes) -> None:
         self._write(key, data, etag=None)
@@ -60,6 +70,9 @@ class FolderStore:
     def locate(self, key: str) -> str:
         path = self._root / key
         return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+    def link(self, key: str, seconds: int) -> str:
+        return (self._root / key).as_uri()
 
     def _write(self, key: str, data: bytes, etag: str | None) -> None:
         path = self._root / key

@@ -11,9 +11,23 @@ NOT_BEFORE = "state/not_before.json"
 SIGN_IN = "state/sign_in.json"
 NEWEST_OK = "state/newest_ok.json"
 PURGED = "state/purged.json"
+MEASURED = "state/measured.json"
 ENTRIES = "tables/entries/"
 SNAPSHOTS = "tables/snapshots/"
 RAW = "raw/"
+INDEX_PAGE = "site/index.html"
+STATE = "state/"
+IMPORTS = "imports/"
+
+
+def run(run_id: str) -> str:
+    """One run over HTTP: what was asked and what came of it."""
+    return f"state/runs/{run_id}.json"
+
+
+def imported(key: str) -> str:
+    """What became of an upload below `imports/`: beside the tables' state, where it is no upload itself."""
+    return f"state/{key}.json"
 
 
 def raw(playlist_id: str, day: date, captured_at: datetime, capture_id: str) -> str:

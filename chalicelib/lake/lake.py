@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,14 @@ Rank = tuple[int, datetime]
 # Where two sources tell of one day, what was read from Spotify wins over anything else.
 _TRUST = {"spotify": 2, "simulator": 0}
 _OTHER_TRUST = 1
+
+
+@dataclass(frozen=True)
+class Placed:
+    """The segment's key of each day that was given, and the days whose entries are new or other than before."""
+
+    keys: dict[date, str]
+    changed: set[date]
 
 
 class Lake:
@@ -73,13 +82,13 @@ class Lake:
 
     def put_entries(self, playlist_id: str, day: date, captured_at: datetime, source: str, rows: Iterable[Row]) -> str:
         """Make these the day's entries, unless newer ones (or a more trusted source's) are there; gives the key."""
-        return self.put_days(playlist_id, {day: rank(source, captured_at)}, rows)[day]
+        return self.put_days(playlist_id, {day: rank(source, captured_at)}, rows).keys[day]
 
-    def put_days(self, playlist_id: str, ranks: Mapping[date, Rank], rows: Iterable[Row] | Path) -> dict[date, str]:
-        """Do `put_entries` for many days, with one write a segment; gives each day's key.
+    def put_days(self, playlist_id: str, ranks: Mapping[date, Rank], rows: Iterable[Row] | Path) -> Placed:
+        """Do `put_entries` for many days, with one write a segment, and none where nothing is new.
 
         `ranks` names the days and what each is worth beside what is there already; `rows` are theirs, in any order, or
-        a file with one as JSON on each line.
+        a file of them (`tables.packed`).
         """
         with self._tables.scratch(f"the entries of {playlist_id}") as scratch:
             return self._put_days(scratch, playlist_id, ranks, scratch.rows(rows, ENTRIES))
@@ -127,28 +136,29 @@ class Lake:
                 f"FROM {scratch.parquet(found.data, ENTRIES)} GROUP BY snapshot_date ORDER BY snapshot_date"
             )
 
-    def _put_days(
-        self, scratch: Scratch, playlist_id: str, ranks: Mapping[date, Rank], relation: str
-    ) -> dict[date, str]:
-        todo, done = sorted(ranks), dict[date, str]()
-        counted = f"SELECT snapshot_date, count(*) AS rows FROM {relation} GROUP BY snapshot_date"
-        # One day goes into one segment, however many rows it has.
-        counts = {row["snapshot_date"]: row["rows"] for row in scratch.read(counted)} if len(todo) > 1 else {}
+    def _put_days(self, scratch: Scratch, playlist_id: str, ranks: Mapping[date, Rank], relation: str) -> Placed:
+        given = _contents(scratch, relation)
+        counts = {day: rows for day, (rows, _) in given.items()}
+        todo, placed = sorted(ranks), Placed({}, set())
         while todo:
             batch: list[date] = []
+            changed: list[date] = []
 
             def find(todo: list[date] = todo, batch: list[date] = batch) -> tuple[str, Stored | None]:
                 key, found = self._find_segment(scratch, playlist_id, todo[0])
                 batch[:] = self._days_of_segment(scratch, playlist_id, key, found, todo, counts)
                 return key, found
 
-            def change(old: bytes | None, batch: list[date] = batch) -> bytes | None:
-                return _merged(scratch, old, relation, {day: ranks[day] for day in batch})
+            def change(old: bytes | None, batch: list[date] = batch, changed: list[date] = changed) -> bytes | None:
+                kept = scratch.parquet(old, ENTRIES) if old is not None else None
+                changed[:] = _fresh(scratch, kept, given, {day: ranks[day] for day in batch})
+                return _merged(scratch, kept, relation, changed) if changed else None
 
             key = update(self.store, find, change, self._world)
-            done |= dict.fromkeys(batch, key)
+            placed.keys.update(dict.fromkeys(batch, key))
+            placed.changed.update(changed)
             todo = todo[len(batch) :]
-        return done
+        return placed
 
     def _days_of_segment(
         self,
@@ -262,12 +272,8 @@ class Lake:
             with self._tables.scratch(self.store.locate(key)) as scratch:
                 found = self.store.get(key)
                 rows = scratch.parquet(found.data, ENTRIES) if found else ""
-                for one in scratch.read(
-                    "SELECT snapshot_date, md5(string_agg(entry::VARCHAR, chr(10) ORDER BY position)) AS digest "
-                    f"FROM {rows} AS entry GROUP BY snapshot_date"
-                ):
-                    day = one["snapshot_date"]
-                    prints[day] = prints.get(day, "") + one["digest"]
+                for day, content in _contents(scratch, rows).items() if rows else ():
+                    prints[day] = f"{prints.get(day, '')} {content}"
         return prints
 
     # Removal.
@@ -344,26 +350,36 @@ def worth(row: Mapping[str, Any]) -> tuple[bool, int, datetime]:
     return row["status"] in PUBLISHED, *rank(row["source"] or "", row["captured_at"])
 
 
-def _merged(scratch: Scratch, old: bytes | None, relation: str, ranks: Mapping[date, Rank]) -> bytes | None:
-    """A segment with these days from `relation` in place of its own, but for days that are worth more already."""
-    kept = scratch.parquet(old, ENTRIES) if old is not None else ""
-    facts = (
-        scratch.read(
-            f"SELECT snapshot_date, source, max(captured_at) AS captured_at FROM {kept} "
-            f"WHERE snapshot_date IN ({_dates(ranks)}) GROUP BY snapshot_date, source"
-        )
-        if kept
-        else []
+def _contents(scratch: Scratch, relation: str, where: str = "true") -> dict[date, tuple[int, int]]:
+    """How many rows each day has, and a number that is another one as soon as any of their values is."""
+    rows = scratch.read(
+        "SELECT snapshot_date, count(*) AS rows, sum(hash(entry)) AS digest "
+        f"FROM {relation} AS entry WHERE {where} GROUP BY snapshot_date"
+    )
+    return {row["snapshot_date"]: (row["rows"], row["digest"]) for row in rows}
+
+
+def _fresh(
+    scratch: Scratch, kept: str | None, given: Mapping[date, tuple[int, int]], ranks: Mapping[date, Rank]
+) -> list[date]:
+    """The days that are other than in the segment `kept`, but for those that are worth more there."""
+    if kept is None:
+        return [day for day in ranks if day in given]
+    those = f"snapshot_date IN ({_dates(ranks)})"
+    facts = scratch.read(
+        f"SELECT snapshot_date, source, max(captured_at) AS captured_at FROM {kept} WHERE {those} "
+        "GROUP BY snapshot_date, source"
     )
     better = {f["snapshot_date"] for f in facts if rank(f["source"], f["captured_at"]) > ranks[f["snapshot_date"]]}
-    placed = [day for day in ranks if day not in better]
-    if not placed:
-        return None
-    sources = [f"{relation} WHERE snapshot_date IN ({_dates(placed)})"]
+    there = _contents(scratch, kept, those)
+    return [day for day in ranks if day not in better and given.get(day) != there.get(day)]
+
+
+def _merged(scratch: Scratch, kept: str | None, relation: str, days: Iterable[date]) -> bytes:
+    """A segment with these days from `relation` in place of its own."""
+    sources = [f"{relation} WHERE snapshot_date IN ({_dates(days)})"]
     if kept:
-        sources.append(f"{kept} WHERE snapshot_date NOT IN ({_dates(placed)})")
-    elif not scratch.read(f"SELECT 1 FROM {sources[0]} LIMIT 1"):
-        return None  # an empty list needs no segment
+        sources.append(f"{kept} WHERE snapshot_date NOT IN ({_dates(days)})")
     columns = ", ".join(f'"{name}"' for name in ENTRIES)
     selects = " UNION ALL ".join(f"SELECT {columns} FROM {source}" for source in sources)
     return scratch.write(f"SELECT * FROM ({selects}) ORDER BY snapshot_date, position")

@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 _TRIES = 5
+_CHUNK = 1 << 20
 # botocore logs signed headers and decrypted parameters at DEBUG.
 for _name in ("boto3", "botocore", "urllib3", "s3transfer"):
     logging.getLogger(_name).setLevel(logging.INFO)
@@ -62,6 +65,18 @@ class S3Store:
                     return None
                 raise
 
+    def download(self, key: str, path: Path) -> str | None:
+        with self._explained(key):
+            try:
+                found = self._s3.get_object(Bucket=self._bucket, Key=self._prefix + key)
+            except ClientError as error:
+                if _code(error) in ("NoSuchKey", "404"):
+                    return None
+                raise
+            with path.open("wb") as file:
+                file.writelines(found["Body"].iter_chunks(_CHUNK))
+            return found["ETag"]
+
     def create(self, key: str, data: bytes) -> None:
         self._put(key, data, {"IfNoneMatch": "*"})
 
@@ -91,6 +106,20 @@ class S3Store:
 
     def locate(self, key: str) -> str:
         return f"s3://{self._bucket}/{self._prefix}{key}"
+
+    def link(self, key: str, seconds: int) -> str:
+        with self._explained(key):
+            return self._signer.generate_presigned_url(
+                "get_object", Params={"Bucket": self._bucket, "Key": self._prefix + key}, ExpiresIn=seconds
+            )
+
+    @cached_property
+    def _signer(self) -> S3Client:
+        # By default links are signed with version 2, which buckets made since 2020 refuse, and name the host of all
+        # regions, which sends a browser on to another host, for which the signature does not count.
+        if ".amazonaws.com" in self._s3.meta.endpoint_url:
+            return boto3.client("s3", config=Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
+        return boto3.client("s3", config=Config(signature_version="s3v4"))
 
     def _put(self, key: str, data: bytes, condition: dict[str, Any]) -> None:
         for attempt in range(_TRIES):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from ..errors import LakeUnavailable
@@ -33,6 +34,10 @@ class ObjectStore(Protocol):
     def get(self, key: str) -> Stored | None:
         """The object, or None where there is none."""
 
+    def download(self, key: str, path: Path) -> str | None:
+        """The object into a local file, a part at a time, since it may be larger than the memory; gives the tag of its
+        version, or None where there is none."""
+
     def create(self, key: str, data: bytes) -> None:
         """Write a new object. Raises `Conflict` where the key holds other bytes already; equal bytes are success,
         since they are one's own write whose answer got lost."""
@@ -53,6 +58,10 @@ class ObjectStore(Protocol):
     def locate(self, key: str) -> str:
         """Where a person finds that key: a path or an s3:// address."""
 
+    def link(self, key: str, seconds: int) -> str:
+        """An address at which a browser opens that object. In S3 it is signed: whoever has it can read the object for
+        so many seconds, or until the credentials that signed it end."""
+
 
 class DryRun:
     """A store over another one: what is written or deleted stays in memory, so that a job can be tried, not done."""
@@ -66,6 +75,12 @@ class DryRun:
             return self._store.get(key)
         data = self._written[key]
         return None if data is None else Stored(data, str(hash(data)))
+
+    def download(self, key: str, path: Path) -> str | None:
+        found = self.get(key)
+        if found is not None:
+            path.write_bytes(found.data)
+        return found.etag if found else None
 
     def create(self, key: str, data: bytes) -> None:
         found = self.get(key)
@@ -92,6 +107,9 @@ class DryRun:
 
     def locate(self, key: str) -> str:
         return self._store.locate(key)
+
+    def link(self, key: str, seconds: int) -> str:
+        return self._store.link(key, seconds)
 
 
 def open_store(address: str, world: World) -> ObjectStore:

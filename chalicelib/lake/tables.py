@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from ..errors import DamagedFile, LakeUnavailable
+from ..errors import BadSetting, DamagedFile, LakeUnavailable
 
 Row = dict[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Larger row groups would make a reader of one day fetch more, smaller ones compress worse.
-_OPTIONS = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880"
+_OPTIONS = {
+    "parquet": "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880",
+    "csv": "FORMAT csv, HEADER",
+    "json": "FORMAT json, ARRAY true",
+}
+_NO_ROOM = (duckdb.OutOfMemoryException, duckdb.IOException)
+_INSTANT = "TIMESTAMP WITH TIME ZONE"
+# PIVOT is more than one statement to DuckDB; like a SELECT it can only stand in parentheses if it writes nothing.
+_QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.MULTI)
+# Rows that are written and read as one JSON object, and the bytes that it may have: a buffer of that size is filled.
+_PACKED_ROWS = 200
+LONGEST_PACK = 16 << 20
 
 
 class Tables:
@@ -34,6 +47,8 @@ class Tables:
                 "autoload_known_extensions": False,
                 "threads": 2,
                 "temp_directory": tempfile.gettempdir(),
+                # A name in SQL is a relation, never a variable of this program.
+                "python_enable_replacements": False,
             },
         )
         connection.execute("SET TimeZone = 'UTC'")
@@ -45,7 +60,7 @@ class Tables:
         try:
             with tempfile.TemporaryDirectory(prefix="chartlake-") as folder, self._connection.cursor() as cursor:
                 yield Scratch(cursor, Path(folder))
-        except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+        except _NO_ROOM as error:
             raise LakeUnavailable(f"{what} could not be read or written: {error}") from error
         except RuntimeError as error:
             # Ctrl-C inside DuckDB; as an ordinary error it would be taken for one playlist's trouble.
@@ -54,6 +69,8 @@ class Tables:
             raise
         except duckdb.Error as error:
             raise DamagedFile(f"{what} is not a table that chartlake wrote: {error}") from error
+        except BrokenPipeError:
+            raise  # whoever reads the results has enough of them
         except OSError as error:
             raise LakeUnavailable(f"{what}: no temporary file could be written: {error.strerror or error}.") from error
 
@@ -65,6 +82,7 @@ class Scratch:
         self._cursor = cursor
         self._folder = folder
         self._files = 0
+        self._names: list[str] = []
 
     def parquet(self, data: bytes, schema: Mapping[str, str]) -> str:
         """A relation over a Parquet file's bytes; a column that it does not have yet is null."""
@@ -86,34 +104,76 @@ class Scratch:
         return f"(SELECT {', '.join(columns)} FROM {file})"
 
     def rows(self, rows: Iterable[Mapping[str, Any]] | Path, schema: Mapping[str, str]) -> str:
-        """A relation over Python rows, typed by `schema`: the rows go to a file one at a time, or are in one already
-        (a JSON object a line)."""
-        path = rows if isinstance(rows, Path) else self._write("ndjson", (_line(row) for row in rows))
-        columns = ", ".join(f"'{name}': '{kind}'" for name, kind in schema.items())
-        return f"read_json('{path}', format='newline_delimited', columns={{{columns}}}, maximum_object_size=67108864)"
+        """A relation over Python rows, typed by `schema`: they go to a file, some at a time, or are in one already
+        that holds what `packed` gave."""
+        path = rows if isinstance(rows, Path) else self._write("ndjson", packed(rows, schema))
+        columns = ", ".join(f"'{name}': '{kind}[]'" for name, kind in schema.items())
+        options = f"format='newline_delimited', columns={{{columns}}}, maximum_object_size={LONGEST_PACK}"
+        lists = ", ".join(f'unnest("{name}") AS "{name}"' for name in schema)
+        return f"(SELECT {lists} FROM read_json('{path}', {options}))"
 
     def define(self, name: str, query: str) -> None:
         """Name a query; the name ends with this piece of work."""
         self._cursor.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")
+        self._names.append(name)
+
+    def narrow(self, name: str, condition: str, parameters: Mapping[str, Any]) -> None:
+        """Let a named query keep only the rows that meet the condition, and hold them in memory."""
+        self._cursor.execute(f"CREATE TEMP TABLE narrow_{name} AS SELECT * FROM {name} WHERE {condition}", parameters)
+        self.define(name, f"SELECT * FROM narrow_{name}")
 
     def write(self, query: str, parameters: Mapping[str, Any] | None = None) -> bytes:
         """The result of a query as a Parquet file: equal rows give equal bytes."""
-        path = self._path("parquet")
-        self._cursor.execute(f"COPY ({query}) TO '{path}' ({_OPTIONS})", dict(parameters or {}))
-        return path.read_bytes()
+        return self.save(query, "parquet", parameters).read_bytes()
+
+    def save(self, query: str, form: str, parameters: Mapping[str, Any] | None = None) -> Path:
+        """The result of a query as a file (`parquet`, `csv`, or `json`: one array), written row by row."""
+        path = self._path(form)
+        self._cursor.execute(f"COPY ({query}) TO '{path}' ({_OPTIONS[form]})", dict(parameters or {}))
+        return path
 
     def read(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """The result of a query as dicts; instants come as aware UTC datetimes."""
-        described = self._cursor.execute(f"DESCRIBE {query}", dict(parameters or {})).fetchall()
-        names = [str(column[0]) for column in described]
-        instants = [name for name, kind in ((c[0], c[1]) for c in described) if kind == "TIMESTAMP WITH TIME ZONE"]
+        columns = self.columns(query, parameters)
+        instants = [name for name, kind in columns.items() if kind == _INSTANT]
         replaced = ", ".join(f'epoch_us("{name}") AS "{name}"' for name in instants)
         select = f"SELECT * REPLACE ({replaced}) FROM ({query})" if instants else query
-        found = self._cursor.execute(select, dict(parameters or {})).fetchall()
-        rows = [dict(zip(names, values, strict=True)) for values in found]
+        found = self.tuples(select, parameters)
+        rows = [dict(zip(columns, values, strict=True)) for values in found]
         for row in rows:
             row.update({name: _instant(row[name]) for name in instants})
         return rows
+
+    def columns(self, query: str, parameters: Mapping[str, Any] | None = None) -> dict[str, str]:
+        """The names and types of a query's columns, without computing it."""
+        described = self._cursor.execute(f"DESCRIBE {query}", dict(parameters or {})).fetchall()
+        return {str(column[0]): str(column[1]) for column in described}
+
+    def tuples(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """The result of a query that gives no instants."""
+        return self._cursor.execute(query, dict(parameters or {})).fetchall()
+
+    def ask(self, sql: str) -> Question:
+        """A person's own SELECT. Raises `BadSetting` with DuckDB's words where it is not understood."""
+        with self.understood():
+            statements = self._cursor.extract_statements(sql)
+            if len(statements) != 1 or statements[0].type not in _QUESTIONS:
+                raise duckdb.ParserException("Only one SELECT can be asked at a time, and nothing else.")
+            if statements[0].type == duckdb.StatementType.SELECT:
+                # Not computed: an error then speaks of the person's own text.
+                self._cursor.sql(sql)
+            return Question(self, f"SELECT * FROM (\n{statements[0].query.rstrip().rstrip(';')}\n)")
+
+    @contextmanager
+    def understood(self, but: tuple[type[duckdb.Error], ...] = ()) -> Iterator[None]:
+        """Around a person's own SQL: an error (`but` these) is theirs to correct, and no damage to a table."""
+        try:
+            yield
+        except but:
+            raise
+        except duckdb.Error as error:
+            views = f"There are {', '.join(sorted(self._names))}; `DESCRIBE {self._names[-1]}` shows one's columns."
+            raise BadSetting(str(error), advice=views) from None
 
     def _write(self, ending: str, chunks: Iterable[bytes]) -> Path:
         path = self._path(ending)
@@ -126,13 +186,61 @@ class Scratch:
         return self._folder / f"{self._files}.{ending}"
 
 
-def _line(row: Mapping[str, Any]) -> bytes:
-    return json.dumps(row).encode() + b"\n"
+class Question:
+    """A person's own SQL, understood but not answered yet; `columns` are the names and types of the answer.
+
+    Answering raises `BadSetting` with DuckDB's words where a value cannot be computed.
+    """
+
+    def __init__(self, scratch: Scratch, query: str) -> None:
+        self._scratch = scratch
+        self._query = query
+        self.columns = scratch.columns(query)
+
+    def head(self, rows: int) -> list[tuple[str | None, ...]]:
+        """The first rows, every value as text."""
+        texts = ", ".join(f"CAST({_quoted(name)} AS VARCHAR)" for name in self.columns)
+        with self._scratch.understood(but=_NO_ROOM):
+            return self._scratch.tuples(f"SELECT {texts} FROM ({self._query}) LIMIT {rows}")
+
+    def save(self, form: str) -> Path:
+        """All rows as a file, however many, that is there as long as the scratch: `csv`, `json` or `parquet`.
+
+        In CSV and JSON instants are ISO 8601 in UTC; in CSV lists and structs are JSON.
+        """
+        columns = ", ".join(f"{_in_form(form, name, kind)} AS {_quoted(name)}" for name, kind in self.columns.items())
+        with self._scratch.understood(but=_NO_ROOM):
+            return self._scratch.save(f"SELECT {columns} FROM ({self._query})", form)
+
+
+def _in_form(form: str, name: str, kind: str) -> str:
+    if kind == _INSTANT and form != "parquet":
+        return f"replace(CAST({_quoted(name)} AS VARCHAR), ' ', 'T') || ':00'"
+    nested = kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION"))
+    return f"to_json({_quoted(name)})" if nested and form == "csv" else _quoted(name)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def packed(rows: Iterable[Mapping[str, Any]], columns: Collection[str]) -> Iterator[bytes]:
+    """Rows as lines of JSON for `Scratch.rows`: a list for each column, which is half of what an object a row takes,
+    in time and in bytes."""
+    values_of, remaining = itemgetter(*columns), iter(rows)
+    while some := list(islice(remaining, _PACKED_ROWS)):
+        lists = zip(columns, zip(*map(values_of, some), strict=True), strict=True)
+        told = {name: values for name, values in lists if values.count(None) < len(values)}
+        yield json.dumps(told).encode() + b"\n"
 
 
 def to_json(row: Mapping[str, Any]) -> Row:
-    """A row as `Scratch.rows` takes it: days and instants as ISO text."""
-    return {name: value.isoformat() if isinstance(value, date) else value for name, value in row.items()}
+    """A row as `Scratch.rows` takes it: days and instants as ISO text, UTC as Z."""
+    return {name: _iso(value) if isinstance(value, date) else value for name, value in row.items()}
+
+
+def _iso(value: date) -> str:
+    return value.isoformat().replace("+00:00", "Z")
 
 
 def _instant(microseconds: int | None) -> datetime | None:

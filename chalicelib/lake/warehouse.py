@@ -10,7 +10,8 @@ from typing import Any
 from . import keys
 from .lake import Lake
 from .schema import ENTRIES, SNAPSHOTS
-from .tables import Row, Scratch
+from .store import ObjectStore
+from .tables import Question, Row, Scratch, Tables
 
 # S3 answers in some 25 ms whatever the size, so a few at a time; more would only queue for the network.
 _AT_ONCE = 8
@@ -26,35 +27,56 @@ class Warehouse:
         """Make a view that later queries may name."""
         self._scratch.define(name, query)
 
+    def narrow(self, name: str, condition: str, parameters: Mapping[str, Any]) -> None:
+        """Let one of the relations keep only the rows that meet the condition; what is on top of it sees no others."""
+        self._scratch.narrow(name, condition, parameters)
+
+    def columns(self, query: str) -> dict[str, str]:
+        """The names and types of a query's columns, without computing it."""
+        return self._scratch.columns(query)
+
     def read(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """The rows of a query as dicts; instants come as aware UTC datetimes."""
         return self._scratch.read(query, parameters)
+
+    def ask(self, sql: str) -> Question:
+        """A person's own SELECT, understood but not answered yet. Raises `BadSetting` with DuckDB's words.
+
+        It works on copies, so whatever it says, the lake stays as it is.
+        """
+        return self._scratch.ask(sql)
 
 
 @contextmanager
 def open_warehouse(lake: Lake, playlist_ids: Iterable[str] = (), *, entries: bool = True) -> Iterator[Warehouse]:
     """The tables of these playlists (none: of all). Without `entries` that table is empty, and its files unread.
 
-    One playlist's year costs two GETs and a LIST. Raises `DamagedFile` and `LakeUnavailable`.
+    One playlist costs a LIST, and for each calendar year in the lake two GETs. Raises `DamagedFile` and
+    `LakeUnavailable`.
     """
-    found = _table_keys(lake, list(playlist_ids), entries)
     with lake.scratch(lake.store.locate("tables/")) as scratch, ThreadPoolExecutor(_AT_ONCE) as pool:
-        for name, schema in (("entries", ENTRIES), ("snapshots", SNAPSHOTS)):
-            objects = pool.map(lake.store.get, found[name])
+
+        def define(name: str, wanted: Iterable[str], schema: Mapping[str, str]) -> None:
+            objects = pool.map(lake.store.get, wanted)
             scratch.define(name, f"SELECT * FROM {scratch.parquets((one.data for one in objects if one), schema)}")
+
+        define("snapshots", _snapshot_keys(lake.store, dict.fromkeys(playlist_ids)), SNAPSHOTS)
+        segments = "SELECT DISTINCT entries_key FROM snapshots WHERE entries_key IS NOT NULL ORDER BY entries_key"
+        define("entries", [row["entries_key"] for row in scratch.read(segments)] if entries else [], ENTRIES)
         yield Warehouse(scratch)
 
 
-def _table_keys(lake: Lake, playlist_ids: list[str], entries: bool) -> dict[str, list[str]]:
-    store = lake.store
+@contextmanager
+def open_empty() -> Iterator[Warehouse]:
+    """Both tables without a row, for what is to be known of columns only."""
+    with Tables().scratch("no table") as scratch:
+        for name, schema in (("entries", ENTRIES), ("snapshots", SNAPSHOTS)):
+            scratch.define(name, f"SELECT * FROM {scratch.parquets([], schema)}")
+        yield Warehouse(scratch)
+
+
+def _snapshot_keys(store: ObjectStore, playlist_ids: Iterable[str]) -> list[str]:
     if not playlist_ids:
-        return {
-            "entries": [key for key in store.list(keys.ENTRIES) if keys.segment_owner(key)] if entries else [],
-            "snapshots": [key for key in store.list(keys.SNAPSHOTS) if key.endswith(".parquet")],
-        }
+        return [key for key in store.list(keys.SNAPSHOTS) if key.endswith(".parquet")]
     years = [keys.year_of(folder) for folder in store.folders(keys.SNAPSHOTS)]
-    owners = [(playlist_id, year) for playlist_id in dict.fromkeys(playlist_ids) for year in years]
-    return {
-        "entries": [key for owner in owners for key in lake.segment_keys(*owner)] if entries else [],
-        "snapshots": [keys.snapshots(*owner) for owner in owners],
-    }
+    return [keys.snapshots(playlist_id, year) for playlist_id in playlist_ids for year in years]

@@ -18,12 +18,12 @@ SELECT
   ARG_MIN(source, age) FILTER (WHERE source IS NOT NULL) AS source,
   MIN(snapshot_date) AS first_tried_on,
   MAX(snapshot_date) AS last_tried_on,
-  ARG_MIN(status, age) AS last_status,
-  MAX(reason) FILTER (WHERE age = 1) AS last_reason,
+  MIN(status) FILTER (WHERE age = 1) AS last_status,
+  MIN(reason) FILTER (WHERE age = 1) AS last_reason,
   MIN(snapshot_date) FILTER (WHERE status IN ('ok', 'unchanged')) AS first_date,
   MAX(snapshot_date) FILTER (WHERE status IN ('ok', 'unchanged')) AS last_date,
   COUNT(*) FILTER (WHERE status IN ('ok', 'unchanged')) AS days_known,
   COUNT(*) FILTER (WHERE status NOT IN ('ok', 'unchanged')) AS days_failed,
-  ARG_MIN(entry_count, age) FILTER (WHERE status IN ('ok', 'unchanged')) AS entry_count
+  ARG_MIN(entry_count, age) FILTER (WHERE status IN ('ok', 'unchanged') AND entry_count IS NOT NULL) AS entry_count
 FROM ranked
 GROUP BY playlist_id

@@ -1,0 +1,291 @@
+"""What the answers look like, as JSON Schema. Rows are typed by the views' own columns, which DuckDB tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..lake.schema import Status
+from ..lake.warehouse import open_empty
+from ..views import VIEWS, view_sql
+from .routes import LINK, REFERENCE
+
+Schema = dict[str, Any]
+
+# Each kind of row that is answered: a query with its columns, and those of them that are never null.
+_ROWS = {
+    "Playlist": (
+        "SELECT * FROM playlists",
+        ("playlist_id", "first_tried_on", "last_tried_on", "last_status", "days_known", "days_failed"),
+    ),
+    "CoveredDay": ("SELECT * EXCLUDE (playlist_id) FROM coverage", ("snapshot_date", "status")),
+    "Entry": (
+        "SELECT * EXCLUDE (playlist_id, snapshot_date, previous_date, gap_days) FROM chart",
+        ("position", "item_type", "occurrence", "artists", "source"),
+    ),
+    "Leaver": (
+        "SELECT track_key, item_id, uri, url, name, artist, last_position, peak_position, days, gap_days, entered_on, "
+        "last_seen_on FROM runs",
+        ("track_key", "last_position", "peak_position", "days", "gap_days", "entered_on", "last_seen_on"),
+    ),
+    "Run": (
+        "SELECT * EXCLUDE (playlist_id) FROM runs",
+        (
+            *("track_key", "run_number", "entered_on", "last_seen_on", "days", "gap_days"),
+            *("peak_position", "first_position", "last_position", "item_type"),
+        ),
+    ),
+    "Standing": ("SELECT snapshot_date, position FROM standings", ("snapshot_date", "position")),
+    "Track": (
+        "SELECT * FROM tracks",
+        (
+            *("track_key", "item_type", "first_seen_on", "last_seen_on", "days_seen"),
+            *("playlists", "uris", "peak_position"),
+        ),
+    ),
+    "ComparedItem": (
+        "SELECT track_key, change, position AS from_position, position AS to_position, movement, name, artist, "
+        "item_id, uri, url FROM chart",
+        ("track_key", "change"),
+    ),
+}
+
+_TYPES: Mapping[str, Schema] = {
+    "VARCHAR": {"type": "string"},
+    "BOOLEAN": {"type": "boolean"},
+    "INTEGER": {"type": "integer"},
+    "BIGINT": {"type": "integer"},
+    "DATE": {"type": "string", "format": "date"},
+    "TIMESTAMP WITH TIME ZONE": {"type": "string", "format": "date-time"},
+    "STRUCT(id VARCHAR, name VARCHAR)[]": {"type": "array", "items": {"$ref": "#/components/schemas/Artist"}},
+}
+
+_WORTH = [str(status) for status in Status]
+_WORDS = {
+    ("Playlist", "last_status"): _WORTH,
+    ("CoveredDay", "status"): [*_WORTH, "missed"],
+    ("Entry", "change"): ["new", "re-entry", "up", "down", "same", "duplicate"],
+    ("ComparedItem", "change"): ["entered", "left", "up", "down", "same"],
+}
+
+# What the columns mean that the views add to the tables; those of the tables stand in docs/data.md.
+_MEANINGS: dict[str | tuple[str, str], str] = {
+    "artist": "all artists' names, joined by commas",
+    "change": "what became of it since the known day before; null on the first known day",
+    ("ComparedItem", "change"): "what became of it from from_date to to_date",
+    "days": "known days on the list",
+    "days_failed": "days that were tried in vain",
+    "days_known": "days with a complete snapshot",
+    "days_on_list": "known days on the list up to this one, with breaks",
+    "days_seen": "known days on any list",
+    "debut_date": "the first known day on the list; see listed_before",
+    "entered_after": "the last day on which it was known not to be there; null where the list is not known any earlier",
+    "entered_on": "the first day of the run",
+    "first_date": "the first known day",
+    "first_position": "the place on the first day of the run",
+    "first_seen_on": "the first known day on any list",
+    "first_tried_on": "the first day that was tried, known or not",
+    "from_position": "the place on from_date; null: it was not there",
+    "gap_days": "days in between of which nothing is known",
+    "last_date": "the newest known day",
+    "last_position": "the place on the last day of the run",
+    "last_reason": "why there is no snapshot of last_tried_on",
+    "last_seen_on": "the last known day with it",
+    "last_status": "what last_tried_on is worth",
+    "last_tried_on": "the last day that was tried, known or not",
+    "left_on": "the first day on which it was known to be gone; null where it is there on the last known day",
+    "listed_before": "it was there on the first known day already, so its true debut is not known",
+    "movement": "places gained since the known day before; negative: lost",
+    ("ComparedItem", "movement"): "places gained from from_date to to_date; negative: lost",
+    "occurrence": "1; more where the list holds the item several times",
+    "peak_position": "the best place on the known days up to this one; for runs and tracks on all of theirs",
+    "playlists": "on how many lists it was seen",
+    "previous_position": "the place on the known day before; null: it was not there",
+    "run_number": "1 for the first time on the list, 2 after a break, and so on",
+    "streak": "known days in a row, this one included",
+    "to_position": "the place on to_date; null: it was not there",
+    "track_key": "what makes it the same item from day to day: its ISRC, else its URI, else its kind and name",
+    "uris": "how many URIs stand for it",
+}
+
+
+def schemas() -> dict[str, Schema]:
+    """Every schema by its name: rows, answers, refusals, and the body of `POST /backfill`."""
+    return _row_schemas() | _ANSWERS
+
+
+def row_types() -> dict[str, dict[str, str]]:
+    """The columns of each kind of row that is answered, with their types as DuckDB writes them."""
+    with open_empty() as warehouse:
+        for name in VIEWS:
+            warehouse.define(name, view_sql(name))
+        return {kind: warehouse.columns(query) for kind, (query, _) in _ROWS.items()}
+
+
+def _row_schemas() -> dict[str, Schema]:
+    return {
+        kind: _object({name: _column(kind, name, duckdb_type) for name, duckdb_type in columns.items()})
+        for kind, columns in row_types().items()
+    }
+
+
+def _column(kind: str, name: str, duckdb_type: str) -> Schema:
+    schema = dict(_TYPES[duckdb_type.replace('"', "")])
+    words: list[str | None] = [*_WORDS.get((kind, name), [])]
+    if name not in _ROWS[kind][1]:
+        schema["type"] = [schema["type"], "null"]
+        words += [None] if words else []
+    if words:
+        schema["enum"] = words
+    meaning = _MEANINGS.get((kind, name), _MEANINGS.get(name))
+    if meaning:
+        schema["description"] = meaning
+    return schema
+
+
+def _object(properties: Mapping[str, Schema], optional: Iterable[str] = (), **facts: Any) -> Schema:
+    required = [name for name in properties if name not in set(optional)]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False} | facts
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _list_of(name: str) -> Schema:
+    return {"type": "array", "items": _ref(name)}
+
+
+def _or_null(schema: Schema) -> Schema:
+    return schema | {"type": [schema["type"], "null"]}
+
+
+_TEXT: Schema = {"type": "string"}
+_DAY: Schema = {"type": "string", "format": "date"}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+_CURSOR = _or_null(_TEXT | {"description": "the cursor of the next page; null: this is the last one"})
+_GAP: Schema = {"type": "integer", "description": "days in between of which nothing is known"}
+
+_ANSWERS: dict[str, Schema] = {
+    "Artist": _object({"id": _or_null(_TEXT), "name": _or_null(_TEXT)}),
+    "Playlists": _object({"playlists": _list_of("Playlist"), "next_cursor": _CURSOR}),
+    "Chart": _object(
+        {
+            "playlist": _ref("Playlist"),
+            "snapshot_date": _DAY,
+            "previous_date": _or_null(_DAY | {"description": "the known day before; null: there is none"}),
+            "gap_days": _or_null(_GAP),
+            "entries": _list_of("Entry"),
+            "leavers": _list_of("Leaver"),
+            "next_cursor": _CURSOR,
+        },
+        description="Pages give all entries first, then those that were there on previous_date and are gone.",
+    ),
+    "Coverage": _object(
+        {
+            "playlist": _ref("Playlist"),
+            "counts": {"type": "object", "additionalProperties": _COUNT, "description": "days of each status, in all"},
+            "days": _list_of("CoveredDay"),
+            "next_cursor": _CURSOR,
+        }
+    ),
+    "TrackHistory": _object({"track": _ref("Track"), "playlists": _list_of("Listing"), "next_cursor": _CURSOR}),
+    "Listing": _object({"playlist": _ref("Playlist"), "runs": _list_of("Run"), "positions": _list_of("Standing")}),
+    "Comparison": _object(
+        {
+            "playlist": _ref("Playlist"),
+            "from_date": _DAY,
+            "to_date": _DAY,
+            "unknown_days": _COUNT | {"description": "days in between of which nothing is known"},
+            "items": _list_of("ComparedItem"),
+            "next_cursor": _CURSOR,
+        }
+    ),
+    "Report": _object({"url": _TEXT | {"format": "uri"}, "expires_at": _TEXT | {"format": "date-time"}}),
+    "Document": {"type": "object", "description": "OpenAPI 3.1"},
+    "Health": _object({"status": {"enum": ["fresh", "stale"]}, "age_hours": {"type": ["number", "null"]}}),
+    "Version": _object({"chartlake": _TEXT, "python": _TEXT}),
+    "Backfill": _object(
+        {
+            "playlists": _or_null(
+                {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {"type": "string", "pattern": f"^({LINK}|{REFERENCE})$"},
+                    "description": "ids, URIs or links; null: every followed playlist",
+                }
+            ),
+            "mode": {"enum": ["extract", "replay"], "description": "snapshots now, or the tables anew from raw"},
+            "again": {
+                "type": "boolean",
+                "description": "with extract: take another snapshot of a day that is there already",
+            },
+            **{
+                name: _or_null(_DAY | {"description": f"with replay: the {place} day"})
+                for name, place in (("from", "first"), ("to", "last"))
+            },
+            "key": _or_null(
+                {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 200,
+                    "pattern": "^[ -~]+$",
+                    "description": "with it the request is carried out once, however often it arrives",
+                }
+            ),
+        },
+        optional=("playlists", "mode", "again", "from", "to", "key"),
+    ),
+    "BackfillRun": _object(
+        {
+            "run_id": _TEXT,
+            "state": {"enum": ["queued", "running", "done", "failed"]},
+            "mode": {"enum": ["extract", "replay"]},
+            "created_at": _TEXT | {"format": "date-time"},
+            "done": _COUNT | {"description": "playlists, or raw captures, of `total`"},
+            "total": _COUNT,
+            "complete": {"type": "boolean"},
+            "published": _COUNT,
+            "failed": _COUNT,
+            "left": {"type": "array", "items": _TEXT},
+            "consent_days_left": {"type": ["integer", "null"]},
+            "snapshots": _list_of("Outcome"),
+            **dict.fromkeys(("stopped", "error", "message", "advice"), _TEXT),
+            "captures": _COUNT,
+            "changed_days": _COUNT,
+            "changed": {
+                "type": "array",
+                "items": _object({"playlist_id": _TEXT, "snapshot_date": _DAY}),
+                "description": "the first of the days that the replay changed",
+            },
+        },
+        optional=(
+            *("complete", "published", "failed", "left", "consent_days_left", "snapshots"),
+            *("stopped", "error", "message", "advice", "captures", "changed_days", "changed"),
+        ),
+    ),
+    "Outcome": _object(
+        {
+            "playlist_id": _TEXT,
+            "snapshot_date": _DAY,
+            "status": {"enum": _WORTH},
+            "already": {"type": "boolean", "description": "the snapshot was there before"},
+            "name": _or_null(_TEXT),
+            **dict.fromkeys(("entry_count", "total", "requests"), _or_null(_COUNT)),
+            **dict.fromkeys(("entries_key", "raw_key", "source"), _or_null(_TEXT)),
+            "seconds": {"type": "number"},
+            "reason": _or_null(_TEXT),
+            **dict.fromkeys(("error", "advice"), _TEXT),
+        },
+        optional=("reason", "error", "advice"),
+    ),
+    "Refusal": _object(
+        {"error": _TEXT, "message": _TEXT, "advice": _TEXT},
+        description="What happened, to which thing and why; and what to do next.",
+    ),
+    "Unhandled": {
+        "type": "object",
+        "description": "API Gateway's own words ({message}), or Chalice's ({Code, Message})",
+        "properties": dict.fromkeys(("message", "Code", "Message"), _or_null(_TEXT)),
+    },
+}

@@ -1,0 +1,121 @@
+"""Foreign days on their way into the lake: all of a file on disk first, then playlist by playlist into the tables."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+
+from .days import empty_row
+from .entries import Row
+from .errors import BadImport
+from .history import Day
+from .lake.lake import Lake, rank
+from .lake.schema import ENTRIES, Status
+from .lake.tables import LONGEST_PACK, packed, to_json
+from .tombstones import Tombstones, read_tombstones
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What came of a file's days: their formats, the days and rows that were taken, how many days are new or other
+    than before, and how many were left out because they were purged."""
+
+    formats: tuple[str, ...]
+    days: int
+    rows: int
+    changed: int
+    purged: int
+
+
+@dataclass
+class _Staged:
+    """The days of one playlist's year: their entries in a file, and for the commits what is not null."""
+
+    path: Path
+    commits: dict[date, Row] = field(default_factory=dict)
+
+
+def keep_days(
+    lake: Lake, name: str, days: Iterable[Day], digest: str, progress: Callable[[float], None] = lambda share: None
+) -> Kept:
+    """Put the days of the file `name` into the lake.
+
+    A fault at the end of the file leaves the lake as it was, and memory holds one day at a time. Killed while it writes
+    and run again it comes to the same lake, and writes only what is not there yet. `progress` gets the share that is
+    written (0 to 1). Raises `BadImport`, also for what `days` raise.
+    """
+    staged: dict[tuple[str, int], _Staged] = {}
+    formats: dict[str, None] = {}
+    purged = read_tombstones(lake)
+    count = rows = left_out = changed = 0
+    with tempfile.TemporaryDirectory(prefix="chartlake-") as folder:
+        for day in days:
+            formats[day.format] = None
+            if purged.covers(day.playlist_id, day.snapshot_date):
+                left_out += 1
+                continue
+            key = (day.playlist_id, day.snapshot_date.year)
+            target = staged.setdefault(key, _Staged(Path(folder) / f"{len(staged)}.ndjson"))
+            _stage(target, _without_users(day, purged), name, digest)
+            count, rows = count + 1, rows + len(day.rows)
+        for number, (playlist_id, year) in enumerate(sorted(staged), start=1):
+            changed += _place(lake, playlist_id, year, staged[playlist_id, year])
+            progress(number / len(staged))
+    return Kept(tuple(formats), count, rows, changed, left_out)
+
+
+def is_imported(row: Row) -> bool:
+    """Whether a day's row in `snapshots` was brought in, not captured."""
+    return (row["source"] or "").startswith("import:")
+
+
+def _without_users(day: Day, purged: Tombstones) -> Day:
+    if not purged.users:
+        return day
+    rows = [purged.entry_without_users(row, day.snapshot_date) for row in day.rows]
+    return replace(day, rows=rows, facts=purged.facts_without_users(day.facts, day.snapshot_date))
+
+
+def _stage(target: _Staged, day: Day, name: str, digest: str) -> None:
+    origin: Row = {
+        # The start of the day where the format tells no moment: the same file always gives the same rows.
+        "captured_at": day.moment or datetime.combine(day.snapshot_date, time.min, UTC),
+        "capture_id": (day.origin or digest)[:16],
+        "source": "simulator" if day.simulated else f"import:{day.format}:{name.rsplit('/', 1)[-1]}",
+    }
+    common = to_json(origin | {"snapshot_date": day.snapshot_date, "playlist_id": day.playlist_id})
+    with target.path.open("ab") as file:
+        for pack in packed((row | common for row in day.rows), ENTRIES):
+            if len(pack) > LONGEST_PACK:
+                raise BadImport(name, [(0, f"the texts of {day.snapshot_date} are longer than those of any list")])
+            file.write(pack)
+    told = {column: value for column, value in day.facts.items() if value is not None}
+    target.commits[day.snapshot_date] = (
+        told | origin | {"entry_count": len(day.rows), "position_quality": day.position_quality}
+    )
+
+
+def _place(lake: Lake, playlist_id: str, year: int, staged: _Staged) -> int:
+    """Entries first, then their commits; gives how many days are new or other than before."""
+    before = {row["snapshot_date"]: row for row in lake.snapshots(playlist_id, year)}
+    ranks = {day: rank(row["source"], row["captured_at"]) for day, row in staged.commits.items()}
+    placed = lake.put_days(playlist_id, ranks, staged.path)
+    rows = [
+        _commit(playlist_id, day, facts, before.get(day)) | {"entries_key": placed.keys[day]}
+        for day, facts in sorted(staged.commits.items())
+    ]
+    lake.put_snapshots(playlist_id, year, rows)
+    after = {row["snapshot_date"]: row for row in lake.snapshots(playlist_id, year)}
+    return sum(day in placed.changed or before.get(day) != after[day] for day in staged.commits)
+
+
+def _commit(playlist_id: str, day: date, facts: Row, before: Row | None) -> Row:
+    """A day's row, without its `entries_key`; `before` is the one that stands there."""
+    row = empty_row(playlist_id, day, facts["captured_at"]) | facts | {"status": Status.OK}
+    if row["followers"] is None and before and is_imported(before):
+        # They come from a file of their own, and stay when this one is imported again.
+        row["followers"] = before["followers"]
+    return row
