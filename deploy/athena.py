@@ -6,10 +6,11 @@ https://docs.aws.amazon.com/athena/latest/ug/saved-queries.html
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
-from chalicelib.views import VIEWS
+from chalicelib.views import VIEWS, view_sql
 from chalicelib.views.dialects import create_statements
 
 QUESTIONS = sorted((Path(__file__).parent / "questions").glob("*.sql"))
@@ -19,11 +20,13 @@ _MOST_BYTES_A_QUERY = 10 * 10**9
 
 def athena_resources() -> dict[str, Any]:
     """The resources by their logical ids; they refer to `Lake`, `Catalog` and the parameter `Stage`."""
-    views = [(f"view {name}", sql) for name, sql in zip(VIEWS, create_statements("athena"), strict=True)]
-    questions = [(path.stem.replace("_", " "), path.read_text("utf-8")) for path in QUESTIONS]
+    statements = zip(VIEWS, create_statements("athena"), strict=True)
+    views = [(f"view {name}", _first_comment(view_sql(name)), sql) for name, sql in statements]
+    texts = {path.stem.replace("_", " "): path.read_text("utf-8") for path in QUESTIONS}
+    questions = [(title, _first_comment(sql), sql) for title, sql in texts.items()]
     saved = {
-        f"SavedQuery{number:02d}": _saved(f"{number:02d} {title}", sql)
-        for number, (title, sql) in enumerate([*views, *questions], start=1)
+        f"SavedQuery{number:02d}": _saved(f"{number:02d} {title}", description, sql)
+        for number, (title, description, sql) in enumerate([*views, *questions], start=1)
     }
     return {"Questions": _workgroup()} | saved
 
@@ -50,13 +53,19 @@ def _workgroup() -> dict[str, Any]:
     }
 
 
-def _saved(title: str, sql: str) -> dict[str, Any]:
+def _saved(title: str, description: str, sql: str) -> dict[str, Any]:
     return {
         "Type": "AWS::Athena::NamedQuery",
         "Properties": {
             "Name": {"Fn::Sub": f"chartlake-${{Stage}} {title}"},
+            "Description": description,
             "Database": {"Ref": "Catalog"},
             "QueryString": sql,
             "WorkGroup": {"Ref": "Questions"},
         },
     }
+
+
+def _first_comment(sql: str) -> str:
+    lines = itertools.takewhile(lambda line: line.startswith("-- "), sql.split("\n"))
+    return " ".join(line.removeprefix("-- ") for line in lines)

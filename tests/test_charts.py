@@ -25,6 +25,7 @@ from simulator import EXTENDED, TOP_50, Fault, Simulator
 from tests.chart_model import Entry, Stay, chart_rows, stays
 from tests.conftest import Clock
 from tests.histories import FIRST, LIST, entry, keep, named
+from tests.lake_model import assert_equal, reckoned, views_in
 
 TODAY = date(2026, 11, 24)
 FIGURES = [
@@ -75,6 +76,12 @@ def history_of(charts: Charts, playlist_id: str) -> dict[date, list[Entry]]:
     for row in rows:
         history[row["snapshot_date"]].append((row["position"], row["uri"]))
     return history
+
+
+def check_every_view(charts: Charts, today: date = TODAY) -> None:
+    """All views over all lists equal the independent reckoning, column by column."""
+    entries, snapshots = (charts.warehouse.read(f"SELECT * FROM {table}") for table in ("entries", "snapshots"))
+    assert_equal(views_in(charts.warehouse), reckoned(entries, snapshots, today))
 
 
 def check_against_the_model(charts: Charts, playlist_id: str, cadence: int = 1) -> dict[date, list[Entry]]:
@@ -148,6 +155,7 @@ def test_a_hundred_and_twenty_simulated_days(lake: Lake, clock: Clock) -> None:
         statuses = {row["status"] for row in charts.coverage(TOP_50)}
         assert statuses == {"ok", "missed", "unavailable"}
         assert "unchanged" in {row["status"] for row in charts.coverage(long)}
+        check_every_view(charts, clock.now().date())
 
 
 # Real histories.
@@ -176,6 +184,12 @@ def test_the_archived_global_top_50_with_its_gaps(history_lake: Lake) -> None:
     assert [(run["entered_on"], run["days"], run["gap_days"], run["peak_position"]) for run in runs] == [
         (date(2020, 11, 15), 37, 7, 1)
     ]
+
+
+def test_every_view_of_real_histories_equals_its_definition(history_lake: Lake) -> None:
+    with asked(history_lake) as charts:
+        assert len(charts.playlists()) == 5
+        check_every_view(charts)
 
 
 def official_rows(shared_data: Path, pattern: str) -> dict[date, list[dict[str, str]]]:

@@ -262,6 +262,11 @@ def test_athena_finds_the_views_and_some_questions_and_cannot_surprise_the_bill(
     assert [text.split(" AS\n")[0] for text in texts[: len(VIEWS)]] == [f"CREATE OR REPLACE VIEW {v}" for v in VIEWS]
     assert len(texts) == len(VIEWS) + len(QUESTIONS)
     assert len(QUESTIONS) >= 4
+    for one in saved.values():
+        assert (one["Database"], one["WorkGroup"]) == ({"Ref": "Catalog"}, {"Ref": "Questions"})
+        assert 20 < len(one["Description"]) <= 1024
+        # https://docs.aws.amazon.com/athena/latest/ug/service-limits.html
+        assert len(one["QueryString"].encode()) < 262_144
 
 
 def test_the_api_is_regional_throttled_and_logged(resources: dict[str, Any]) -> None:

@@ -6,7 +6,8 @@ WITH spans AS (
     CASE WHEN playlist_id LIKE 'chart:%-weekly' THEN 7 ELSE 1 END AS cadence_days,
     MIN(snapshot_date) AS first_date,
     CASE
-      WHEN BOOL_AND(source LIKE 'import:%') THEN MAX(snapshot_date)
+      -- A try that failed has no source, and imports do not fail.
+      WHEN BOOL_AND(COALESCE(source, '') LIKE 'import:%') THEN MAX(snapshot_date)
       ELSE GREATEST(MAX(snapshot_date), CURRENT_DATE - INTERVAL 1 DAY)
     END AS last_date
   FROM snapshots

@@ -19,7 +19,7 @@ SELECT
   ARG_MIN(uri, age) FILTER (WHERE uri IS NOT NULL) AS uri,
   ARG_MIN(url, age) FILTER (WHERE url IS NOT NULL) AS url,
   ARG_MIN(name, age) FILTER (WHERE name IS NOT NULL) AS name,
-  ARG_MIN(artist, age) FILTER (WHERE artist <> '') AS artist,
+  ARG_MIN(artist, age) FILTER (WHERE artist IS NOT NULL) AS artist,
   ARG_MIN(album_id, age) FILTER (WHERE album_id IS NOT NULL) AS album_id,
   ARG_MIN(album_name, age) FILTER (WHERE album_name IS NOT NULL) AS album_name,
   ARG_MIN(album_release_date, age) FILTER (WHERE album_release_date IS NOT NULL) AS album_release_date,

@@ -1,8 +1,14 @@
--- Who gained the most places in seven days, the steps of known days added up.
-SELECT playlist_id, name, artist, SUM(movement) AS places_gained, MIN(position) AS best_position
+-- The songs that climbed farthest within the last seven days of their list, among those that are still on it.
+SELECT
+  chart.playlist_id,
+  MAX_BY(chart.name, chart.snapshot_date) FILTER (WHERE chart.name IS NOT NULL) AS name,
+  MIN_BY(chart.position, chart.snapshot_date) AS from_position,
+  MAX_BY(chart.position, chart.snapshot_date) AS to_position,
+  MIN_BY(chart.position, chart.snapshot_date) - MAX_BY(chart.position, chart.snapshot_date) AS climbed
 FROM chart
-WHERE snapshot_date > CURRENT_DATE - INTERVAL '7' DAY AND occurrence = 1
-GROUP BY playlist_id, track_key, name, artist
-HAVING SUM(movement) > 0
-ORDER BY places_gained DESC, best_position, playlist_id, track_key
+JOIN playlists AS lists ON chart.playlist_id = lists.playlist_id
+WHERE chart.snapshot_date > lists.last_date - INTERVAL '7' DAY AND chart.track_key IS NOT NULL AND chart.occurrence = 1
+GROUP BY chart.playlist_id, chart.track_key, lists.last_date
+HAVING MAX(chart.snapshot_date) = lists.last_date
+ORDER BY climbed DESC, chart.playlist_id, to_position
 LIMIT 20

@@ -1,0 +1,400 @@
+"""Every view's rows, reckoned once more from the rows of the two tables: plain Python, from the definitions in
+docs/data.md. And invented tables that hold whatever a lake can hold."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
+from random import Random
+from typing import Any
+
+from chalicelib.days import empty_row
+from chalicelib.lake.schema import ENTRIES
+from chalicelib.views import VIEWS, view_sql
+from tests.chart_model import chart_rows, stays
+
+Row = dict[str, Any]
+Views = dict[str, list[Row]]
+
+_KNOWN = ("ok", "unchanged")
+_CHART = (
+    *("item_type", "item_id", "uri", "url", "name", "artist", "artists", "album_id", "album_name"),
+    *("album_release_date", "album_image_url", "isrc", "duration_ms", "explicit", "popularity", "streams", "added_at"),
+    *("source", "occurrence"),
+)
+_TRACK = (
+    *("item_type", "item_id", "uri", "url", "name", "artist", "album_id", "album_name", "album_release_date"),
+    *("album_image_url", "isrc", "duration_ms", "explicit", "popularity"),
+)
+_ALBUM = {
+    "name": "album_name",
+    "album_type": "album_type",
+    "release_date": "album_release_date",
+    "release_precision": "album_release_precision",
+    "total_tracks": "album_total_tracks",
+    "image_url": "album_image_url",
+}
+
+
+def reckoned(entries: list[Row], snapshots: list[Row], today: date) -> Views:
+    """The rows of each view, in any order."""
+    known = known_days(snapshots)
+    told = recordings(entries)
+    stood = standings(entries, known)
+    credited = credits(stood)
+    return {
+        "recordings": [{"uri": uri, "isrc": isrc} for uri, isrc in told.items()],
+        "known_days": known,
+        "standings": stood,
+        "chart": chart(stood, known),
+        "runs": runs(stood, known),
+        "tracks": tracks(stood, told),
+        "credits": credited,
+        "artists": artists(credited),
+        "albums": albums(stood),
+        "playlists": playlists(snapshots),
+        "coverage": coverage(snapshots, today),
+    }
+
+
+def views_in(warehouse: Any) -> Views:
+    """The rows of each view as the SQL gives them."""
+    return {name: warehouse.read(f"SELECT * FROM {name}") for name in VIEWS}
+
+
+def define_views(scratch: Any, today: date) -> None:
+    for name in VIEWS:
+        scratch.define(name, view_sql(name).replace("CURRENT_DATE", f"DATE '{today}'"))
+
+
+def assert_equal(found: Views, wanted: Views) -> None:
+    """Every column of every row, in any order."""
+    for name in VIEWS:
+        assert in_order(found[name]) == in_order(wanted[name]), name
+
+
+def in_order(rows: list[Row]) -> list[Row]:
+    names = sorted(rows[0]) if rows else []
+    return sorted(rows, key=lambda row: [str(row[name]) for name in names])
+
+
+def by(rows: Iterable[Row], *names: str) -> dict[Any, list[Row]]:
+    """The rows grouped by a column, or by several."""
+    found = defaultdict(list)
+    for row in rows:
+        found[itemgetter(*names)(row)].append(row)
+    return found
+
+
+def cadence(playlist_id: str) -> int:
+    return 7 if playlist_id.startswith("chart:") and playlist_id.endswith("-weekly") else 1
+
+
+def plain(isrc: str) -> str:
+    return isrc.replace("-", "").upper()
+
+
+def recordings(entries: Iterable[Row]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for row in entries:
+        if row["uri"] is not None and row["isrc"] is not None:
+            isrc = plain(row["isrc"])
+            found[row["uri"]] = min(isrc, found.get(row["uri"], isrc))
+    return found
+
+
+def known_days(snapshots: Iterable[Row]) -> list[Row]:
+    found = []
+    for playlist_id, rows in by(snapshots, "playlist_id").items():
+        known = {row["snapshot_date"]: row["entry_count"] for row in rows if row["status"] in _KNOWN}
+        days = sorted(known)
+        for number, day in enumerate(days):
+            found.append(
+                {
+                    "playlist_id": playlist_id,
+                    "snapshot_date": day,
+                    "entry_count": known[day],
+                    "day_number": number + 1,
+                    "previous_date": days[number - 1] if number else None,
+                    "next_date": days[number + 1] if number + 1 < len(days) else None,
+                    "cadence_days": cadence(playlist_id),
+                }
+            )
+    return found
+
+
+def standings(entries: Iterable[Row], known: Iterable[Row]) -> list[Row]:
+    days = {(row["playlist_id"], row["snapshot_date"]): row for row in known}
+    found = []
+    for playlist_id, rows in by(entries, "playlist_id").items():
+        own = recordings(rows)
+        seen: defaultdict[tuple[date, str], int] = defaultdict(int)
+        for row in sorted(rows, key=itemgetter("snapshot_date", "position")):
+            day = days.get((playlist_id, row["snapshot_date"]))
+            if day is None:
+                continue
+            names = [one["name"] for one in row["artists"] if one["name"] is not None]
+            artist = ", ".join(names) or None
+            key = key_of(row, own, artist)
+            if key is not None:
+                seen[row["snapshot_date"], key] += 1
+            facts = {name: day[name] for name in ("day_number", "previous_date", "next_date", "cadence_days")}
+            occurrence = seen[row["snapshot_date"], key] if key is not None else 1
+            found.append(row | facts | {"artist": artist, "track_key": key, "occurrence": occurrence})
+    return found
+
+
+def key_of(row: Row, own: Mapping[str, str], artist: str | None) -> str | None:
+    """By what an item is the same one from day to day."""
+    if row["isrc"] is not None or row["uri"] in own:
+        return own[row["uri"]] if row["uri"] in own else plain(row["isrc"])
+    called = f"{row['item_type']}:{artist or ''}:{row['name']}" if row["name"] else None
+    given: str | None = row["uri"] or row["item_id"] or called
+    return given
+
+
+def histories(stood: Iterable[Row], known: Iterable[Row]) -> dict[str, dict[date, list[tuple[int, str | None]]]]:
+    """For each list its known days, empty ones too, with the keys that stand on them."""
+    found: dict[str, dict[date, list[tuple[int, str | None]]]] = {}
+    for row in known:
+        found.setdefault(row["playlist_id"], {})[row["snapshot_date"]] = []
+    for row in stood:
+        found[row["playlist_id"]][row["snapshot_date"]].append((row["position"], row["track_key"]))
+    return found
+
+
+def chart(stood: list[Row], known: list[Row]) -> list[Row]:
+    attributes = {(row["playlist_id"], row["snapshot_date"], row["position"]): row for row in stood}
+    found = []
+    for playlist_id, history in histories(stood, known).items():
+        for row in chart_rows(history, cadence(playlist_id)):
+            whole = attributes[playlist_id, row["snapshot_date"], row["position"]]
+            found.append(row | {"playlist_id": playlist_id} | {name: whole[name] for name in _CHART})
+    return found
+
+
+def runs(stood: list[Row], known: list[Row]) -> list[Row]:
+    first = by((row for row in stood if row["occurrence"] == 1), "playlist_id", "track_key")
+    found = []
+    for playlist_id, history in histories(stood, known).items():
+        for key, of_key in groupby(stays(history, cadence(playlist_id)), key=lambda stay: stay.key):
+            for number, stay in enumerate(of_key, start=1):
+                rows = [
+                    row
+                    for row in first[playlist_id, key]
+                    if stay.entered_on <= row["snapshot_date"] <= stay.last_seen_on
+                ]
+                rows.sort(key=itemgetter("snapshot_date"), reverse=True)
+                attributes = {name: latest(rows, name) for name in ("item_id", "uri", "url", "name", "artist")}
+                row = vars(stay) | attributes | {"item_type": rows[0]["item_type"]}
+                row |= {"playlist_id": playlist_id, "run_number": number, "track_key": row.pop("key")}
+                found.append(row)
+    return found
+
+
+def latest(rows: Iterable[Row], name: str) -> Any:
+    """The first value that is told; the rows begin with the newest."""
+    return next((row[name] for row in rows if row[name] is not None), None)
+
+
+def newest_first(rows: Iterable[Row]) -> list[Row]:
+    rows = sorted(rows, key=lambda row: (row["playlist_id"], row["position"], row.get("place", 0)))
+    return sorted(rows, key=itemgetter("snapshot_date", "captured_at"), reverse=True)
+
+
+def seen(rows: list[Row]) -> Row:
+    days = {row["snapshot_date"] for row in rows}
+    return {
+        "first_seen_on": min(days),
+        "last_seen_on": max(days),
+        "days_seen": len(days),
+        "playlists": len({row["playlist_id"] for row in rows}),
+        "peak_position": min(row["position"] for row in rows),
+    }
+
+
+def tracks(stood: Iterable[Row], told: Mapping[str, str]) -> list[Row]:
+    keyed = (
+        row | {"lake_key": told.get(row["uri"], row["track_key"])} for row in stood if row["track_key"] is not None
+    )
+    found = []
+    for key, rows in by(keyed, "lake_key").items():
+        rows = newest_first(rows)
+        uris = {row["uri"] for row in rows} - {None}
+        found.append({"track_key": key, "uris": len(uris)} | {name: latest(rows, name) for name in _TRACK} | seen(rows))
+    return found
+
+
+def credits(stood: Iterable[Row]) -> list[Row]:
+    names = ("playlist_id", "snapshot_date", "captured_at", "position", "track_key")
+    return [
+        {name: row[name] for name in names}
+        | {"place": place, "artist_id": one["id"], "artist_name": one["name"], "artist_key": one["id"] or one["name"]}
+        for row in stood
+        if row["track_key"] is not None
+        for place, one in enumerate(row["artists"], start=1)
+        if one["id"] or one["name"]
+    ]
+
+
+def artists(credited: Iterable[Row]) -> list[Row]:
+    found = []
+    for key, rows in by(credited, "artist_key").items():
+        artist_id = latest(rows, "artist_id")
+        found.append(
+            {
+                "artist_key": key,
+                "artist_id": artist_id,
+                "name": latest(newest_first(rows), "artist_name"),
+                "url": artist_id and f"https://open.spotify.com/artist/{artist_id}",
+                "tracks": len({row["track_key"] for row in rows}),
+                "entries": len(rows),
+            }
+            | seen(rows)
+        )
+    return found
+
+
+def albums(stood: Iterable[Row]) -> list[Row]:
+    keyed = (row | {"album_key": row["album_id"] or row["album_name"]} for row in stood)
+    found = []
+    for key, rows in by((row for row in keyed if row["album_key"] is not None), "album_key").items():
+        rows = newest_first(rows)
+        album_id = latest(rows, "album_id")
+        found.append(
+            {
+                "album_key": key,
+                "album_id": album_id,
+                "url": album_id and f"https://open.spotify.com/album/{album_id}",
+                "tracks": len({row["track_key"] for row in rows} - {None}),
+            }
+            | {column: latest(rows, name) for column, name in _ALBUM.items()}
+            | seen(rows)
+        )
+    return found
+
+
+def playlists(snapshots: Iterable[Row]) -> list[Row]:
+    found = []
+    told = ("name", "description", "owner_id", "owner_name", "followers", "source")
+    for playlist_id, rows in by(snapshots, "playlist_id").items():
+        rows.sort(key=itemgetter("snapshot_date"), reverse=True)
+        known = [row for row in rows if row["status"] in _KNOWN]
+        link = f"https://open.spotify.com/playlist/{playlist_id}"
+        found.append(
+            {
+                "playlist_id": playlist_id,
+                "url": None if playlist_id.startswith("chart:") else link,
+                "first_tried_on": rows[-1]["snapshot_date"],
+                "last_tried_on": rows[0]["snapshot_date"],
+                "last_status": rows[0]["status"],
+                "last_reason": rows[0]["reason"],
+                "first_date": known[-1]["snapshot_date"] if known else None,
+                "last_date": known[0]["snapshot_date"] if known else None,
+                "days_known": len(known),
+                "days_failed": len(rows) - len(known),
+                "entry_count": known[0]["entry_count"] if known else None,
+            }
+            | {name: latest(rows, name) for name in told}
+        )
+    return found
+
+
+def coverage(snapshots: Iterable[Row], today: date) -> list[Row]:
+    found = []
+    for playlist_id, rows in by(snapshots, "playlist_id").items():
+        tried = {row["snapshot_date"]: row for row in rows}
+        imported = all((row["source"] or "").startswith("import:") for row in rows)
+        end = max(tried) if imported else max(*tried, today - timedelta(days=1))
+        step = timedelta(days=cadence(playlist_id))
+        grid = {min(tried) + number * step for number in range((end - min(tried)) // step + 1)}
+        for day in grid | set(tried):
+            row = tried.get(day, {"status": "missed"})
+            names = ("reason", "entry_count", "captured_at", "source")
+            found.append(
+                {"playlist_id": playlist_id, "snapshot_date": day, "status": row["status"]}
+                | {name: row.get(name) for name in names}
+            )
+    return found
+
+
+# Invented tables.
+
+LISTS = ("1111111111111111111111", "2222222222222222222222", "chart:viral-de-daily", "chart:regional-de-weekly")
+_TEXTS = ("name", "description", "owner_id", "owner_name")
+_ALBUMS: tuple[Row, ...] = (
+    {},
+    {"album_name": "Hits"},
+    {"album_id": "al3"},
+    {"album_id": "al1", "album_name": "Hits", "album_type": "album", "album_total_tracks": 12},
+    {"album_id": "al1", "album_image_url": "https://i.scdn.co/image/1", "album_release_date": "1998-03"},
+    {"album_id": "al2", "album_name": "Hits", "album_release_date": "2019", "album_release_precision": "year"},
+)
+_ARTISTS: tuple[list[Row], ...] = (
+    [],
+    [{"id": "ar1", "name": "Ada"}],
+    [{"id": None, "name": "Ada, Bob"}],
+    [{"id": "ar2", "name": "Bob"}, {"id": "ar1", "name": "Ada the Second"}],
+    [{"id": "ar3", "name": None}],
+    [{"id": None, "name": None}],
+)
+
+
+def invented(random: Random, days: int = 12, longest: int = 5, songs: int = 5) -> tuple[list[Row], list[Row]]:
+    """Rows of `entries` and `snapshots` of up to four lists: gaps, failures, empty days, repeats, relinked songs, and
+    values that come and go; on both sides of a year's end."""
+    entries: list[Row] = []
+    snapshots: list[Row] = []
+    for playlist_id in random.sample(LISTS, random.randint(1, len(LISTS))):
+        imported = playlist_id.startswith("chart:") or random.random() < 0.2
+        start = date(2025, 12, 25) + timedelta(days=random.randint(0, 6))
+        for number in sorted(random.sample(range(days), random.randint(1, days))):
+            day = start + timedelta(days=number * cadence(playlist_id))
+            moment = datetime(day.year, day.month, day.day, random.choice((0, 6)), tzinfo=UTC)
+            source = "import:kaggle-top50:a.csv" if imported and random.random() < 0.9 else "spotify"
+            failed = source == "spotify" and random.random() < 0.2
+            rows = [] if failed else [_entry(random, songs) for _ in range(random.randint(0, longest))]
+            common = {"playlist_id": playlist_id, "snapshot_date": day, "captured_at": moment}
+            entries += [
+                dict.fromkeys(ENTRIES) | common | {"position": place, "capture_id": "c" * 16, "source": source} | row
+                for place, row in enumerate(rows, start=1)
+            ]
+            told = {name: random.choice((None, f"Old {name}", f"New {name}")) for name in _TEXTS}
+            told |= {"followers": random.choice((None, 7, 8)), "entry_count": len(rows)}
+            told |= {"source": source, "status": random.choice(_KNOWN)}
+            failure = {"status": "unavailable", "reason": random.choice((None, "Spotify answered 503."))}
+            snapshots.append(empty_row(playlist_id, day, moment) | (failure if failed else told))
+    return entries, snapshots
+
+
+def _entry(random: Random, songs: int) -> Row:
+    if random.random() < 0.1:
+        return {"item_type": "unavailable", "artists": [], "is_local": False}
+    song, edition = random.randrange(songs), random.randrange(2)
+    item_id = random.choice((None, f"{song}-{edition}"))
+    return {
+        "item_type": random.choice(("track", "track", "episode")),
+        "item_id": item_id,
+        "uri": random.choice((None, *[f"spotify:track:{song}-{edition}"] * 4)),
+        "name": random.choice((None, "", f"Song {song}", f"Song {song} (edition {edition})")),
+        "url": item_id and f"https://open.spotify.com/track/{item_id}",
+        "artists": random.choice(_ARTISTS),
+        "isrc": random.choice(
+            (None, None, f"GBAAA260000{song}", f"gb-aaa-26-0000{song}", f"GBAAA2600{edition}9{song}")
+        ),
+        "duration_ms": random.choice((None, 180_000 + song)),
+        "explicit": random.choice((None, False, True)),
+        "popularity": random.choice((None, random.randrange(100))),
+        "streams": random.choice((None, random.randrange(10**10))),
+        "disc_number": random.choice((None, 1)),
+        "track_number": random.choice((None, 12)),
+        "is_playable": random.choice((None, False)),
+        "added_by": random.choice((None, "listener")),
+        "show_id": random.choice((None, "show")),
+        "show_name": random.choice((None, "Show")),
+        "is_local": False,
+        "added_at": random.choice((None, datetime(2025, 3, 1, 7, 0, 0, 123456, tzinfo=UTC))),
+    } | random.choice(_ALBUMS)
