@@ -310,10 +310,8 @@ def test_hostile_names_are_text(chromium: Browser, lake: Lake) -> None:
         for place, name in enumerate(HOSTILE, start=1)
     ]  # fmt: skip
     keep(lake, {day - timedelta(days=1): [], day: rows})
-    lake.put_snapshot(
-        row(day=day, captured_at=NOON + timedelta(hours=1), entry_count=len(rows))
-        | {"playlist_id": LIST, "name": HOSTILE[1], "owner_name": HOSTILE[0]}
-    )
+    told = {"captured_at": NOON, "name": HOSTILE[1], "owner_name": HOSTILE[0]}
+    lake.put_snapshot(lake.snapshot(LIST, day) | told)
     rendered(lake.store.locate(""))
     shown = [re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "�", re.sub(r"[\t\n]", " ", name)) or "(no title)" for name in HOSTILE]
     with visit(chromium, address_of(lake, LIST)) as page:
@@ -573,7 +571,8 @@ def test_the_index_tells_what_needs_a_person_first_and_why(chromium: Browser, la
 def test_many_playlists_can_be_filtered(chromium: Browser, lake: Lake) -> None:
     for number in range(14):
         keep(lake, {TODAY: [r | {"playlist_id": f"{number:022}"} for r in named(TODAY, "AB")]}, f"{number:022}")
-        lake.put_snapshot(row(captured_at=NOON, playlist_id=f"{number:022}", name=f"Liste nº {number}", entry_count=2))
+        told = lake.snapshot(f"{number:022}", TODAY) | {"captured_at": NOON, "name": f"Liste nº {number}"}
+        lake.put_snapshot(told)
     rendered(lake.store.locate(""))
     with visit(chromium, address_of(lake)) as page:
         page.fill("#filter", "LISTE nº 13")
@@ -627,8 +626,9 @@ def test_a_page_rendered_alone_leaves_the_index_whole(small: Lake) -> None:
 
 
 def test_a_damaged_list_does_not_stop_the_others(small: Lake, clock: Clock) -> None:
-    small.store.create(keys.segment("3" * 22, TODAY), b"not a table")
-    small.put_snapshot(row(captured_at=NOON, playlist_id="3" * 22, entry_count=1))
+    segment = keys.segment("3" * 22, TODAY)
+    small.store.create(segment, b"not a table")
+    small.put_snapshot(row(playlist_id="3" * 22, entry_count=1, entries_key=segment))
     found = render_site(small, clock.world(), UTC_ZONE)
     assert (found.pages, list(found.failed)) == ([LIST], ["3" * 22])
     assert b"3333" in small.store.get(keys.INDEX_PAGE).data
