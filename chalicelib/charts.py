@@ -253,7 +253,7 @@ class Charts:
         self.warehouse.narrow(
             "entries",
             """
-            (uri IS NULL AND item_type || ':' || name = $text) OR uri IN (
+            (uri IS NULL AND (item_id = $bare OR ends_with($text, ':' || name))) OR uri IN (
               WITH keyed AS (SELECT uri, item_id, upper(replace(isrc, '-', '')) AS isrc FROM entries),
               named AS (
                 SELECT uri FROM keyed WHERE uri = $text OR item_id = $bare OR isrc = upper(replace($text, '-', ''))
