@@ -89,9 +89,7 @@ def import_path(
         yield _attempted(str(path), lambda: _import_clone(lake, path, options))
         files = list((path / "playlists" / "followers").glob("*.json"))
     else:
-        files = (
-            [one for one in path.rglob("*") if one.is_file() and not is_clutter(str(one))] if path.is_dir() else [path]
-        )
+        files = list(_files_in(path))
     for file in sorted(files, key=lambda one: _order(str(one))):
         called = name or str(file)
         try:
@@ -104,6 +102,15 @@ def import_path(
             continue
         for inner, opener in sorted(members, key=lambda one: _order(one[0])):
             yield import_file(lake, inner, opener, options, partial(progress, inner))
+
+
+def _files_in(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    for file in path.rglob("*"):
+        if file.is_file() and not is_clutter(str(file)):
+            yield file
 
 
 def is_clutter(name: str) -> bool:

@@ -151,7 +151,7 @@ def key_of(row: Row, own: Mapping[str, str], artist: str | None) -> str | None:
     """By what an item is the same one from day to day."""
     if row["isrc"] is not None or row["uri"] in own:
         return own[row["uri"]] if row["uri"] in own else plain(row["isrc"])
-    called = f"{row['item_type']}:{artist or ''}:{row['name']}" if row["name"] else None
+    called = ":".join(part for part in (row["item_type"], artist, row["name"]) if part) if row["name"] else None
     given: str | None = row["uri"] or row["item_id"] or called
     return given
 

@@ -25,7 +25,7 @@ keyed AS (
       UPPER(REPLACE(named.isrc, '-', '')),
       named.uri,
       named.item_id,
-      named.item_type || ':' || COALESCE(named.artist, '') || ':' || NULLIF(named.name, '')
+      named.item_type || ':' || COALESCE(named.artist || ':', '') || NULLIF(named.name, '')
     ) AS track_key
   FROM named
   JOIN known_days
