@@ -194,6 +194,6 @@ def _what_no_demo_made(folder: Path) -> str | None:
             return name
     for key in open_store(str(folder / "lake"), World()).list(""):
         # Whoever used the demo's lake for playlists of their own would lose them.
-        if not key.startswith("state/") and not any(playlist_id in key for playlist_id in PLAYLISTS):
+        if not key.startswith(("site/", "state/")) and not any(playlist_id in key for playlist_id in PLAYLISTS):
             return f"lake/{key}"
     return None

@@ -257,7 +257,7 @@ def test_a_dropped_file_becomes_rows(deployed: Deployed, capsys: pytest.CaptureF
     assert (first.answer["state"], first.answer["files"][0]["rows"]) == ("imported", 3)
     assert refused.error is not None
     assert refused.error["errorType"] == "BadImport"
-    kept = [key for key in deployed.aws.objects() if not key.startswith("chartlake/imports/")]
+    kept = [key for key in deployed.aws.objects("charts") if not key.startswith("chartlake/imports/")]
     assert [key.split("/")[1] for key in kept] == ["state", "tables", "tables"]
     assert [line["level"] for line in told(deployed) if "upload" in line.get("message", "")] == [
         "INFO",
@@ -283,7 +283,9 @@ def test_a_run_over_http_is_taken_up_by_the_worker(deployed: Deployed) -> None:
     assert (rebuilt.answer["captures"], rebuilt.answer["changed_days"]) == (1, 0)
     assert told_again.answer == found.answer
     with deployed.running("app") as function:
-        looked = function.invoke(http_event("GET", "/runs/{run_id}", run_id=found.answer["run_id"]), seconds=29)
+        looked = function.invoke(
+            http_event("GET", "/runs/{run_id}", path={"run_id": found.answer["run_id"]}), seconds=29
+        )
     assert json.loads(looked.answer["body"]) == found.answer
 
 

@@ -136,8 +136,8 @@ def test_a_replaced_token_that_cannot_be_kept_is_announced_without_being_shown(
     signed_in: Settings, simulator: Simulator, lake: Lake, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert open_pipeline(signed_in, clock.world(), lake).extract([simulator.playlist_id("one")]).complete
-    warning = next(record for record in caplog.records if "replaced the refresh token" in record.message)
-    assert "chartlake login" in warning.message
+    warning = next(record for record in caplog.records if "replaced the refresh token" in record.getMessage())
+    assert "chartlake login" in warning.getMessage()
     assert "AQ" not in caplog.text
     assert not ENV_FILE.exists()
 

@@ -98,7 +98,7 @@ def test_it_says_that_all_is_invented_what_is_there_and_what_to_do_next(
     assert "invented" in lines[0]
     assert "8 days of 3 playlists in demo/lake" in lines[1]
     assert "Top 50 - Global (simulated)  4 ok, 2 missed, 1 deferred, 1 unavailable" in made.stdout
-    assert lines[-2].endswith("CHARTLAKE_LAKE=demo/lake chartlake coverage")
+    assert lines[-1].endswith("CHARTLAKE_LAKE=demo/lake chartlake coverage")
     assert made.stderr == ""
     assert sorted(path.name for path in folder.iterdir()) == ["demo"]
 

@@ -37,7 +37,7 @@ def test_without_a_mail_address_nothing_is_begun(monkeypatch: pytest.MonkeyPatch
 def test_the_uploaded_template_names_the_code_and_the_bucket(arm64: Package) -> None:
     found = complete_template(arm64.template, "s3://uploads/code.zip", "my-lake")
     functions = [one for one in found["Resources"].values() if one["Type"] == "AWS::Serverless::Function"]
-    assert [one["Properties"]["CodeUri"] for one in functions] == ["s3://uploads/code.zip"] * 3
+    assert [one["Properties"]["CodeUri"] for one in functions] == ["s3://uploads/code.zip"] * 4
     # Static, since CloudFormation takes a retained bucket back by no other name.
     assert found["Resources"]["Lake"]["Properties"]["BucketName"] == "my-lake"
     assert "BucketName" not in arm64.template["Resources"]["Lake"]["Properties"]

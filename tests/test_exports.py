@@ -52,7 +52,7 @@ def test_the_csv_has_the_tables_columns_in_their_order() -> None:
 
 def test_the_csvs_cells_are_iso_json_and_empty_for_null() -> None:
     (row,) = read_csv([entry(explicit=True, streams=12_345_678)])
-    assert (row["snapshot_date"], row["captured_at"]) == ("2026-11-23", "2026-11-23T06:00:00+00:00")
+    assert (row["snapshot_date"], row["captured_at"]) == ("2026-11-23", "2026-11-23T06:00:00Z")
     assert (row["is_local"], row["explicit"], row["streams"]) == ("false", "true", "12345678")
     assert json.loads(row["artists"]) == [ANN]
     assert (row["isrc"], row["added_at"]) == ("", "")
