@@ -230,7 +230,7 @@ def test_a_track_may_be_asked_for_on_one_list_alone(lake: Lake, api: Api) -> Non
 
 def test_a_file_of_the_users_is_found_by_its_key(lake: Lake, api: Api) -> None:
     relinked(lake)
-    found = api.read(answers.history, path={"track_id": "local:My song"})
+    found = api.read(answers.history, path={"track_id": "local:Ann:My song"})
     assert (found["track"]["name"], found["track"]["uri"]) == ("My song", None)
 
 

@@ -52,7 +52,7 @@ def test_the_csv_has_the_tables_columns_in_their_order() -> None:
 
 def test_the_csvs_cells_are_iso_json_and_empty_for_null() -> None:
     (row,) = read_csv([entry(explicit=True, streams=12_345_678)])
-    assert (row["snapshot_date"], row["captured_at"]) == ("2026-11-23", "2026-11-23T06:00:00Z")
+    assert (row["snapshot_date"], row["captured_at"]) == ("2026-11-23", "2026-11-23T06:00:00+00:00")
     assert (row["is_local"], row["explicit"], row["streams"]) == ("false", "true", "12345678")
     assert json.loads(row["artists"]) == [ANN]
     assert (row["isrc"], row["added_at"]) == ("", "")
@@ -80,7 +80,7 @@ def test_the_json_holds_the_commit_and_the_entries_with_every_column() -> None:
     assert list(found["playlist"]) == list(SNAPSHOTS)
     assert found["playlist"]["snapshot_date"] == "2026-11-23"
     assert [list(one) for one in found["entries"]] == [list(ENTRIES)] * 2
-    assert found["entries"][0]["captured_at"] == "2026-11-23T06:00:00+00:00"
+    assert found["entries"][0]["captured_at"] == "2026-11-23T06:00:00Z"
 
 
 def test_links_are_spotifys_own_in_order_and_repeats_stay() -> None:
