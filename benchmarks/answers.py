@@ -76,8 +76,9 @@ def fill(lake: Lake, days: list[date]) -> str:
                 yield dict.fromkeys(ENTRIES) | common | _item(simulator, entry.content)
 
     keys = lake.put_days(TOP_50, ranks, rows()).keys
+    name = playlist.state(ranks[days[-1]][1]).name
     for year in sorted({day.year for day in days}):
-        common = {"playlist_id": TOP_50, "name": playlist.name, "status": "ok", "source": SOURCE, "app_version": "0"}
+        common = {"playlist_id": TOP_50, "name": name, "status": "ok", "source": SOURCE, "app_version": "0"}
         lake.put_snapshots(
             TOP_50,
             year,
