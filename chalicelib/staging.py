@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 
-from . import __version__
 from .days import empty_row
 from .entries import Row
 from .errors import BadImport
@@ -33,11 +32,9 @@ class Kept:
 
 @dataclass
 class _Staged:
-    """The days of one playlist's year: their entries in a file, and for the commits what is not null; and the (capture,
-    source) of the days that the lake holds whole already."""
+    """The days of one playlist's year: their entries in a file, and for the commits what is not null."""
 
     path: Path
-    held: dict[date, tuple[str, str]]
     commits: dict[date, Row] = field(default_factory=dict)
 
 
@@ -47,7 +44,7 @@ def keep_days(
     """Put the days of the file `name` into the lake.
 
     A fault at the end of the file leaves the lake as it was, and memory holds one day at a time. Killed while it writes
-    and run again it comes to the same lake, and works only on what is not there yet. `progress` gets the share that is
+    and run again it comes to the same lake, and writes only what is not there yet. `progress` gets the share that is
     written (0 to 1). Raises `BadImport`, also for what `days` raise.
     """
     staged: dict[tuple[str, int], _Staged] = {}
@@ -61,9 +58,8 @@ def keep_days(
                 left_out += 1
                 continue
             key = (day.playlist_id, day.snapshot_date.year)
-            if key not in staged:
-                staged[key] = _Staged(Path(folder) / f"{len(staged)}.ndjson", _held(lake, *key))
-            _stage(staged[key], _without_users(day, purged), name, digest)
+            target = staged.setdefault(key, _Staged(Path(folder) / f"{len(staged)}.ndjson"))
+            _stage(target, _without_users(day, purged), name, digest)
             count, rows = count + 1, rows + len(day.rows)
         for number, (playlist_id, year) in enumerate(sorted(staged), start=1):
             changed += _place(lake, playlist_id, year, staged[playlist_id, year])
@@ -74,25 +70,6 @@ def keep_days(
 def is_imported(row: Row) -> bool:
     """Whether a day's row in `snapshots` was brought in, not captured."""
     return (row["source"] or "").startswith("import:")
-
-
-def _held(lake: Lake, playlist_id: str, year: int) -> dict[date, tuple[str, str]]:
-    """The days that this very chartlake committed and whose entries are all there. The same capture of the same source
-    (a file's bytes, a commit) would give the same rows again."""
-    commits = {
-        row["snapshot_date"]: row for row in lake.snapshots(playlist_id, year) if row["app_version"] == __version__
-    }
-    entries = {
-        (found["snapshot_date"], found["capture_id"], found["entries"])
-        for key in (lake.segment_keys(playlist_id, year) if commits else ())
-        for found in lake.segment_days(key)
-        if found["captures"] == 1
-    }
-    return {
-        day: (row["capture_id"], row["source"])
-        for day, row in commits.items()
-        if (day, row["capture_id"], row["entry_count"]) in entries
-    }
 
 
 def _without_users(day: Day, purged: Tombstones) -> Day:
@@ -109,8 +86,6 @@ def _stage(target: _Staged, day: Day, name: str, digest: str) -> None:
         "capture_id": (day.origin or digest)[:16],
         "source": "simulator" if day.simulated else f"import:{day.format}:{name.rsplit('/', 1)[-1]}",
     }
-    if target.held.get(day.snapshot_date) == (origin["capture_id"], origin["source"]):
-        return
     common = to_json(origin | {"snapshot_date": day.snapshot_date, "playlist_id": day.playlist_id})
     with target.path.open("ab") as file:
         for pack in packed((row | common for row in day.rows), ENTRIES):
@@ -125,8 +100,6 @@ def _stage(target: _Staged, day: Day, name: str, digest: str) -> None:
 
 def _place(lake: Lake, playlist_id: str, year: int, staged: _Staged) -> int:
     """Entries first, then their commits; gives how many days are new or other than before."""
-    if not staged.commits:
-        return 0
     before = {row["snapshot_date"]: row for row in lake.snapshots(playlist_id, year)}
     ranks = {day: rank(row["source"], row["captured_at"]) for day, row in staged.commits.items()}
     placed = lake.put_days(playlist_id, ranks, staged.path)

@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "credentials": {"errors", "settings", "spotify", "world"},
     "days": {"", "entries", "errors", "lake", "spotify"},
     "tombstones": {"entries", "errors", "lake", "spotify"},
-    "staging": {"", "days", "entries", "errors", "history", "lake", "tombstones"},
+    "staging": {"days", "entries", "errors", "history", "lake", "tombstones"},
     "imports": {"errors", "history", "lake", "staging"},
     "uploads": {"errors", "history", "imports", "lake", "world"},
     "replay": {"days", "entries", "lake", "spotify", "tombstones", "world"},
