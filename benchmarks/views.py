@@ -26,6 +26,7 @@ import duckdb
 
 from chalicelib.days import empty_row
 from chalicelib.lake.lake import Lake, rank
+from chalicelib.lake.schema import ENTRIES
 from chalicelib.lake.store import open_store
 from chalicelib.views import VIEWS, view_sql
 from chalicelib.world import World
@@ -42,11 +43,16 @@ def main() -> None:
     parser.add_argument("--lake", help=argparse.SUPPRESS)
     parser.add_argument("--query", help=argparse.SUPPRESS)
     told = parser.parse_args()
-    if told.lake:
+    if told.query:
         print(json.dumps(asked(told.lake, told.query, told.memory)))
         return
+    if told.lake:
+        invent(told.lake, told.lists, told.days)
+        return
     with tempfile.TemporaryDirectory() as folder:
-        invent(folder, told.lists, told.days)
+        # In a process of its own, since a process counts as its largest memory that of the one which started it, too.
+        command = [sys.executable, __file__, "--lake", folder, "--lists", str(told.lists), "--days", str(told.days)]
+        subprocess.run(command, check=True)
         size = sum(path.stat().st_size for path in Path(folder).rglob("*.parquet"))
         print(f"{told.lists * told.days * _ENTRIES:,} entries in {size / 1e6:.0f} MB of Parquet")
         one = f"{0:022d}"
@@ -106,7 +112,7 @@ def rows_of(number: int, playlist_id: str, moments: dict[date, datetime]) -> Ite
         place = dice.randrange(_ENTRIES - 1)
         songs[place], songs[place + 1] = songs[place + 1], songs[place]
         for position, song in enumerate(songs, start=1):
-            yield {
+            yield dict.fromkeys(ENTRIES) | {
                 "snapshot_date": day.isoformat(),
                 "playlist_id": playlist_id,
                 "position": position,

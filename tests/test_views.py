@@ -147,6 +147,14 @@ def test_a_list_that_was_imported_and_is_read_in_vain_since_is_still_followed(sc
     assert [row["status"] for row in found] == ["ok", "missed", "forbidden", "missed", "missed"]
 
 
+def test_a_week_under_another_day_than_the_others_is_shown_all_the_same(scratch: Scratch) -> None:
+    weekly = "chart:regional-de-weekly"
+    imported = {"playlist_id": weekly, "source": "import:charts-official-weekly:a.csv"}
+    found = views_over(scratch, [], [snapshot(number, **imported) for number in (0, 8, 21)])["coverage"]
+    told = sorted((row["snapshot_date"], row["status"]) for row in found)
+    assert told == [(day(0), "ok"), (day(7), "missed"), (day(8), "ok"), (day(14), "missed"), (day(21), "ok")]
+
+
 def test_today_is_shown_once_it_was_tried(scratch: Scratch) -> None:
     found = views_over(scratch, [entry(0)], [snapshot(0), snapshot(1)], today=day(1))["coverage"]
     assert [row["snapshot_date"] for row in found] == [day(0), day(1)]
