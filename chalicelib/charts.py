@@ -153,7 +153,8 @@ class Charts:
         """
         asked = {"id": playlist["playlist_id"], "day": day or playlist["last_date"]}
         found = self.warehouse.read(
-            "SELECT *, date_diff('day', previous_date, snapshot_date) // cadence_days - 1 AS gap_days "
+            "SELECT *, CASE WHEN previous_date IS NOT NULL "
+            "THEN greatest(date_diff('day', previous_date, snapshot_date) // cadence_days - 1, 0) END AS gap_days "
             "FROM known_days WHERE playlist_id = $id AND snapshot_date = $day",
             asked,
         )
@@ -193,7 +194,7 @@ class Charts:
     def unknown_days(self, playlist_id: str, one: date, other: date) -> int:
         """How many of the days between two known days are not known."""
         found = self.warehouse.read(
-            "SELECT date_diff('day', $first, $last) // any_value(cadence_days) - count(*) + 1 AS days "
+            "SELECT greatest(date_diff('day', $first, $last) // any_value(cadence_days) - count(*) + 1, 0) AS days "
             "FROM known_days WHERE playlist_id = $id AND snapshot_date BETWEEN $first AND $last",
             {"id": playlist_id, "first": min(one, other), "last": max(one, other)},
         )

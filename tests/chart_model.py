@@ -51,7 +51,7 @@ def chart_rows(history: dict[date, list[Entry]], cadence: int = 1) -> list[dict[
             row = dict.fromkeys(("previous_position", "movement", "change", "peak_position", "days_on_list", "streak"))
             row |= {"snapshot_date": day, "position": position, "track_key": key, "debut_date": None}
             row |= {"previous_date": previous, "listed_before": None}
-            row["gap_days"] = None if previous is None else (day - previous).days // cadence - 1
+            row["gap_days"] = None if previous is None else max((day - previous).days // cadence - 1, 0)
             if key is not None:
                 old = before.get(key)
                 row |= {
@@ -108,7 +108,7 @@ def stays(history: dict[date, list[Entry]], cadence: int = 1) -> list[Stay]:
                         last_seen_on=run[-1],
                         left_on=day,
                         days=len(run),
-                        gap_days=(run[-1] - run[0]).days // cadence + 1 - len(run),
+                        gap_days=max((run[-1] - run[0]).days // cadence + 1 - len(run), 0),
                         peak_position=min(places[one][key] for one in run),
                         first_position=places[run[0]][key],
                         last_position=places[run[-1]][key],

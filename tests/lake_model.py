@@ -352,7 +352,9 @@ def invented(random: Random, days: int = 12, longest: int = 5, songs: int = 5) -
         imported = playlist_id.startswith("chart:") or random.random() < 0.2
         start = date(2025, 12, 25) + timedelta(days=random.randint(0, 6))
         for number in sorted(random.sample(range(days), random.randint(1, days))):
-            day = start + timedelta(days=number * cadence(playlist_id))
+            # Now and then a week stands under another day than the others.
+            off = 3 if cadence(playlist_id) == 7 and random.random() < 0.2 else 0
+            day = start + timedelta(days=number * cadence(playlist_id) + off)
             moment = datetime(day.year, day.month, day.day, random.choice((0, 6)), tzinfo=UTC)
             source = "import:kaggle-top50:a.csv" if imported and random.random() < 0.9 else "spotify"
             failed = source == "spotify" and random.random() < 0.2

@@ -150,8 +150,12 @@ def test_a_list_that_was_imported_and_is_read_in_vain_since_is_still_followed(sc
 def test_a_week_under_another_day_than_the_others_is_shown_all_the_same(scratch: Scratch) -> None:
     weekly = "chart:regional-de-weekly"
     imported = {"playlist_id": weekly, "source": "import:charts-official-weekly:a.csv"}
-    found = views_over(scratch, [], [snapshot(number, **imported) for number in (0, 8, 21)])["coverage"]
-    told = sorted((row["snapshot_date"], row["status"]) for row in found)
+    entries = [entry(number, playlist_id=weekly, uri="spotify:track:a") for number in (0, 8, 13, 28)]
+    found = views_over(scratch, entries, [snapshot(number, **imported) for number in (0, 8, 13, 28)])
+    gaps = {row["snapshot_date"]: row["gap_days"] for row in found["chart"]}
+    assert gaps == {day(0): None, day(8): 0, day(13): 0, day(28): 1}
+    found = views_over(scratch, [], [snapshot(number, **imported) for number in (0, 8, 21)])
+    told = sorted((row["snapshot_date"], row["status"]) for row in found["coverage"])
     assert told == [(day(0), "ok"), (day(7), "missed"), (day(8), "ok"), (day(14), "missed"), (day(21), "ok")]
 
 

@@ -46,7 +46,11 @@ SELECT
   moved.debut_date,
   moved.debut_number = 1 AS listed_before,
   standings.previous_date,
-  DATE_DIFF('day', standings.previous_date, standings.snapshot_date) // standings.cadence_days - 1 AS gap_days,
+  CASE
+    -- A week under another day than the others is less than a week away.
+    WHEN standings.previous_date IS NOT NULL
+      THEN GREATEST(DATE_DIFF('day', standings.previous_date, standings.snapshot_date) // standings.cadence_days - 1, 0)
+  END AS gap_days,
   standings.track_key,
   standings.occurrence,
   standings.item_type,

@@ -15,7 +15,7 @@ islands AS (
     MIN(previous_date) AS entered_after,
     MAX(snapshot_date) AS last_seen_on,
     COUNT(*) AS days,
-    DATE_DIFF('day', MIN(snapshot_date), MAX(snapshot_date)) // MIN(cadence_days) + 1 - COUNT(*) AS gap_days,
+    GREATEST(DATE_DIFF('day', MIN(snapshot_date), MAX(snapshot_date)) // MIN(cadence_days) + 1 - COUNT(*), 0) AS gap_days,
     MIN(position) AS peak_position,
     ARG_MIN(position, day_number) AS first_position,
     ARG_MAX(position, day_number) AS last_position,
