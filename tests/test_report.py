@@ -726,10 +726,13 @@ def test_the_command_renders_and_says_where(small: Lake, tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CHARTLAKE_LAKE", "lake")
     opened: list[str] = []
-    monkeypatch.setattr("click.launch", opened.append)
+    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
     done = CliRunner().invoke(cli.main, ["report", "--open"])
     assert (done.exit_code, done.output) == (0, "1 page and the index rendered.\nlake/site/index.html\n")
     assert opened == [(tmp_path / "lake" / "site" / "index.html").as_uri()]
+    monkeypatch.setattr("webbrowser.open", lambda address: False)
+    done = CliRunner().invoke(cli.main, ["report", "--open"])
+    assert (done.exit_code, done.stderr) == (0, "No browser was found here; open that address in one yourself.\n")
     done = CliRunner().invoke(cli.main, ["report", LIST, "--json"])
     found = json.loads(done.output)
     assert (found["pages"], found["failed"], found["index"]) == ([LIST], {}, "lake/site/index.html")

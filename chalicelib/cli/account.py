@@ -17,7 +17,7 @@ from ..doctor.check import Check
 from ..errors import ChartlakeError
 from ..settings import ENV_FILE
 from ..world import World
-from .base import DONE, FAILED, as_json_option, open_lake_now, settings_now, today_of
+from .base import DONE, FAILED, as_json_option, open_in_browser, open_lake_now, settings_now, today_of
 
 
 @click.command()
@@ -65,7 +65,7 @@ def login(port: int, no_browser: bool, paste: bool, timeout: float, as_json: boo
     def show(address: str) -> None:
         click.echo(f"Agree on this page:\n\n  {address}\n", err=True)
         if not (no_browser or paste):
-            click.launch(address)
+            open_in_browser(address)
 
     def ask(address: str) -> str:
         show(address)

@@ -55,6 +55,15 @@ def command_name() -> str:
     return called if called.endswith("chartlake") and not Path(called).is_absolute() else "chartlake"
 
 
+def open_in_browser(address: str) -> None:
+    """Open what was printed already, where there is a browser."""
+    import webbrowser
+
+    # Not click.launch: it asks xdg-open in any case, which writes all that it tried in vain over the terminal.
+    if not webbrowser.open(address):
+        click.echo("No browser was found here; open that address in one yourself.", err=True)
+
+
 def exit_code_of(run: Run) -> int:
     """What a run over playlists ends the command with."""
     if run.complete:

@@ -18,7 +18,7 @@ from ..lake.keys import INDEX_PAGE
 from ..report.site import render_site
 from ..settings import Settings
 from ..world import World
-from .base import DONE, PARTLY_DONE, as_json_option, command_name, open_lake_now, settings_now
+from .base import DONE, PARTLY_DONE, as_json_option, command_name, open_in_browser, open_lake_now, settings_now
 
 
 @click.command()
@@ -51,7 +51,7 @@ def demo(ctx: click.Context, days: int, into: Path, open_it: bool, as_json: bool
     else:
         terminal.show_demo(console, made, kept.store.locate(INDEX_PAGE), command_name())
     if open_it:
-        click.launch(page)
+        open_in_browser(page)
     ctx.exit(DONE if made.complete else PARTLY_DONE)
 
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from ..lake import keys
 from ..report.site import render_site, shared_index
 from ..world import World
-from .base import DONE, FAILED, PARTLY_DONE, as_json_option, kept_playlist, open_lake_now, settings_now
+from .base import DONE, FAILED, PARTLY_DONE, as_json_option, kept_playlist, open_in_browser, open_lake_now, settings_now
 
 # As long as a person needs a page that was just made; with temporary credentials a link ends with them.
 _LINK_SECONDS = 3600
@@ -60,5 +60,5 @@ def report(ctx: click.Context, playlists: tuple[str, ...], open_it: bool, as_jso
         console.print(f"{count} page{'' if count == 1 else 's'} and the index rendered.", highlight=False)
         console.print(Text(link if in_s3 else lake.store.locate(keys.INDEX_PAGE)), soft_wrap=True)
     if open_it:
-        click.launch(link)
+        open_in_browser(link)
     ctx.exit(DONE if not rendered.failed else PARTLY_DONE if rendered.pages else FAILED)
