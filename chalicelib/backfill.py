@@ -71,6 +71,12 @@ def turn(run: Run, lake: Lake, world: World, extract: Extract) -> tuple[Run, Cha
         return fail(lake, world, run, failure), failure
 
 
+def touched(run: Run) -> list[str]:
+    """The playlists whose days a run took, or names as changed by its replay."""
+    told = (*run.result.get("snapshots", ()), *run.result.get("changed", ()))
+    return list(dict.fromkeys(one["playlist_id"] for one in told))
+
+
 def _extract(run: Run, lake: Lake, world: World, extract: Extract) -> tuple[Run, ChartlakeError | None]:
     found = extract(run.left or run.request["playlists"], run.request["again"], _noting(run, lake, world))
     if found.left and not found.outcomes and run.turns and found.stopped is None:

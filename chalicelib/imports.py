@@ -25,11 +25,12 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class ImportedFile:
-    """What became of one file: its days and rows, how many of the days are new or other than before, how
-    many were left out because they were purged, its rejects."""
+    """What became of one file: the playlists that it tells of, its days and rows, how many of the days are new or other
+    than before, how many were left out because they were purged, its rejects."""
 
     name: str
     format: str
+    playlists: tuple[str, ...] = ()
     days: int = 0
     rows: int = 0
     changed: int = 0
@@ -50,6 +51,7 @@ class ImportedFile:
         found: dict[str, Any] = {
             "file": self.name,
             "format": self.format,
+            "playlists": list(self.playlists),
             "days": self.days,
             "rows": self.rows,
             "changed": self.changed,
@@ -179,7 +181,14 @@ def _import_clone(lake: Lake, folder: Path, options: Options) -> ImportedFile:
 
 def _imported(name: str, kept: Kept, rejects: list[tuple[int, str, str]] | None) -> ImportedFile:
     return ImportedFile(
-        name, ", ".join(kept.formats), kept.days, kept.rows, kept.changed, kept.purged, tuple(rejects or ())
+        name,
+        ", ".join(kept.formats),
+        kept.playlists,
+        kept.days,
+        kept.rows,
+        kept.changed,
+        kept.purged,
+        tuple(rejects or ()),
     )
 
 
@@ -196,7 +205,7 @@ def _import_followers(lake: Lake, name: str, followers: Followers) -> ImportedFi
         ]
         if rows:
             changed += len(lake.put_snapshots(followers.playlist_id, year, rows))
-    return ImportedFile(name, "archive-followers", len(followers.counts), 0, changed)
+    return ImportedFile(name, "archive-followers", (followers.playlist_id,), len(followers.counts), 0, changed)
 
 
 def keep_rejects(found: ImportedFile) -> None:

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
@@ -62,7 +62,7 @@ def daily(milliseconds_left: Callable[[], int], world: World | None = None) -> d
     world = _limited(world, milliseconds_left, float("inf"))
     run = _extract(settings, None, False, world)
     _count(run, world, whole=True)
-    _render(run, settings, world)
+    _render([outcome.playlist_id for outcome in run.outcomes], settings, world)
     return _finished(run)
 
 
@@ -97,13 +97,22 @@ def extract(
 def upload(
     detail: Mapping[str, Any], milliseconds_left: Callable[[], int], world: World | None = None
 ) -> dict[str, Any]:
-    """What follows on a file that was dropped below `imports/`; see `uploads.take_in`."""
+    """What follows on a file that was dropped below `imports/`; see `uploads.take_in`.
+
+    Raises where a file is refused, so that Lambda counts an error.
+    """
     from .pipeline import open_lake
     from .uploads import take_in
 
+    settings = from_environment(os.environ)
     limited = _limited(world, milliseconds_left, float("inf"))
     memory = os.environ.get(_FUNCTION_MEMORY)
-    return take_in(open_lake(from_environment(os.environ), limited), limited, detail, int(memory) if memory else None)
+    told, refused = take_in(open_lake(settings, limited), limited, detail, int(memory) if memory else None)
+    files = [file for file in told.get("files", ()) if file["changed"]]
+    _render([playlist_id for file in files for playlist_id in file["playlists"]], settings, limited)
+    if refused is not None:
+        raise refused
+    return told
 
 
 def backfill(body: bytes, milliseconds_left: Callable[[], int], world: World | None = None) -> Answer:
@@ -196,18 +205,18 @@ def _turn(
     settings: Settings, lake: Lake, world: World, run: Record, counted: bool = False
 ) -> tuple[Record, ChartlakeError | None]:
     """This process's share of a run; what is left is handed over to the worker function."""
-    from .backfill import turn
+    from .backfill import touched, turn
     from .runs import fail
 
     def extract(playlists: list[str] | None, again: bool, progress: Progress) -> Run:
         found = _extract(settings, playlists, again, world, progress)
         if counted:
             _count(found, world, whole=run.request["playlists"] is None)
-            if not found.left:
-                _render(found, settings, world)
         return found
 
     run, error = turn(run, lake, world, extract)
+    if run.ended:
+        _render(touched(run), settings, world)
     if error is not None or run.ended:
         return run, error
     try:
@@ -246,20 +255,19 @@ def _extract(
     return run
 
 
-def _render(run: Run, settings: Settings, world: World) -> None:
-    """Make the pages of the run's playlists anew while time is left. Pages are derived, so no run fails by them."""
+def _render(playlist_ids: Sequence[str], settings: Settings, world: World) -> None:
+    """Make these playlists' pages anew while time is left. Pages are derived, so no run fails by them."""
     from .pipeline import open_lake
     from .report.site import render_site
 
-    if not run.outcomes or world.time_left() < _INDEX_SECONDS:
+    if not playlist_ids or world.time_left() < _INDEX_SECONDS:
         return
     try:
-        rendered = render_site(
-            open_lake(settings, world), world, settings.timezone, [outcome.playlist_id for outcome in run.outcomes]
-        )
+        wanted = list(dict.fromkeys(playlist_ids))
+        rendered = render_site(open_lake(settings, world), world, settings.timezone, wanted)
         _log.info("pages rendered", extra=rendered.to_json())
     except Exception:
-        _log.warning("the pages could not be rendered; the run is not affected", exc_info=True)
+        _log.warning("the pages could not be rendered; the rows are not affected", exc_info=True)
 
 
 def _limited(world: World | None, milliseconds_left: Callable[[], int], seconds: float) -> World:

@@ -20,10 +20,11 @@ from .tombstones import Tombstones, read_tombstones
 
 @dataclass(frozen=True)
 class Kept:
-    """What came of a file's days: their formats, the days and rows that were taken, how many days are new or other
-    than before, and how many were left out because they were purged."""
+    """What came of a file's days: their formats, the playlists to which they belong, the days and rows that were
+    taken, how many days are new or other than before, and how many were left out because they were purged."""
 
     formats: tuple[str, ...]
+    playlists: tuple[str, ...]
     days: int
     rows: int
     changed: int
@@ -64,7 +65,8 @@ def keep_days(
         for number, (playlist_id, year) in enumerate(sorted(staged), start=1):
             changed += _place(lake, playlist_id, year, staged[playlist_id, year])
             progress(number / len(staged))
-    return Kept(tuple(formats), count, rows, changed, left_out)
+    playlists = dict.fromkeys(playlist_id for playlist_id, _ in sorted(staged))
+    return Kept(tuple(formats), tuple(playlists), count, rows, changed, left_out)
 
 
 def is_imported(row: Row) -> bool:

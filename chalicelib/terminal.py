@@ -147,7 +147,7 @@ def show_purged(console: Console, found: Purged, dry_run: bool) -> None:
 
 
 def show_imported(console: Console, found: ImportedFile) -> None:
-    """A line a file; a refused one with what to do."""
+    """A line a file: which list it became, and how much of it; a refused one with what to do."""
     if found.error:
         console.print(Text(f"× {printable(found.error.message)}", style="red"), soft_wrap=True)
         console.print(Text(f"  {found.error.advice}"), soft_wrap=True)
@@ -155,7 +155,9 @@ def show_imported(console: Console, found: ImportedFile) -> None:
     counts = f"{counted(found.days, 'day')}, {counted(found.rows, 'row')}, {found.changed} new or changed"
     rejected = f", {counted(len(found.rejects), 'bad line')} kept in {found.rejects_path}" if found.rejects else ""
     purged = f", {counted(found.purged, 'purged day')} left out" if found.purged else ""
-    console.print(Text(f"● {printable(found.name)}  {found.format}: {counts}{purged}{rejected}"), soft_wrap=True)
+    playlists = found.playlists[0] if len(found.playlists) == 1 else counted(len(found.playlists), "list")
+    line = f"● {printable(found.name)}  {found.format}, {playlists}: {counts}{purged}{rejected}"
+    console.print(Text(line), soft_wrap=True)
 
 
 def show_coverage(console: Console, found: list[Coverage]) -> None:

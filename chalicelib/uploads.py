@@ -29,15 +29,17 @@ _MOST_PROBLEMS = 1000
 _log = logging.getLogger(__name__)
 
 
-def take_in(lake: Lake, world: World, detail: Mapping[str, Any], memory: int | None) -> dict[str, Any]:
-    """Import the object of S3's "Object Created" event; gives what `state/imports/<key>.json` tells of it.
+def take_in(
+    lake: Lake, world: World, detail: Mapping[str, Any], memory: int | None
+) -> tuple[dict[str, Any], BadImport | None]:
+    """Import the object of S3's "Object Created" event; gives what `state/imports/<key>.json` tells of it, and why the
+    file, or the first of an archive's files, was refused.
 
-    `memory` is the function's, in MB. Raises `BadImport` where the file, or one of an archive's files, is refused, and
-    `LakeUnavailable`. The same event once more changes nothing.
+    `memory` is the function's, in MB. Raises `LakeUnavailable`. The same event once more changes nothing.
     """
     key = _key_of(lake, detail)
     if key is None or is_clutter(key):
-        return _ignored(detail["object"]["key"], "it is no upload")
+        return _ignored(detail["object"]["key"], "it is no upload"), None
     with tempfile.TemporaryDirectory(prefix="chartlake-") as folder:
         path, room = Path(folder) / "upload", shutil.disk_usage(folder).free // _FILES_A_ROOM
         size = int(detail["object"].get("size", 0))
@@ -47,7 +49,7 @@ def take_in(lake: Lake, world: World, detail: Mapping[str, Any], memory: int | N
         found = ((one, lake.store.download(one, path)) for one in dict.fromkeys((key, unquote_plus(key))))
         key, etag = next(((one, etag) for one, etag in found if etag), (key, None))
         if etag is None:
-            return _ignored(key, "it is gone")
+            return _ignored(key, "it is gone"), None
         facts = {"size": path.stat().st_size, "etag": etag.strip('"')}
         _begin(lake, world, key, facts)
         limits = Limits(file=room, document=(memory << 20) // _DOCUMENTS_A_MEMORY if memory else Limits.document)
@@ -83,7 +85,9 @@ def _begin(lake: Lake, world: World, key: str, facts: Mapping[str, Any]) -> None
     lake.update_state(keys.imported(key), lambda before: before if _stands(before, facts) else reading)
 
 
-def _finish(lake: Lake, key: str, facts: Mapping[str, Any], imported: Iterable[ImportedFile]) -> dict[str, Any]:
+def _finish(
+    lake: Lake, key: str, facts: Mapping[str, Any], imported: Iterable[ImportedFile]
+) -> tuple[dict[str, Any], BadImport | None]:
     found = list(imported)
     refused = [one.error for one in found if one.error]
     told = {
@@ -101,9 +105,7 @@ def _finish(lake: Lake, key: str, facts: Mapping[str, Any], imported: Iterable[I
     _log.log(
         logging.ERROR if refused else logging.INFO, "upload %s", told["state"], extra={"object_key": key, **counts}
     )
-    if refused:
-        raise refused[0]
-    return told
+    return told, refused[0] if refused else None
 
 
 def _stands(before: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:

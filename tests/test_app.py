@@ -154,7 +154,7 @@ def test_a_page_that_cannot_be_rendered_fails_no_run(deployed: Client, monkeypat
     monkeypatch.setattr(logging.getLogger("chalicelib.service"), "warning", lambda text, **more: warned.append(text))
     assert daily(deployed)["complete"] is True
     assert pages() == []
-    assert warned == ["the pages could not be rendered; the run is not affected"]
+    assert warned == ["the pages could not be rendered; the rows are not affected"]
 
 
 def test_without_time_left_nothing_is_rendered_and_the_run_is_whole(

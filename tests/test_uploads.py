@@ -84,9 +84,24 @@ def test_a_dropped_file_becomes_rows_and_what_became_of_it_is_told(
     assert (answer["state"], answer["file"], answer["size"]) == ("imported", NAME, len(chart().encode()))
     (file,) = answer["files"]
     assert (file["format"], file["days"], file["rows"], file["changed"]) == ("charts-official-daily", 1, 3, 1)
+    assert file["playlists"] == [CHART]
     (line,) = [record for record in caplog.records if record.name == "chalicelib.uploads"]
     assert (line.getMessage(), line.object_key, line.rows) == ("upload imported", NAME, 3)  # type: ignore[attr-defined]
     assert verify(lake_now()).findings == ()
+
+
+def test_the_page_of_what_was_dropped_is_there_at_once(deployed: Client) -> None:
+    deployed.lambda_.invoke("upload", drop(NAME, chart()))
+    page = lake_now().store.get(keys.playlist_page(CHART))
+    assert page
+    assert b"2026-11-23" in page.data
+    index = lake_now().store.get(keys.INDEX_PAGE)
+    assert index
+    assert keys.playlist_page(CHART).removeprefix(keys.SITE).replace("%", "%25") in index.data.decode()
+    # The event again finds nothing to do.
+    lake_now().store.delete(keys.playlist_page(CHART))
+    deployed.lambda_.invoke("upload", drop(NAME, chart()))
+    assert lake_now().store.get(keys.playlist_page(CHART)) is None
 
 
 def test_the_same_event_again_changes_nothing(deployed: Client) -> None:
@@ -155,6 +170,7 @@ def test_a_bad_file_in_an_archive_does_not_hold_up_the_others(deployed: Client) 
         deployed.lambda_.invoke("upload", drop("imports/both.zip", out.getvalue()))
     assert [bool(one.get("error")) for one in told("imports/both.zip")["files"]] == [True, False]
     assert len(lake_now().snapshots(CHART, 2026)) == 1
+    assert lake_now().store.get(keys.playlist_page(CHART))
 
 
 def test_a_file_for_which_there_is_no_room_is_refused_before_it_is_fetched(

@@ -20,7 +20,17 @@ from ..replay import replay as replay_raw
 from ..spotify.references import parse_playlist_reference
 from ..words import printable
 from ..world import World
-from .base import DONE, FAILED, PARTLY_DONE, as_json_option, kept_playlist, open_lake_now, settings_now, today_of
+from .base import (
+    DONE,
+    FAILED,
+    PARTLY_DONE,
+    as_json_option,
+    command_name,
+    kept_playlist,
+    open_lake_now,
+    settings_now,
+    today_of,
+)
 
 
 @click.command()
@@ -94,8 +104,12 @@ def import_(
                 keep_rejects(one)
                 if not as_json:
                     terminal.show_imported(bar.console, one)
+    playlists = sorted({playlist_id for one in found for playlist_id in one.playlists})
     if as_json:
         click.echo(json.dumps([one.to_json() for one in found], ensure_ascii=False))
+    elif playlists:
+        which = f" {playlists[0]}" if len(playlists) == 1 else ""
+        click.echo(f"Next     {command_name()} charts{which}    or    {command_name()} report --open")
     good = sum(one.error is None for one in found)
     ctx.exit(DONE if good == len(found) else PARTLY_DONE if good else FAILED)
 
