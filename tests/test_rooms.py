@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "exports": {"lake", "words"},
     "columns": set(),
     "chart_tables": {"charts", "columns", "lake", "words"},
-    "report": {"charts", "errors", "lake", "report", "world"},
+    "report": {"charts", "errors", "lake", "report", "words", "world"},
     "metrics": {"outcome"},
     "api": {"", "api", "charts", "errors", "lake", "report", "service", "settings", "spotify", "views", "world"},
     "measured": {"errors", "lake", "outcome"},

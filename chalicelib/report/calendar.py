@@ -9,7 +9,8 @@ from itertools import groupby
 
 from ..lake.schema import PUBLISHED
 from ..lake.tables import Row
-from .words import STATUSES, clean, counted, month_words, short_day, span_words
+from ..words import counted
+from .words import STATUSES, clean, month_words, short_day, span_words
 
 # How a day looks; whatever else was tried is a failure.
 _LOOKS = {"ok": "known", "unchanged": "carried", "missed": "missed"}

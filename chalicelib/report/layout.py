@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from ..words import counted
 from . import words
 
 _HERE = Path(__file__).parent
@@ -35,7 +36,7 @@ def _environment() -> Environment:
     style, script = ((_HERE / name).read_text("utf-8") for name in ("page.css", "page.js"))
     found.globals |= {"style": Markup(style), "script": Markup(script), "policy": _policy(style, script)}
     found.filters |= {
-        "counted": words.counted,
+        "counted": counted,
         "data": _data,
         "day": words.day_words,
         "short_day": words.short_day,

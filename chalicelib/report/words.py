@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from ..words import counted
+
 # Not strftime: its names follow the machine's language, and the same data must give the same bytes.
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -74,11 +76,6 @@ def span_words(first: date, last: date) -> str:
     if first.year != last.year:
         return f"{short_day(first)} {first.year} – {end}"
     return f"{first.day if first.month == last.month else short_day(first)} – {end}"
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """`1 day`, `1,204 days`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def compared_words(previous: date | None, gap: int | None, unit: str) -> str:
