@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,17 @@ def a_console() -> Console:
     """Where results are printed: as wide as the terminal, or as wide as they are where there is none."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=_UNBOUNDED)
+
+
+@contextmanager
+def progress_bar(words: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar while a person watches; gives what takes how many of how many are done (of 0: of how many is not known)."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns, console = (TextColumn(words), BarColumn(), MofNCompleteColumn()), Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total or None)
 
 
 def command_name() -> str:

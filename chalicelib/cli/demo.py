@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from datetime import date
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from .. import terminal
 from ..coverage import coverage
@@ -18,7 +16,16 @@ from ..lake.keys import INDEX_PAGE
 from ..report.site import render_site
 from ..settings import Settings
 from ..world import World
-from .base import DONE, PARTLY_DONE, as_json_option, command_name, open_in_browser, open_lake_now, settings_now
+from .base import (
+    DONE,
+    PARTLY_DONE,
+    as_json_option,
+    command_name,
+    open_in_browser,
+    open_lake_now,
+    progress_bar,
+    settings_now,
+)
 
 
 @click.command()
@@ -60,14 +67,12 @@ def _make(lake: str, days: int, settings: Settings, world: World) -> Demo:
     began, now = world.monotonic(), world.now()
     taken = entries = 0
     last = date.min
-    columns = (TextColumn("Days"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("", total=days)
+    with progress_bar("Days") as progress:
         try:
             for day, run in take_days(lake, days, now, settings.timezone):
                 last, taken = day, taken + 1
                 entries += sum(one.row["entry_count"] for one in run.outcomes if one.published) if run else 0
-                bar.advance(task)
+                progress(taken, days)
         except KeyboardInterrupt:
             if not taken:
                 raise

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from ..lake import keys
 from ..report.site import render_site, shared_index
 from ..world import World
-from .base import DONE, FAILED, PARTLY_DONE, as_json_option, kept_playlist, open_in_browser, open_lake_now, settings_now
+from .base import (
+    DONE,
+    FAILED,
+    PARTLY_DONE,
+    as_json_option,
+    kept_playlist,
+    open_in_browser,
+    open_lake_now,
+    progress_bar,
+    settings_now,
+)
 
 # As long as a person needs a page that was just made; with temporary credentials a link ends with them.
 _LINK_SECONDS = 3600
@@ -37,16 +45,8 @@ def report(ctx: click.Context, playlists: tuple[str, ...], open_it: bool, as_jso
     settings, world = settings_now(), World()
     lake = open_lake_now(settings, world)
     named = [kept_playlist(one) for one in playlists]
-    columns = (TextColumn("Rendering"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("")
-        rendered = render_site(
-            lake,
-            world,
-            settings.timezone,
-            named,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+    with progress_bar("Rendering") as progress:
+        rendered = render_site(lake, world, settings.timezone, named, progress=progress)
     in_s3 = settings.lake.startswith("s3://")
     link = shared_index(lake.store, world, _LINK_SECONDS) if in_s3 else lake.store.link(keys.INDEX_PAGE, _LINK_SECONDS)
     if as_json:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
 from .. import terminal
 from ..errors import BadSetting
@@ -26,8 +25,10 @@ from .base import (
     PARTLY_DONE,
     as_json_option,
     command_name,
+    day_option,
     kept_playlist,
     open_lake_now,
+    progress_bar,
     settings_now,
     today_of,
 )
@@ -35,14 +36,14 @@ from .base import (
 
 @click.command()
 @click.option("--playlist", "playlists", multiple=True, metavar="PLAYLIST", help="Only this one; may be repeated.")
-@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="The first day.")
-@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="The last day.")
+@day_option("--from", "first", help="The first day.")
+@day_option("--to", "last", help="The last day.")
 @click.option("--dry-run", is_flag=True, help="Show which days would change, and write nothing.")
 @as_json_option
 def replay(
     playlists: tuple[str, ...],
-    first: datetime | None,
-    last: datetime | None,
+    first: date | None,
+    last: date | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -53,17 +54,15 @@ def replay(
       chartlake replay --from 2026-11-01 --dry-run
     """
     world = World()
-    columns = (TextColumn("Replaying"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("")
+    with progress_bar("Replaying") as progress:
         found = replay_raw(
             open_lake_now(world=world),
             world,
             playlist_ids=[parse_playlist_reference(one) for one in playlists],
-            first=first.date() if first else date.min,
-            last=last.date() if last else date.max,
+            first=first or date.min,
+            last=last or date.max,
             dry_run=dry_run,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=progress,
         )
     if as_json:
         click.echo(json.dumps(found.to_json()))
@@ -73,13 +72,13 @@ def replay(
 
 @click.command("import")
 @click.argument("files", nargs=-1, required=True)
-@click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="The day, where neither file nor name tells it.")
+@day_option("--date", "day", help="The day, where neither file nor name tells it.")
 @click.option("--region", help="The region (global, us, …), where neither file nor name tells it.")
 @click.option("--skip-bad", is_flag=True, help="Import a file without its bad lines, and keep them in FILE.rejects.")
 @as_json_option
 @click.pass_context
 def import_(
-    ctx: click.Context, files: tuple[str, ...], day: datetime | None, region: str | None, skip_bad: bool, as_json: bool
+    ctx: click.Context, files: tuple[str, ...], day: date | None, region: str | None, skip_bad: bool, as_json: bool
 ) -> None:
     """Bring history in: chart downloads, Kaggle's charts, playlist archives, saved answers of Spotify's API, exports.
 
@@ -93,7 +92,7 @@ def import_(
     """
     paths = [path for text in files for path in _matching(text)]
     lake, console = open_lake_now(), Console(stderr=as_json)
-    options = Options(day.date() if day else None, region, skip_bad)
+    options = Options(day, region, skip_bad)
     found: list[ImportedFile] = []
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -132,10 +131,10 @@ def _matching(text: str) -> list[Path]:
     "--playlist", metavar="PLAYLIST", help="Its raw documents and rows; with --before, of the days before it."
 )
 @click.option("--user", metavar="ID", help="The user's id in rows, and the raw documents that name the user.")
-@click.option("--before", type=click.DateTime(["%Y-%m-%d"]), help="Alone: all raw documents of earlier days.")
+@day_option("--before", help="Alone: all raw documents of earlier days.")
 @click.option("--yes", is_flag=True, help="Do it; without, only show what would go.")
 @as_json_option
-def purge(playlist: str | None, user: str | None, before: datetime | None, yes: bool, as_json: bool) -> None:
+def purge(playlist: str | None, user: str | None, before: date | None, yes: bool, as_json: bool) -> None:
     """Remove what must go, and remember it, so that neither replay nor import brings it back.
 
     The AWS identity needs s3:DeleteObject, which no function of the deployment has. Take the playlist off your list
@@ -153,7 +152,7 @@ def purge(playlist: str | None, user: str | None, before: datetime | None, yes: 
     settings, world = settings_now(), World()
     lake = open_lake_now(settings, world)
     named = None if playlist is None else kept_playlist(playlist)
-    asked = wish(lake, today_of(settings, world), named, user, before.date() if before else None)
+    asked = wish(lake, today_of(settings, world), named, user, before)
     console = Console(stderr=as_json)
     with console.status("Reading the lake") as status:
         found = purge_lake(lake, world, asked, dry_run=not yes, progress=lambda key: status.update(f"Reading {key}"))

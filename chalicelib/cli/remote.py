@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from .. import terminal
 from ..errors import ChartlakeError
 from ..outcome import Run
 from ..remote import Remote
 from ..world import World
-from .base import DONE, FAILED, as_json_option, exit_code_of
-
-_DAY = click.DateTime(["%Y-%m-%d"])
+from .base import DONE, FAILED, as_json_option, day_option, exit_code_of, progress_bar
 
 
 @click.command()
@@ -25,8 +22,8 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--url", required=True, help="The API's address, which `make deploy` and `chalice deploy` print.")
 @click.option("--mode", type=click.Choice(["extract", "replay"]), default="extract", show_default=True)
 @click.option("--again", is_flag=True, help="Take another snapshot where today's is there already.")
-@click.option("--from", "first", type=_DAY, help="With --mode replay: the first day.")
-@click.option("--to", "last", type=_DAY, help="With --mode replay: the last day.")
+@day_option("--from", "first", help="With --mode replay: the first day.")
+@day_option("--to", "last", help="With --mode replay: the last day.")
 @click.option("--key", help="Of an earlier request: look at its run, and do nothing twice.")
 @click.option("--timeout", default=3600.0, show_default=True, metavar="SECONDS", help="How long to wait for the run.")
 @as_json_option
@@ -37,8 +34,8 @@ def backfill(
     url: str,
     mode: str,
     again: bool,
-    first: datetime | None,
-    last: datetime | None,
+    first: date | None,
+    last: date | None,
     key: str | None,
     timeout: float,
     as_json: bool,
@@ -56,19 +53,12 @@ def backfill(
     fields: dict[str, Any] = {"mode": mode, "key": key or world.new_id()}
     fields |= {"playlists": list(playlists)} if playlists else {}
     fields |= {"again": True} if again else {}
-    fields |= {name: f"{day:%Y-%m-%d}" for name, day in (("from", first), ("to", last)) if day}
-    console = Console(stderr=as_json)
-    columns = (TextColumn("Waiting for the run"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=None)
-        told = Remote(url, world).backfill(
-            fields,
-            seconds=timeout,
-            progress=lambda done, total: bar.update(task, completed=done, total=total or None),
-        )
+    fields |= {name: day.isoformat() for name, day in (("from", first), ("to", last)) if day}
+    with progress_bar("Waiting for the run") as progress:
+        told = Remote(url, world).backfill(fields, seconds=timeout, progress=progress)
     if as_json:
         click.echo(json.dumps(told, ensure_ascii=False))
-    ctx.exit(_shown(console, told, quiet=as_json))
+    ctx.exit(_shown(Console(stderr=as_json), told, quiet=as_json))
 
 
 def _shown(console: Console, told: dict[str, Any], quiet: bool) -> int:
