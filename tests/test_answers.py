@@ -252,6 +252,38 @@ def test_a_lake_that_knows_no_day_says_why(lake: Lake, command: str) -> None:
     assert "Spotify answered 503." in found.stderr
 
 
+# Each in two words of its own, since a shell would split them so.
+QUESTIONS = ("charts", "artists", "export", "compare", "compare --diff", "track Amber", "query FROM~chart")
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_entries_that_are_gone_are_no_empty_list(story: Lake, question: str) -> None:
+    (key,) = story.segment_keys(TOP, 2026)
+    story.store.delete(key)
+    found = run(story, *(word.replace("~", " ") for word in question.split()))
+    assert (found.exit_code, found.stdout) == (1, "")
+    assert "committed" in found.stderr
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_damaged_file_is_named_among_others(story: Lake, question: str) -> None:
+    keep(story, WEEKLY, {day(1): [A]})
+    (key,) = story.segment_keys(TOP, 2026)
+    found = story.store.get(key)
+    assert found
+    story.store.replace(key, found.data[:-1], found.etag)
+    arguments = [word.replace("~", " ") for word in question.split()]
+    said = run(story, *arguments, *([] if arguments[0] in ("track", "query") else [TOP])).stderr
+    assert key in said or f"the entries of {TOP}" in said
+    assert "chartlake-" not in said.split("is not a table")[0]
+
+
+def test_what_others_put_into_the_tables_folders_does_no_harm(story: Lake) -> None:
+    story.store.create("tables/snapshots/foo/x.parquet", b"")
+    story.store.create("tables/snapshots/notes.parquet", b"")
+    assert run(story, "charts").exit_code == run(story, "coverage").exit_code == 0
+
+
 def test_an_imported_chart_goes_by_its_own_name_and_shows_streams(lake: Lake) -> None:
     weeks = {day(1) + timedelta(weeks=number): [A | {"streams": 1_234_567}] for number in (0, 1, 4)}
     keep(lake, WEEKLY, weeks)

@@ -182,9 +182,8 @@ def export(playlist: str | None, day: date | None, form: str, output: IO[str], a
     playlist_id = asked.playlist_id(playlist)
     with asked.charts(playlist_id, entries=False) as found:
         day = found.known_day(found.playlist(playlist_id), day)["snapshot_date"]
-    entries = asked.lake.entries(playlist_id, day)
+    snapshot, entries = asked.lake.committed(playlist_id, day)
     if as_json or form == "json":
-        snapshot = asked.lake.snapshot(playlist_id, day) or {}
         output.write(json.dumps(exports.document(snapshot, entries), ensure_ascii=False) + "\n")
     elif form == "csv":
         output.writelines(exports.csv_lines(entries))
@@ -223,7 +222,7 @@ def _two_days(found: Charts, playlist_id: str, first: date | None, last: date | 
 
 
 def _print_diff(asked: Asked, playlist_id: str, first: date, last: date, unknown: int) -> None:
-    old, new = (exports.plain_lines(asked.lake.entries(playlist_id, day)) for day in (first, last))
+    old, new = (exports.plain_lines(asked.lake.committed(playlist_id, day)[1]) for day in (first, last))
     for line in unified_diff(old, new, f"{playlist_id} {first}", f"{playlist_id} {last}", lineterm=""):
         click.echo(line)
     if unknown:

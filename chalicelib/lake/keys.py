@@ -82,9 +82,10 @@ def playlist_of_snapshots(key: str) -> str:
     return unquote(key.rsplit("/", 1)[-1].removesuffix(".parquet"))
 
 
-def year_of(key: str) -> int:
-    """The year in a table object's key."""
-    return int(key.split("/year=", 1)[1].split("/", 1)[0])
+def year_of(key: str) -> int | None:
+    """The year in the key of a table object, or of the folder of a year; None for anything else that lies there."""
+    year = re.match(rf"(?:{ENTRIES}|{SNAPSHOTS})year=(\d{{4}})/", key)
+    return int(year[1]) if year else None
 
 
 def playlist_page(playlist_id: str) -> str:

@@ -250,6 +250,18 @@ class Lake:
         """The row of one day."""
         return next((row for row in self.snapshots(playlist_id, day.year) if row["snapshot_date"] == day), None)
 
+    def committed(self, playlist_id: str, day: date) -> tuple[Row, list[Row]]:
+        """A published day's row, and the entries that it commits, in order. Raises `DamagedFile` where they are not all
+        there."""
+        row, entries = self.snapshot(playlist_id, day), self.entries(playlist_id, day)
+        count = row["entry_count"] if row else 0
+        if row is None or len(entries) != count:
+            raise DamagedFile(
+                f"playlist {playlist_id}, {day}: {len(entries)} entries are there, {count} were committed.",
+                advice="`chartlake verify` tells what is wrong; `chartlake replay` rebuilds days from raw.",
+            )
+        return row, entries
+
     def history(self, playlist_id: str, until: date) -> list[Row]:
         """The rows of this year and the last one up to and including `until`, by day."""
         rows = self.snapshots(playlist_id, until.year - 1) + self.snapshots(playlist_id, until.year)
@@ -262,8 +274,8 @@ class Lake:
 
     def tried(self) -> list[tuple[str, int]]:
         """Every (playlist, year) that has snapshots."""
-        found = self.store.list(keys.SNAPSHOTS)
-        return [(keys.playlist_of_snapshots(key), keys.year_of(key)) for key in found if key.endswith(".parquet")]
+        found = [key for key in self.store.list(keys.SNAPSHOTS) if key.endswith(".parquet")]
+        return [(keys.playlist_of_snapshots(key), year) for key in found if (year := keys.year_of(key)) is not None]
 
     def fingerprints(self, playlist_id: str, year: int) -> dict[date, str]:
         """For each day a text that is another one as soon as any value of its rows, in either table, is."""

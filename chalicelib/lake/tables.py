@@ -57,9 +57,10 @@ class Tables:
     @contextmanager
     def scratch(self, what: str) -> Iterator[Scratch]:
         """A temporary folder and a cursor, for work on the object that a person knows as `what`."""
+        names: dict[str, str] = {}
         try:
             with tempfile.TemporaryDirectory(prefix="chartlake-") as folder, self._connection.cursor() as cursor:
-                yield Scratch(cursor, Path(folder))
+                yield Scratch(cursor, Path(folder), names)
         except _NO_ROOM as error:
             raise LakeUnavailable(f"{what} could not be read or written: {error}") from error
         except RuntimeError as error:
@@ -68,7 +69,12 @@ class Tables:
                 raise KeyboardInterrupt from error
             raise
         except duckdb.Error as error:
-            raise DamagedFile(f"{what} is not a table that chartlake wrote: {error}") from error
+            # What follows is the query, with all files that it reads.
+            told = str(error).split("\n\nLINE", 1)[0]
+            path = next((path for path in names if f"{path}'" in told or f'{path}"' in told), "")
+            name = names.get(path, what)
+            words = told.replace(path, name) if path else told
+            raise DamagedFile(f"{name} is not a table that chartlake wrote: {words}") from error
         except BrokenPipeError:
             raise  # whoever reads the results has enough of them
         except OSError as error:
@@ -78,19 +84,29 @@ class Tables:
 class Scratch:
     """SQL relations over local files, for the time of one piece of work."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, folder: Path, names: dict[str, str]) -> None:
+        """`names` takes down which local file is a copy of what, for errors."""
         self._cursor = cursor
         self._folder = folder
+        self._names_of_files = names
         self._files = 0
         self._names: list[str] = []
 
     def parquet(self, data: bytes, schema: Mapping[str, str]) -> str:
         """A relation over a Parquet file's bytes; a column that it does not have yet is null."""
-        return self.parquets([data], schema)
+        return self._parquets([self._write("parquet", [data])], schema)
 
-    def parquets(self, files: Iterable[bytes], schema: Mapping[str, str]) -> str:
-        """One relation over any number of Parquet files; a column that one does not have yet is null."""
-        paths = ", ".join(f"'{self._write('parquet', [data])}'" for data in files)
+    def parquets(self, files: Iterable[tuple[str, bytes]], schema: Mapping[str, str]) -> str:
+        """One relation over any number of Parquet files, each with the name by which a person knows it; a column that
+        one does not have yet is null."""
+        paths = []
+        for name, data in files:
+            paths.append(self._write("parquet", [data]))
+            self._names_of_files[str(paths[-1])] = name
+        return self._parquets(paths, schema)
+
+    def _parquets(self, files: Iterable[Path], schema: Mapping[str, str]) -> str:
+        paths = ", ".join(f"'{path}'" for path in files)
         if not paths:
             nothing = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in schema.items())
             return f"(SELECT {nothing} WHERE false)"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
+from ..errors import DamagedFile
 from . import keys
 from .lake import Lake
 from .schema import ENTRIES, SNAPSHOTS
@@ -55,19 +56,29 @@ def open_warehouse(
     """The tables of these playlists (none: of all), of the days from `since` on. Without `entries` that table is empty,
     and its files unread.
 
-    One playlist costs a LIST, and for each calendar year in the lake two GETs. Raises `DamagedFile` and
-    `LakeUnavailable`.
+    One playlist costs a LIST, and for each calendar year in the lake two GETs. Raises `DamagedFile`, also where a file
+    of entries is gone that a commit names, and `LakeUnavailable`.
     """
     with lake.scratch(lake.store.locate("tables/")) as scratch, ThreadPoolExecutor(_AT_ONCE) as pool:
 
-        def define(name: str, wanted: Iterable[str], schema: Mapping[str, str]) -> None:
-            objects = pool.map(lake.store.get, wanted)
-            relation = scratch.parquets((one.data for one in objects if one), schema)
+        def define(name: str, wanted: Sequence[str], schema: Mapping[str, str]) -> list[str]:
+            """Fetch these objects as one relation; gives those that are not there."""
+            objects = dict(zip(wanted, pool.map(lake.store.get, wanted), strict=True))
+            relation = scratch.parquets(
+                ((lake.store.locate(key), found.data) for key, found in objects.items() if found), schema
+            )
             scratch.define(name, f"SELECT * FROM {relation} WHERE snapshot_date >= DATE '{since}'")
+            return [key for key, found in objects.items() if found is None]
 
         define("snapshots", _snapshot_keys(lake.store, dict.fromkeys(playlist_ids)), SNAPSHOTS)
         segments = "SELECT DISTINCT entries_key FROM snapshots WHERE entries_key IS NOT NULL ORDER BY entries_key"
-        define("entries", [row["entries_key"] for row in scratch.read(segments)] if entries else [], ENTRIES)
+        gone = define("entries", [row["entries_key"] for row in scratch.read(segments)] if entries else [], ENTRIES)
+        if gone:
+            # Read as empty it would say that everybody left.
+            raise DamagedFile(
+                f"{lake.store.locate(gone[0])} is gone, though days in it are committed.",
+                advice="Restore the file (the bucket keeps versions), or run `chartlake replay`, or import it again.",
+            )
         yield Warehouse(scratch)
 
 
@@ -82,6 +93,6 @@ def open_empty() -> Iterator[Warehouse]:
 
 def _snapshot_keys(store: ObjectStore, playlist_ids: Iterable[str]) -> list[str]:
     if not playlist_ids:
-        return [key for key in store.list(keys.SNAPSHOTS) if key.endswith(".parquet")]
+        return [key for key in store.list(keys.SNAPSHOTS) if key.endswith(".parquet") and keys.year_of(key) is not None]
     years = [keys.year_of(folder) for folder in store.folders(keys.SNAPSHOTS)]
-    return [keys.snapshots(playlist_id, year) for playlist_id in playlist_ids for year in years]
+    return [keys.snapshots(playlist_id, year) for playlist_id in playlist_ids for year in years if year is not None]
