@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.store import open_store
 from chalicelib.verify import verify
@@ -82,19 +83,50 @@ def local(tmp_path: Path) -> Iterator[Shell]:
 # What a person sees.
 
 
-def test_without_credentials_the_simulator_answers_and_the_first_line_says_so(local: Shell) -> None:
+@pytest.fixture
+def bare(local: Shell) -> Shell:
+    """A shell in which nothing of Spotify is set."""
     for name in ("SPOTIFY_API_URL", "SPOTIFY_ACCOUNTS_URL", "SPOTIPY_CLIENT_ID", "SPOTIPY_CLIENT_SECRET"):
         del local.environment[name]
-    first = local.run("extract")
+    return local
+
+
+def test_without_credentials_no_real_playlist_is_said_to_be_missing(bare: Shell) -> None:
+    found = bare.run("extract", TOP_50, "37i9dQZEVXbMDoHDwVN2tF")
+    assert found.returncode == 2
+    assert "37i9dQZEVXbMDoHDwVN2tF is none of them" in found.stderr
+    assert "SPOTIPY_CLIENT_SECRET" in found.stderr
+    assert list(bare.lake.tried()) == []
+    bare.environment["SPOTIPY_CLIENT_ID"] = "half"
+    found = bare.run("extract")
+    assert (found.returncode, "not whole" in found.stderr, list(bare.lake.tried())) == (2, True, [])
+
+
+def test_without_credentials_the_lakes_own_list_is_followed_too(bare: Shell) -> None:
+    bare.lake.store.create(keys.PLAYLISTS, bare.simulator.playlist_id("one").encode())
+    found = json.loads(bare.run("extract", "--json").stdout)
+    assert [one["playlist_id"] for one in found["snapshots"]] == [bare.simulator.playlist_id("one")]
+
+
+def test_a_chart_that_cannot_be_shown_fails_no_run(local: Shell) -> None:
+    local.run("extract", TOP_50)
+    (segment,) = Path(local.lake_address).rglob("tables/entries/*/*.parquet")
+    segment.write_bytes(b"garbage")
+    found = local.run("extract", TOP_50)
+    assert (found.returncode, "already there" in found.stdout, str(segment) in found.stderr) == (0, True, True)
+
+
+def test_without_credentials_the_simulator_answers_and_the_first_line_says_so(bare: Shell) -> None:
+    first = bare.run("extract")
     assert first.returncode == 0
     assert "simulator" in first.stdout.splitlines()[0]
     assert "(simulated)" in first.stdout
     assert "50 entries, ok" in first.stdout
     assert "10 " in first.stdout
-    second = local.run("extract")
+    second = bare.run("extract")
     assert "already there" in second.stdout
-    assert local.run("verify").stdout.startswith("Proven: 1 day tried, 1 kept, 50 entries")
-    covered = json.loads(local.run("coverage", "--json").stdout)
+    assert bare.run("verify").stdout.startswith("Proven: 1 day tried, 1 kept, 50 entries")
+    covered = json.loads(bare.run("coverage", "--json").stdout)
     assert covered[0]["counts"] == {"ok": 1}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -16,6 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from .. import terminal
 from ..charts import Chart, open_charts
 from ..coverage import coverage as read_coverage
+from ..errors import BadSetting, ChartlakeError
+from ..lake import keys
 from ..lake.lake import Lake
 from ..outcome import Outcome, Run
 from ..pipeline import followed_playlists, open_pipeline
@@ -57,17 +59,18 @@ def extract(ctx: click.Context, playlists: tuple[str, ...], again: bool, as_json
     """
     world = World()
     named = [parse_playlist_reference(one) for one in playlists]
-    with _spotify(settings_now(), Console(stderr=as_json)) as settings:
-        lake = open_lake_now(settings, world)
+    settings, console = settings_now(), Console(stderr=as_json)
+    lake = open_lake_now(settings, world)
+    with _spotify(settings, lake, console) as (settings, invented):
         playlist_ids = list(dict.fromkeys(named)) or followed_playlists(settings, lake)
+        _refuse_what_is_not_invented(playlist_ids, invented)
         pipeline = open_pipeline(settings, world, lake)
         with _progress(len(playlist_ids), quiet=as_json) as report:
             run = pipeline.extract(playlist_ids, again=again, report=report)
     if as_json:
         click.echo(json.dumps(run.to_json(), ensure_ascii=False))
     else:
-        shown = _charts(lake, today_of(settings, world), run)
-        terminal.show_run(a_console(), run, shown, lake, command_name())
+        terminal.show_run(a_console(), run, _charts(lake, today_of(settings, world), run), lake, command_name())
     ctx.exit(exit_code_of(run))
 
 
@@ -111,24 +114,44 @@ def coverage(playlists: tuple[str, ...], as_json: bool) -> None:
 
 
 @contextmanager
-def _spotify(settings: Settings, console: Console) -> Iterator[Settings]:
-    """Settings that reach a Spotify: the real one, or the embedded simulator where there are no credentials."""
+def _spotify(settings: Settings, lake: Lake, console: Console) -> Iterator[tuple[Settings, Collection[str] | None]]:
+    """Settings that reach a Spotify: the real one, or the embedded simulator where there are no credentials; of that
+    one also the ids of its playlists."""
     if settings.has_credentials or settings.api_url != Settings.api_url:
-        yield settings
+        yield settings, None
         return
+    if settings.client_id or settings.client_secret or settings.refresh_token:
+        raise BadSetting(
+            "The Spotify credentials are not whole: SPOTIPY_CLIENT_ID goes with SPOTIPY_CLIENT_SECRET, with "
+            "SPOTIPY_REFRESH_TOKEN, or with both.",
+            advice="Set what is missing (`chartlake login` signs a user in), or none of them to try the simulator.",
+        )
     from simulator import EXTENDED, TOP_50, Simulator
 
     console.print(
         "No Spotify credentials: reading the embedded simulator (invented artists and songs).", soft_wrap=True
     )
-    with Simulator().serve() as server:
-        yield replace(
+    simulator = Simulator()
+    with simulator.serve() as server:
+        simulated = replace(
             settings,
             api_url=server.api_url,
             accounts_url=server.accounts_url,
             client_id=EXTENDED.client_id,
             client_secret=EXTENDED.client_secret,
-            playlists=settings.playlists or TOP_50,
+            playlists=settings.playlists or ("" if lake.store.get(keys.PLAYLISTS) else TOP_50),
+        )
+        yield simulated, simulator.playlists
+
+
+def _refuse_what_is_not_invented(playlist_ids: list[str], invented: Collection[str] | None) -> None:
+    """The simulator would say that there is no such playlist, and the lake would keep that as Spotify's word."""
+    unknown = [one for one in playlist_ids if invented is not None and one not in invented]
+    if unknown:
+        raise BadSetting(
+            f"Without Spotify credentials only invented playlists can be read, and {unknown[0]} is none of them.",
+            advice="Set SPOTIPY_CLIENT_ID and SPOTIPY_CLIENT_SECRET, in the environment or in .env; README tells which "
+            "app reads what. Without a playlist, the simulator's Top 50 is taken.",
         )
 
 
@@ -151,9 +174,16 @@ def _progress(total: int, quiet: bool) -> Iterator[Any]:
 
 
 def _charts(lake: Lake, today: date, run: Run) -> list[Chart]:
-    """The first charts of a run, to be shown. A longer list is no chart, and its history takes long to fetch."""
+    """The first charts of a run, to be shown. A longer list is no chart, and its history takes long to fetch.
+
+    The snapshots are kept by now: what cannot be shown is told, and fails no run.
+    """
     kept = [one for one in run.outcomes if one.published and 0 < one.row["entry_count"] <= _CHART_LENGTH][:_CHARTS]
     if not kept:
         return []
-    with open_charts(lake, today, [one.playlist_id for one in kept]) as found:
-        return [found.chart(one.playlist_id, one.snapshot_date) for one in kept]
+    try:
+        with open_charts(lake, today, [one.playlist_id for one in kept]) as found:
+            return [found.chart(one.playlist_id, one.snapshot_date) for one in kept]
+    except ChartlakeError as error:
+        terminal.show_error(Console(stderr=True), error)
+        return []
