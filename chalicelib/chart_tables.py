@@ -55,7 +55,7 @@ def _since(chart: Chart) -> str:
         return "Its first known day: what moved, and since when each is there, is not known."
     if not chart.gap_days:
         return f"Since {chart.previous_date}."
-    return f"Since {chart.previous_date}; {unknown_between(chart.gap_days)}."
+    return f"Since {chart.previous_date}; {unknown_between(chart.gap_days, chart.cadence_days)}."
 
 
 def _show_leavers(console: Console, chart: Chart, top: int | None) -> None:
@@ -68,7 +68,7 @@ def _show_leavers(console: Console, chart: Chart, top: int | None) -> None:
         *_names(leavers),
         _figures("Peak", leavers, "peak_position"),
         *_stay(leavers),
-        _days("Entered", leavers, "entered_on"),
+        Column("Entered", [(_entered(run, chart.cadence_days), "") for run in leavers]),
         _days("Last seen", leavers, "last_seen_on", needed=False),
     ]
     draw(console, columns)
@@ -152,7 +152,8 @@ def show_comparison(console: Console, found: Comparison, top: int | None = None)
     """Who entered, who left, who moved, at most `top` lines; how many stayed where they were."""
     console.print(_heading(found.playlist, f"{found.from_date} to {found.to_date}"), soft_wrap=True)
     if found.unknown_days:
-        console.print(f"{unknown_between(found.unknown_days)}: what came and went on them is not told.", soft_wrap=True)
+        unknown = unknown_between(found.unknown_days, found.cadence_days)
+        console.print(f"{unknown}: what came and went on them is not told.", soft_wrap=True)
     entered, left, moved, same = (
         [one for one in found.items if one["change"] in kinds]
         for kinds in (["entered"], ["left"], ["up", "down"], ["same"])

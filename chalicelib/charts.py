@@ -19,7 +19,8 @@ from .views import VIEWS, view_sql
 
 # What makes up an item's movement; the rest of a row are its attributes.
 _LEAVER = (
-    "track_key, item_id, uri, url, name, artist, last_position, peak_position, days, gap_days, entered_on, last_seen_on"
+    "track_key, item_id, uri, url, name, artist, last_position, peak_position, days, gap_days, entered_on, "
+    "entered_after, last_seen_on"
 )
 # Looking a key up in a list of more of them costs more than it saves.
 _FEW = 1000
@@ -29,13 +30,15 @@ _FEW = 1000
 class Chart:
     """A list on one day. `entries` are rows of the view `chart`; `leavers` those of `runs` that ended with this day.
 
-    `previous_date` is the known day before it (None: there is none), `gap_days` how many days between them are unknown.
+    `previous_date` is the known day before it (None: there is none), `gap_days` how many days between them are unknown,
+    `cadence_days` how many days lie between two days of the list: 1, or 7 for weekly charts.
     """
 
     playlist: Row
     snapshot_date: date
     previous_date: date | None
     gap_days: int | None
+    cadence_days: int
     entries: list[Row]
     leavers: list[Row]
 
@@ -85,13 +88,15 @@ class TrackHistory:
 class Comparison:
     """Two known days of a list: one row an item that is on either, `change` being entered, left, up, down or same.
 
-    `unknown_days` of the days between the two are gaps, so what came and went on them is not known.
+    `unknown_days` of the days (where `cadence_days` is 7: of the weeks) between the two are gaps, so what came and went
+    on them is not known.
     """
 
     playlist: Row
     from_date: date
     to_date: date
     unknown_days: int
+    cadence_days: int
     items: list[Row]
 
     def to_json(self) -> dict[str, Any]:
@@ -211,13 +216,14 @@ class Charts:
             asked,
         )
         leavers = self._leavers(asked | {"before": known["previous_date"]}, {entry["track_key"] for entry in entries})
-        return Chart(playlist, known["snapshot_date"], known["previous_date"], known["gap_days"], entries, leavers)
+        facts = {name: known[name] for name in ("snapshot_date", "previous_date", "gap_days", "cadence_days")}
+        return Chart(playlist=playlist, entries=entries, leavers=leavers, **facts)
 
     def compare(self, playlist_id: str, from_date: date, to_date: date) -> Comparison:
         """What became of a list between two known days, whichever of the two comes first."""
         playlist = self.playlist(playlist_id)
-        for day in (from_date, to_date):
-            self.known_day(playlist, day)
+        known = [self.known_day(playlist, day) for day in (from_date, to_date)]
+        cadence = known[0]["cadence_days"]
         items = self.warehouse.read(
             """
             WITH told AS (SELECT * FROM standings WHERE playlist_id = $id AND occurrence = 1 AND track_key IS NOT NULL)
@@ -244,7 +250,8 @@ class Charts:
             """,
             {"id": playlist_id, "old": from_date, "new": to_date},
         )
-        return Comparison(playlist, from_date, to_date, self.unknown_days(playlist_id, from_date, to_date), items)
+        unknown = self.unknown_days(playlist_id, from_date, to_date)
+        return Comparison(playlist, from_date, to_date, unknown, cadence, items)
 
     def narrow(self, reference: str) -> None:
         """Forget every track but the one with this ISRC, id, URI, link or key, under all of its URIs.

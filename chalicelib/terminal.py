@@ -178,7 +178,7 @@ def show_coverage(console: Console, found: list[Coverage]) -> None:
             console.print(line, soft_wrap=True)
         gaps = [day for day in one.days if day.status not in PUBLISHED]
         for day in gaps[-_GAPS_SHOWN:]:
-            reason = printable(day.reason) or "no run tried this day"
+            reason = printable(day.reason) or "nothing is known of this day"
             console.print(Text(f"  {day.day}  {day.status}: {reason}"), soft_wrap=True)
         if len(gaps) > _GAPS_SHOWN:
             console.print(f"  … and {len(gaps) - _GAPS_SHOWN} earlier gaps (--json lists all)")

@@ -8,9 +8,9 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def unknown_between(days: int) -> str:
-    """So many days of a list (weeks, of a weekly one) are a gap between two known ones."""
-    return f"{days:,} of its days between {'is' if days == 1 else 'are'} unknown"
+def unknown_between(gap: int, cadence_days: int) -> str:
+    """So many days of a list (weeks, of one whose days are 7 apart) are a gap between two known ones."""
+    return f"{gap:,} of its {'weeks' if cadence_days == 7 else 'days'} between {'is' if gap == 1 else 'are'} unknown"
 
 
 def printable(text: str | None) -> str:

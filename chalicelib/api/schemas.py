@@ -25,7 +25,7 @@ _ROWS = {
     ),
     "Leaver": (
         "SELECT track_key, item_id, uri, url, name, artist, last_position, peak_position, days, gap_days, entered_on, "
-        "last_seen_on FROM runs",
+        "entered_after, last_seen_on FROM runs",
         ("track_key", "last_position", "peak_position", "days", "gap_days", "entered_on", "last_seen_on"),
     ),
     "Run": (

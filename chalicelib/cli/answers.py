@@ -110,8 +110,10 @@ def compare(
     with asked.charts(playlist_id, entries=not diff) as found:
         first, last = _two_days(found, playlist_id, first, last)
         if diff:
-            unknown = found.unknown_days(playlist_id, first, last)
-            _print_diff(asked, playlist_id, first, last, unknown)
+            cadence_days = found.known_day(found.playlist(playlist_id), last)["cadence_days"]
+            _print_diff(asked, playlist_id, first, last)
+            if unknown := found.unknown_days(playlist_id, first, last):
+                click.echo(f"{unknown_between(unknown, cadence_days)}.", err=True)
             return
         comparison = found.compare(playlist_id, first, last)
     if as_json:
@@ -221,12 +223,10 @@ def _two_days(found: Charts, playlist_id: str, first: date | None, last: date | 
     return found.known_day(playlist, first)["snapshot_date"], known["snapshot_date"]
 
 
-def _print_diff(asked: Asked, playlist_id: str, first: date, last: date, unknown: int) -> None:
+def _print_diff(asked: Asked, playlist_id: str, first: date, last: date) -> None:
     old, new = (exports.plain_lines(asked.lake.committed(playlist_id, day)[1]) for day in (first, last))
     for line in unified_diff(old, new, f"{playlist_id} {first}", f"{playlist_id} {last}", lineterm=""):
         click.echo(line)
-    if unknown:
-        click.echo(f"{unknown_between(unknown)}.", err=True)
 
 
 def _tell_left_out(entries: list[Row]) -> None:
