@@ -296,6 +296,31 @@ def test_an_imported_chart_goes_by_its_own_name_and_shows_streams(lake: Lake) ->
 # track
 
 
+def test_wrong_usage_is_told_to_machines_as_json(story: Lake) -> None:
+    for arguments in (["charts", "--date", "x"], ["charts", "--top", "-1"], ["charts", "--nope"], ["nope"]):
+        found = run(story, *arguments, "--json")
+        assert (found.exit_code, json.loads(found.stdout)["error"], found.stderr) == (2, "BadSetting", "")
+
+
+@pytest.mark.parametrize("command", ["coverage nope", "report nope", "query FROM~chart --playlist nope"])
+def test_a_list_that_is_not_there_is_no_empty_answer(story: Lake, command: str) -> None:
+    for name in ("nope", "9" * 22, "chart:nope"):
+        found = run(story, *(word.replace("~", " ") for word in command.replace("nope", name).split()))
+        assert (found.exit_code, found.stdout, bool(found.stderr)) == (1, "", True)
+
+
+def test_coverage_and_pages_go_by_a_part_of_a_name_too(story: Lake) -> None:
+    assert answer(story, "coverage", "top 50")[0]["playlist_id"] == TOP
+    assert answer(story, "report", "top 50")["pages"] == [TOP]
+
+
+def test_a_file_of_settings_that_is_no_text_is_named(story: Lake, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_bytes(b"# caf\xe9\n")
+    found = run(story, "charts")
+    assert (found.exit_code, ".env is not UTF-8" in found.stderr) == (2, True)
+
+
 def test_a_track_shows_its_runs_and_a_line_with_visible_gaps(story: Lake) -> None:
     found = run(story, "track", "amber").stdout
     assert "QZAAA2600001" in found
@@ -406,6 +431,11 @@ def test_the_diff_is_one_that_patch_understands(story: Lake, tmp_path: Path) -> 
 # artists
 
 
+def test_artists_of_days_the_wrong_way_round(story: Lake) -> None:
+    found = run(story, "artists", "--from", "2026-11-06", "--to", "2026-11-01")
+    assert (found.exit_code, "after --to" in found.stderr) == (2, True)
+
+
 def test_artists_and_their_shares(story: Lake) -> None:
     found = run(story, "artists", "--from", "2026-11-02", "--to", "2026-11-05").stdout
     assert "2026-11-02 to 2026-11-05 (2 known days, 2 unknown)" in found
@@ -484,6 +514,11 @@ def test_a_question_in_sql_gives_csv_json_and_parquet(story: Lake, tmp_path: Pat
     types = dict(duckdb.sql(f"SELECT column_name, column_type FROM (DESCRIBE FROM '{target}')").fetchall())
     assert types["captured_at"] == "TIMESTAMP WITH TIME ZONE"
     assert duckdb.sql(f"SELECT count(*) FROM '{target}'").fetchall() == [(3,)]
+
+
+def test_numbers_that_json_does_not_have_are_null(story: Lake) -> None:
+    asked = "SELECT 'nan'::DOUBLE AS a, 'infinity'::FLOAT AS b, 1.5::DOUBLE AS c"
+    assert answer(story, "query", asked) == [{"a": None, "b": None, "c": 1.5}]
 
 
 @pytest.mark.parametrize("view", VIEWS)

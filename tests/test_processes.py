@@ -173,6 +173,20 @@ def test_machines_get_one_json_document(local: Shell) -> None:
     assert (verdict["published"], verdict["findings"]) == (1, [])
 
 
+@pytest.mark.parametrize(
+    "question", ["charts", "charts --json", "export", "export --output /dev/full", "query FROM~chart"]
+)
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_an_answer_for_which_there_is_no_room_is_no_fault_of_the_lake(local: Shell, question: str) -> None:
+    local.run("extract", TOP_50)
+    with Path("/dev/full").open("w") as full:
+        found = subprocess.run(
+            [*COMMAND, *(word.replace("~", " ") for word in question.split())],
+            env=local.environment, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+    assert (found.returncode, found.stderr) == (1, "Error: The answer could not be written: No space left on device\n")
+
+
 def test_verify_fails_where_a_promise_is_broken(local: Shell) -> None:
     local.run("extract", TOP_50)
     raw = next(Path(local.lake_address).rglob("*.json.gz"))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import logging
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -12,7 +15,7 @@ from rich.console import Console
 
 from .. import __version__
 from ..errors import BadSetting, ChartlakeError
-from .base import FAILED, WRONG_USAGE
+from .base import FAILED, WRONG_USAGE, CannotPrint
 
 # Each command and the room that holds it, in the order of `--help`. A room is loaded when its command runs: reading
 # Spotify and rendering pages have libraries that a quick question should not wait for.
@@ -39,6 +42,9 @@ _ROOMS = {
 }
 
 
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EIO)
+
+
 class _Commands(click.Group):
     """Loads commands when they are asked for; turns every error of ours into words and an exit code."""
 
@@ -52,17 +58,40 @@ class _Commands(click.Group):
         command: click.Command = getattr(room, "import_" if cmd_name == "import" else cmd_name)
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # What is wrong with the options is told as JSON, too, though they are not understood then.
+        ctx.ensure_object(dict)["as_json"] = "--json" in args
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            return self._invoke_and_print(ctx)
+        except click.UsageError as error:
+            if not ctx.obj["as_json"]:
+                raise
+            click.echo(json.dumps(BadSetting(error.format_message(), advice="See --help.").to_json()))
+            ctx.exit(WRONG_USAGE)
         except ChartlakeError as error:
-            if ctx.obj and ctx.obj.get("as_json"):
+            if ctx.obj["as_json"]:
                 click.echo(json.dumps(error.to_json()))
             else:
                 from .. import terminal
 
                 terminal.show_error(Console(stderr=True), error)
             ctx.exit(WRONG_USAGE if isinstance(error, BadSetting) else FAILED)
+
+    def _invoke_and_print(self, ctx: click.Context) -> Any:
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
+        except OSError as error:
+            if error.errno not in _NO_ROOM or error.filename is not None:
+                raise
+            # Else Python would try once more to write what is left, when it ends.
+            sys.stdout = io.StringIO()
+            raise CannotPrint(error) from None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -144,6 +144,8 @@ def artists(
     """
     if day and (first or last):
         raise BadSetting("--date is one day, --from and --to are several.", advice="Give the one or the other.")
+    if first and last and first > last:
+        raise BadSetting(f"--from {first} is after --to {last}.", advice="Exchange them.")
     asked = Asked()
     playlist_id = asked.playlist_id(playlist)
     with asked.charts(playlist_id) as found:

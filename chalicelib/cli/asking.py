@@ -53,6 +53,13 @@ class Asked:
         which = "Which playlist is meant is not said" if text is None else f"{text!r} is in the names of {{}} playlists"
         return str(_one_of(playlists, text, which, _described_playlist)["playlist_id"])
 
+    def kept_id(self, text: str) -> str:
+        """The same, for what has no other word for a list that the lake does not have. Raises `NotKept`."""
+        playlist_id = self.playlist_id(text)
+        if not any(one == playlist_id for one, _ in self.lake.tried()):
+            raise NotKept(f"playlist {playlist_id} is not in the lake.")
+        return playlist_id
+
 
 def one_track(found: list[Row], text: str) -> Row:
     """The track that a person means. Raises `NotKept` where there is none, `BadSetting` where there are several."""

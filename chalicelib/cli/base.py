@@ -14,6 +14,7 @@ import click
 from dotenv import dotenv_values
 from rich.console import Console
 
+from ..errors import BadSetting
 from ..lake.lake import Lake
 from ..outcome import Run
 from ..settings import ENV_FILE, Settings, from_environment
@@ -22,6 +23,13 @@ from ..world import World
 # Wide enough for any table: what reads a pipe wants names whole.
 _UNBOUNDED = 10_000
 DONE, FAILED, WRONG_USAGE, PARTLY_DONE = 0, 1, 2, 3
+
+
+class CannotPrint(click.ClickException):
+    """Whatever takes the answer has no room for it."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"The answer could not be written: {error.strerror or error}")
 
 
 def _keep(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
@@ -85,7 +93,10 @@ def exit_code_of(run: Run) -> int:
 
 def settings_now() -> Settings:
     """The settings of the environment and of a file .env beside the person. Raises `BadSetting`."""
-    in_file = {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
+    try:
+        in_file = {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
+    except UnicodeDecodeError:
+        raise BadSetting(f"The file {ENV_FILE} is not UTF-8.", advice="Save it as UTF-8 and run it again.") from None
     # AWS's own variables in .env are for boto3, which reads the environment by itself.
     for name, value in in_file.items():
         if name.startswith("AWS_"):

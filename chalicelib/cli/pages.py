@@ -11,14 +11,13 @@ from rich.text import Text
 from ..lake import keys
 from ..report.site import render_site, shared_index
 from ..world import World
+from .asking import Asked
 from .base import (
     DONE,
     FAILED,
     PARTLY_DONE,
     as_json_option,
-    kept_playlist,
     open_in_browser,
-    open_lake_now,
     progress_bar,
     settings_now,
 )
@@ -42,9 +41,8 @@ def report(ctx: click.Context, playlists: tuple[str, ...], open_it: bool, as_jso
     Example:
       chartlake report --open
     """
-    settings, world = settings_now(), World()
-    lake = open_lake_now(settings, world)
-    named = [kept_playlist(one) for one in playlists]
+    settings, world, asked = settings_now(), World(), Asked()
+    lake, named = asked.lake, [asked.playlist_id(one) for one in playlists]
     with progress_bar("Rendering") as progress:
         rendered = render_site(lake, world, settings.timezone, named, progress=progress)
     in_s3 = settings.lake.startswith("s3://")

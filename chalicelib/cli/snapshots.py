@@ -25,6 +25,7 @@ from ..settings import Settings
 from ..spotify.references import parse_playlist_reference
 from ..verify import verify as verify_lake
 from ..world import World
+from .asking import Asked
 from .base import (
     DONE,
     FAILED,
@@ -32,7 +33,6 @@ from .base import (
     as_json_option,
     command_name,
     exit_code_of,
-    kept_playlist,
     open_lake_now,
     settings_now,
     today_of,
@@ -104,9 +104,8 @@ def coverage(playlists: tuple[str, ...], as_json: bool) -> None:
     Example:
       chartlake coverage 37i9dQZEVXbMDoHDwVN2tF
     """
-    settings, world = settings_now(), World()
-    named = [kept_playlist(one) for one in playlists]
-    found = read_coverage(open_lake_now(settings, world), today_of(settings, world), named)
+    asked = Asked()
+    found = read_coverage(asked.lake, asked.today, [asked.kept_id(one) for one in playlists])
     if as_json:
         click.echo(json.dumps([one.to_json() for one in found], ensure_ascii=False))
     else:

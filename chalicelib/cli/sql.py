@@ -12,7 +12,7 @@ import click
 from .. import chart_tables
 from ..errors import BadSetting
 from .asking import Asked
-from .base import a_console, as_json_option
+from .base import CannotPrint, a_console, as_json_option
 
 _ROWS = 50
 
@@ -42,7 +42,7 @@ def query(sql: str, playlists: tuple[str, ...], as_csv: bool, parquet: IO[bytes]
         raise BadSetting("--csv, --json and --parquet are forms of one answer.", advice="Give one of them.")
     text = sys.stdin.read() if sql == "-" else sql
     asked, console = Asked(), a_console()
-    with asked.charts(*(asked.playlist_id(one) for one in playlists)) as found:
+    with asked.charts(*(asked.kept_id(one) for one in playlists)) as found:
         question = found.warehouse.ask(text)
         if parquet is None and not (as_csv or as_json) and console.is_terminal:
             rows = question.head(_ROWS + 1)
@@ -53,7 +53,18 @@ def query(sql: str, playlists: tuple[str, ...], as_csv: bool, parquet: IO[bytes]
         form = "parquet" if parquet else "json" if as_json else "csv"
         target: IO[bytes] = parquet or sys.stdout.buffer
         with question.save(form).open("rb") as file:
-            shutil.copyfileobj(file, target)
+            _copy(file, target)
+
+
+def _copy(source: IO[bytes], target: IO[bytes]) -> None:
+    """Copy all; where it does not fit, that is no fault of the lake's."""
+    try:
+        shutil.copyfileobj(source, target)
+        target.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CannotPrint(error) from None
 
 
 @click.command()

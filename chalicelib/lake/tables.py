@@ -232,6 +232,9 @@ class Question:
 def _in_form(form: str, name: str, kind: str) -> str:
     if kind == _INSTANT and form != "parquet":
         return f"replace(CAST({_quoted(name)} AS VARCHAR), ' ', 'T') || ':00'"
+    if kind in ("FLOAT", "DOUBLE") and form == "json":
+        # JSON has neither NaN nor infinity.
+        return f"CASE WHEN isfinite({_quoted(name)}) THEN {_quoted(name)} END"
     nested = kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION"))
     return f"to_json({_quoted(name)})" if nested and form == "csv" else _quoted(name)
 
