@@ -111,7 +111,9 @@ def _answers(route: routes.Route) -> Callable[[Callable[[Question], Reply]], Cal
                     _log.exception("%s %s failed", route.method, route.path)
                 return Answer(status, error.to_json())
             body = _text(reply.document)
-            return _tagged(body, reply.closed, request.if_none_match) if route.tagged else Answer(200, body)
+            # A first page that is kept for an hour would go on with a cursor that may be refused by then.
+            closed = reply.closed and reply.document.get("next_cursor") is None
+            return _tagged(body, closed, request.if_none_match) if route.tagged else Answer(200, body)
 
         return answer
 
@@ -212,7 +214,7 @@ def _page(
 ) -> tuple[list[Any], str | None]:
     """The rows of one page, and the cursor of the next one. Raises `AnswerChanged`.
 
-    A cursor holds how far its page went, and a digest of all items: of two pages both come from the same answer.
+    A cursor holds how far its page went, and a digest of all items: of two pages both come from the same items.
     """
     digest = _digest(_text(items))[:16]
     start, seen = asked["cursor"] or (0, digest)
