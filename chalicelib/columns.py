@@ -10,6 +10,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.segment import Segment, Segments
 
+from .words import counted
+
 # Names narrower than this, together, tell nothing: a table rather does without its last figures.
 _NAMES = 27
 _NARROWEST = 10
@@ -36,16 +38,12 @@ class Column:
 
 
 def draw(console: Console, columns: Sequence[Column]) -> None:
-    """Print a table. It is made of segments, since rich's own takes seconds for 10,000 rows."""
-    kept = list(columns)
-    widths = [column.width for column in kept if column.names]
-    wanted = min(_NAMES, sum(widths))
-    while (room := _room(console, kept)) < wanted and any(not column.needed for column in kept):
-        kept.remove([column for column in kept if not column.needed][-1])
-    while sum(widths) > max(room, sum(min(width, _NARROWEST) for width in widths)):
-        widths[widths.index(max(widths))] -= 1
-    cut = iter(widths)
-    sizes = [next(cut) if column.names else column.width for column in kept]
+    """Print a table; where even the figures have no room, the last are left out, which is said.
+
+    It is made of segments, since rich's own takes seconds for 10,000 rows.
+    """
+    kept, left_out = _chosen(console, columns)
+    sizes = _sizes(console, kept)
     gap = " " * _gap(console)
     segments: list[Segment] = []
 
@@ -60,15 +58,44 @@ def draw(console: Console, columns: Sequence[Column]) -> None:
     for cells in zip(*(column.cells for column in kept), strict=True):
         put(cells)
     console.print(Segments(segments), end="", crop=console.is_terminal)
+    if left_out:
+        console.print(f"There is no room for {counted(left_out, 'column')} more; --json gives all.")
 
 
 def that_fit(console: Console, columns: Sequence[Column]) -> Sequence[Column]:
     """The first columns that there is room for when names are cut."""
     for count in range(len(columns), 1, -1):
         shown = columns[:count]
-        if _room(console, shown) >= sum(min(column.width, _NARROWEST) for column in shown if column.names):
+        if _room(console, shown) >= _least(shown):
             return shown
     return columns[:1]
+
+
+def _chosen(console: Console, columns: Sequence[Column]) -> tuple[list[Column], int]:
+    """The columns that leave room for names, and how many of the needed ones had to go for it."""
+    kept, left_out = list(columns), 0
+    names = [column.width for column in columns if column.names]
+    while _room(console, kept) < min(_NAMES, sum(names)) and any(not column.needed for column in kept):
+        kept.remove([column for column in kept if not column.needed][-1])
+    figures = [column for column in kept if not column.names]
+    while _room(console, kept) < _least(kept) and len(figures) > 1:
+        kept.remove(figures.pop())
+        left_out += 1
+    return kept, left_out
+
+
+def _sizes(console: Console, columns: Sequence[Column]) -> list[int]:
+    """Each column's width: that of names is cut, the widest first, until all fit."""
+    names = [column.width for column in columns if column.names]
+    room = max(_room(console, columns), _least(columns))
+    while sum(names) > room:
+        names[names.index(max(names))] -= 1
+    cut = iter(names)
+    return [next(cut) if column.names else column.width for column in columns]
+
+
+def _least(columns: Sequence[Column]) -> int:
+    return sum(min(column.width, _NARROWEST) for column in columns if column.names)
 
 
 def _fitted(text: str, size: int, right: bool, last: bool) -> str:

@@ -729,6 +729,16 @@ def test_a_real_terminal_gets_a_table_of_its_width_and_is_told_what_it_does_not_
     assert len(run(odd, "query", "FROM chart").stdout.splitlines()) > 300
 
 
+@pytest.mark.parametrize("columns", [34, 60])
+def test_on_a_narrow_terminal_no_figure_is_cut_and_what_is_left_out_is_said(story: Lake, columns: int) -> None:
+    for arguments in (["charts", "--date", "2026-11-05"], ["charts"], ["artists"], ["compare"]):
+        lines = on_a_terminal(story, *arguments, columns=columns)
+        figures = [word for line in lines for word in line.split() if word.lstrip("≤").startswith("202")]
+        assert all(re.fullmatch(r"≤?2026-\d\d-\d\d[.;,]?", word) for word in figures), figures
+    left = on_a_terminal(story, "charts", "--date", "2026-11-05", columns=columns)
+    assert ("There is no room for" in " ".join(left)) == ("Entered" not in " ".join(left))
+
+
 # Cost.
 
 

@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "charts": {"errors", "lake", "views"},
     "words": set(),
     "exports": {"lake", "words"},
-    "columns": set(),
+    "columns": {"words"},
     "chart_tables": {"charts", "columns", "lake", "words"},
     "report": {"charts", "errors", "lake", "report", "words", "world"},
     "metrics": {"outcome"},
