@@ -115,14 +115,18 @@ def _keep_rotated(settings: Settings, credentials: Credentials, old_token: str, 
     """
     try:
         if settings.secret:
-            _store_in_parameter(settings.secret, credentials, None)
+            if _parsed(settings.secret, _parameter_text(settings.secret, None)).refresh_token == old_token:
+                _store_in_parameter(settings.secret, credentials, None)
+            else:
+                # Somebody signed in during this run; a token of the sign-in before it would undo that.
+                _log.info("The SSM parameter %s holds a newer sign-in, which stays.", settings.secret)
             _kept.pop(settings.secret, None)
             return
         if env_file.exists() and old_token in env_file.read_text("utf-8"):
             _merge_into_env_file(env_file.resolve(), {"SPOTIPY_REFRESH_TOKEN": credentials.refresh_token})
             return
         where = "SPOTIPY_REFRESH_TOKEN is set by your shell, which chartlake cannot change"
-    except CredentialsRefused as error:
+    except (BadSetting, CredentialsRefused) as error:
         where = error.message
     except (OSError, UnicodeDecodeError):
         where = f"{env_file} cannot be written"

@@ -34,7 +34,10 @@ class ChartlakeError(Exception):
 
 
 class Retryable(ChartlakeError):
-    """Passing trouble. `retry_after` is in seconds where the service named a time."""
+    """Passing trouble. `retry_after` is in seconds where the service named a time; `retried` means that as many
+    attempts as it is worth were made already."""
+
+    retried = False
 
     def __init__(self, message: str, *, advice: str | None = None, retry_after: float | None = None) -> None:
         super().__init__(message, advice=advice)

@@ -111,6 +111,19 @@ def test_a_refresh_token_that_spotify_replaces_is_kept(
     assert (kept.client_secret, kept.consented_at) == (DEVELOPMENT.client_secret, date(2026, 11, 23))
 
 
+def test_a_sign_in_during_a_run_outlives_the_token_that_spotify_replaces_in_it(
+    simulator: Simulator, parameter: Parameter, lake: Lake, clock: Clock
+) -> None:
+    parameter.store(refresh_token=simulator.refresh_token(app=DEVELOPMENT), consented_at="2026-05-30")
+    load_credentials(parameter.settings, clock.world())
+    parameter.store(refresh_token="new", consented_at="2026-11-23")
+    simulator.accounts.rotating = True
+    with simulator.serve() as server:
+        assert run(simulator, server, parameter, lake, clock).complete
+    kept = load_credentials(parameter.settings, clock.world())
+    assert (kept.refresh_token, kept.consented_at) == ("new", date(2026, 11, 23))
+
+
 @pytest.fixture
 def signed_in(simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     """A person at a terminal in an empty folder, whose Spotify replaces refresh tokens."""

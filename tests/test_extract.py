@@ -21,6 +21,7 @@ from chalicelib.outcome import Outcome, Run
 from chalicelib.pipeline import open_pipeline
 from chalicelib.settings import Settings
 from chalicelib.spotify.capture import from_raw
+from chalicelib.spotify.retry import ATTEMPTS
 from chalicelib.verify import verify
 from simulator import DEVELOPMENT, EXTENDED, GRANDFATHERED, TOP_50, App, Fault, Simulator
 
@@ -419,6 +420,14 @@ def test_trouble_at_the_token_endpoint(rig: Rig, http_status: int, body: Any, ki
     rig.simulator.faults.clear()
     rig.clock.advance(minutes=11)
     assert rig.extract("fifty", "one").complete
+
+
+@pytest.mark.parametrize("fault", [Fault("status", status=503), Fault.rate_limited(1)], ids=label)
+def test_a_token_is_asked_for_five_times_and_no_more(rig: Rig, fault: Fault) -> None:
+    rig.simulator.faults.add(fresh(fault, on="token"))
+    run = rig.extract("fifty", "one")
+    assert run.stopped is not None
+    assert rig.asked("/api/token") == ATTEMPTS
 
 
 def test_no_network_at_all(rig: Rig) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type
+from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from ..errors import RateLimited, SpotifyUnavailable
 from ..world import World
@@ -44,7 +44,13 @@ class RetryBudget:
 
 
 def with_retries(call: Callable[[], _Result], budget: RetryBudget, world: World) -> _Result:
-    """Call until it answers; passing trouble is waited for while attempts and budget last, then its error is raised."""
+    """Call until it answers; passing trouble is waited for while attempts and budget last, then its error is raised.
+
+    What `call` itself has retried in vain is not retried again: attempts within attempts would multiply.
+    """
+
+    def passes(error: BaseException) -> bool:
+        return isinstance(error, SpotifyUnavailable | RateLimited) and not error.retried
 
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
@@ -58,10 +64,14 @@ def with_retries(call: Callable[[], _Result], budget: RetryBudget, world: World)
         return state.attempt_number >= ATTEMPTS or not budget.take(state.upcoming_sleep)
 
     retrying = Retrying(
-        retry=retry_if_exception_type((SpotifyUnavailable, RateLimited)),
+        retry=retry_if_exception(passes),
         wait=wait,
         stop=give_up,
         sleep=world.sleep,
         reraise=True,
     )
-    return retrying(call)
+    try:
+        return retrying(call)
+    except (SpotifyUnavailable, RateLimited) as error:
+        error.retried = True
+        raise
