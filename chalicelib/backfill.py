@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from .errors import BadSetting, ChartlakeError, OutOfTime
+from .errors import BadSetting, ChartlakeError, DamagedFile, OutOfTime
 from .lake.lake import Lake
 from .lake.schema import PUBLISHED
 from .outcome import Run as Extracted
@@ -98,7 +98,7 @@ def _together(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     return now | counts | {"complete": complete, "snapshots": list(snapshots.values())}
 
 
-def _replay(run: Run, lake: Lake, world: World, _: Extract) -> tuple[Run, None]:
+def _replay(run: Run, lake: Lake, world: World, _: Extract) -> tuple[Run, ChartlakeError | None]:
     request = run.request
     found = replay(
         lake,
@@ -114,9 +114,24 @@ def _replay(run: Run, lake: Lake, world: World, _: Extract) -> tuple[Run, None]:
         "captures": done,
         "changed_days": run.result.get("changed_days", 0) + len(found.changed),
         "changed": [*run.result.get("changed", []), *told["changed"]][:_MOST_NAMED],
+        "purged": run.result.get("purged", 0) + found.purged,
+        "damaged": [*run.result.get("damaged", []), *told["damaged"]][:_MOST_NAMED],
     }
     left = [found.left[0], found.left[1].isoformat()] if found.left else []
-    return replace(run, result=result, left=left, done=done, total=done + found.remaining), None
+    error = _damage(result["damaged"]) if not left else None
+    result |= error.to_json() if error else {}
+    return replace(run, result=result, left=left, done=done, total=done + found.remaining), error
+
+
+def _damage(damaged: list[dict[str, str]]) -> DamagedFile | None:
+    """The error of a replay that could not read some raw documents: all others were replayed."""
+    if not damaged:
+        return None
+    others = f" So are {len(damaged) - 1} others." if len(damaged) > 1 else ""
+    return DamagedFile(
+        f"{damaged[0]['problem']}{others} Every other raw document was replayed.",
+        advice="Restore what `damaged` names (the bucket keeps versions), then replay again.",
+    )
 
 
 def _noting(run: Run, lake: Lake, world: World) -> Callable[[int, int], None]:

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
+from .errors import BadSetting, NotKept
 from .lake import keys
 from .lake.lake import Lake
 from .lake.schema import ENTRIES, SNAPSHOTS
 from .lake.store import DryRun
 from .spotify.capture import from_raw
-from .tombstones import bury, users_of
+from .tombstones import bury, read_tombstones, users_of
 from .world import World
 
 
@@ -49,7 +50,18 @@ class Purged:
 
 
 def wish(lake: Lake, today: date, playlist_id: str | None, user_id: str | None, before: date | None) -> Wish:
-    """What a person asks for; without `before`, every day up to today and whatever the lake holds beyond."""
+    """What a person asks for; without `before`, every day up to today and whatever the lake holds beyond.
+
+    Raises `BadSetting` for a `before` that would bury days to come, and `NotKept` for a playlist that is not there.
+    """
+    tomorrow = today + timedelta(days=1)
+    if before is not None and before > tomorrow:
+        raise BadSetting(
+            f"A purge of the days before {before} would bury days that are still to come.",
+            advice=f"The latest day that can be given is {tomorrow}: everything until today goes. Nothing was removed.",
+        )
+    if playlist_id is not None and not _knows(lake, playlist_id):
+        raise NotKept(f"The lake holds nothing of playlist {playlist_id}; nothing was removed.")
     if before is None:
         newest = [day for one, day, _ in lake.raw_keys(playlist_id or "")]
         newest += [
@@ -60,6 +72,12 @@ def wish(lake: Lake, today: date, playlist_id: str | None, user_id: str | None, 
         ]
         before = max([today, *newest]) + timedelta(days=1)
     return Wish(before, playlist_id, user_id)
+
+
+def _knows(lake: Lake, playlist_id: str) -> bool:
+    """Whether anything of a playlist is there, or a purge of it that was perhaps killed."""
+    held = any(playlist_id == one for one, _ in lake.held())
+    return held or any(lake.raw_keys(playlist_id)) or playlist_id in read_tombstones(lake).playlists
 
 
 def purge(

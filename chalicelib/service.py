@@ -36,7 +36,7 @@ _INDEX_SECONDS = 10.0
 _METRICS = "CHARTLAKE_METRICS"
 
 # What an error means over HTTP; any other is somebody else's: 502.
-_STATUS = {"BadSetting": 400, "KeyTaken": 409, "LakeUnavailable": 503}
+_STATUS = {"BadSetting": 400, "NotKept": 404, "KeyTaken": 409, "LakeUnavailable": 503}
 
 _log = logging.getLogger(__name__)
 

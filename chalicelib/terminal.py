@@ -121,11 +121,19 @@ def show_replay_result(console: Console, told: Mapping[str, Any], verb: str = "c
         console.print(Text(f"{one['playlist_id']} {one['snapshot_date']}"), soft_wrap=True)
     if told["changed_days"] > len(told["changed"]):
         console.print(f"… and {told['changed_days'] - len(told['changed'])} more")
-    read = f"{counted(told['captures'], 'raw capture')} read"
-    if not told["changed_days"]:
+    for one in told.get("damaged", ()):
+        console.print(Text(f"× {one['raw_key']}: {one['problem']}", style="red"), soft_wrap=True)
+    read = f"{counted(told['captures'] - len(told.get('damaged', ())), 'raw capture')} read"
+    if told.get("damaged"):
+        read += f", {len(told['damaged'])} damaged"
+    if told.get("purged"):
+        read += f", {told['purged']} left out because they were purged"
+    if told["changed_days"]:
+        console.print(f"{read}: {counted(told['changed_days'], 'day')} {verb}.")
+    elif told["captures"]:
         console.print(f"{read}: every day is as it was.")
     else:
-        console.print(f"{read}: {counted(told['changed_days'], 'day')} {verb}.")
+        console.print(f"{read}: nothing was there to be replayed.")
 
 
 def show_purged(console: Console, found: Purged, dry_run: bool) -> None:

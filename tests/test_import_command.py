@@ -183,3 +183,12 @@ def test_bad_lines_are_kept_beside_the_file_or_its_archive_and_are_no_history(co
     line, reason, bad = (folder / kept[0]).read_text().rstrip().split("\t")
     assert (line, "no URI" in reason, "nonsense:" in bad) == ("2", True, True)
     assert command("files", "--skip-bad").exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_an_empty_name_is_not_this_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path)
+    found = CliRunner(env={"CHARTLAKE_LAKE": str(tmp_path / "lake")}).invoke(main, ["import", name])
+    assert (found.exit_code, "name of a file is empty" in found.output) == (2, True)
+    assert not (tmp_path / "lake").exists()

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from chalicelib import cli
-from chalicelib.errors import DamagedFile
+from chalicelib.errors import BadSetting, DamagedFile, NotKept
 from chalicelib.imports import import_path
 from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake
@@ -227,6 +227,45 @@ def test_the_command_tells_first_and_does_it_only_when_told(lake: Lake, tmp_path
     code, output = command(lake, "--playlist", CHART, "--yes", "--json")
     assert (code, json.loads(output)["dry_run"]) == (0, False)
     assert lake.held() == []
+
+
+def test_days_to_come_are_not_buried(rig: Rig) -> None:
+    lived_days(rig, 1)
+    before = everything(rig.lake)
+    for playlist_id in (None, rig.id("fifty")):
+        with pytest.raises(BadSetting, match="still to come") as caught:
+            wish(rig.lake, TODAY, playlist_id, None, TOMORROW + timedelta(days=1))
+        assert str(TOMORROW) in caught.value.advice
+        assert wish(rig.lake, TODAY, playlist_id, None, TOMORROW).before == TOMORROW
+    assert everything(rig.lake) == before
+
+
+def test_a_playlist_that_is_not_there_is_not_buried(rig: Rig) -> None:
+    lived_days(rig, 1)
+    with pytest.raises(NotKept, match="nothing of playlist 1111"):
+        wish(rig.lake, TODAY, "1" * 22, None, None)
+    purge(rig.lake, rig.clock.world(), wish(rig.lake, TODAY, rig.id("fifty"), None, None), dry_run=False)
+    # One that was killed may have left pages behind.
+    assert wish(rig.lake, TODAY, rig.id("fifty"), None, None).before == TOMORROW
+
+
+def test_a_replay_says_what_it_left_out_because_it_was_purged(rig: Rig) -> None:
+    lived_days(rig)
+    user = rig.lake.snapshot(rig.id("fifty"), TODAY)["owner_id"]
+    raw = {key: rig.lake.read_raw(key) for _, _, key in rig.lake.raw_keys()}
+    purge(rig.lake, rig.clock.world(), Wish(TOMORROW), dry_run=False)
+    purge(rig.lake, rig.clock.world(), Wish(TOMORROW + timedelta(days=1), user_id=user), dry_run=False)
+    gone = [key for key in raw if rig.lake.store.get(key) is None]
+    for key in gone:
+        rig.lake.store.create(key, raw[key])
+    found = replay(rig.lake, rig.clock.world())
+    assert (found.captures, found.purged, found.to_json()["purged"]) == (6, len(gone), len(gone))
+    first = replay(rig.lake, rig.clock.world(seconds_left=1))
+    then = replay(rig.lake, rig.clock.world(), start=first.left)
+    assert (first.captures + then.captures, first.purged + then.purged) == (6, len(gone))
+    address = rig.lake.store.locate("").rstrip("/")
+    output = CliRunner(env={"CHARTLAKE_LAKE": address}).invoke(cli.main, ["replay"]).output
+    assert f"6 raw captures read, {len(gone)} left out because they were purged" in output
 
 
 @pytest.mark.parametrize("wrong", [[], ["--user", "x", "--before", "2026-01-01"], ["--user", "x", "--playlist", "y"]])

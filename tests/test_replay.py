@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from chalicelib.errors import DamagedFile
+from chalicelib import cli
+from chalicelib.errors import BadSetting, NotKept
 from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import Status
@@ -141,8 +143,76 @@ def test_a_damaged_raw_document_is_named(rig: Rig) -> None:
     document = json.loads(gzip.decompress(path.read_bytes()))
     document["answers"][0]["body"] += " "
     path.write_bytes(gzip.compress(json.dumps(document).encode()))
-    with pytest.raises(DamagedFile, match="SHA-256"):
-        replay(rig.lake, rig.clock.world())
+    ((damaged, problem),) = replay(rig.lake, rig.clock.world()).damaged
+    assert damaged == key
+    assert "SHA-256" in problem
+
+
+def spoil(lake: Lake, key: str) -> None:
+    Path(lake.store.locate(key)).write_bytes(b"rubbish")
+
+
+def command(lake: Lake, *arguments: str) -> tuple[int, str]:
+    found = CliRunner(env={"CHARTLAKE_LAKE": lake.store.locate("").rstrip("/")}).invoke(cli.main, list(arguments))
+    return found.exit_code, found.output
+
+
+def test_a_damaged_document_holds_up_no_other(rig: Rig) -> None:
+    lived_days(rig, 4)
+    day = TODAY + timedelta(days=1)
+    before = tables(rig.lake)
+    key = rig.lake.snapshot(rig.id("fifty"), day)["raw_key"]
+    spoil(rig.lake, key)
+    delete_tables(rig.lake)
+    code, output = command(rig.lake, "replay")
+    assert (code, f"{key}: " in output, "15 raw captures read, 1 damaged: 15 days changed." in output) == (
+        3,
+        True,
+        True,
+    )
+    assert {row["snapshot_date"] for row in rig.lake.snapshots(rig.id("fifty"), 2026)} == {
+        TODAY + timedelta(days=n) for n in (0, 2, 3)
+    }
+    others = {name for name in before if "fifty" not in name and rig.id("fifty") not in name}
+    assert {name: tables(rig.lake)[name] for name in others} == {name: before[name] for name in others}
+
+
+def test_where_no_document_can_be_read_a_replay_has_failed(rig: Rig) -> None:
+    rig.extract("top-50")
+    key = rig.lake.snapshot(TOP_50, TODAY)["raw_key"]
+    spoil(rig.lake, key)
+    code, output = command(rig.lake, "replay", "--json")
+    assert (code, json.loads(output)["damaged"][0]["raw_key"]) == (1, key)
+
+
+def test_unchanged_days_stand_on_what_was_kept_of_a_damaged_one(rig: Rig) -> None:
+    long = rig.id("hundred-and-one")
+    for number in range(3):
+        if number == 1:
+            rig.simulator.edit(long, insert_at=7)
+        rig.extract("hundred-and-one")
+        rig.clock.advance(days=1)
+    before = tables(rig.lake)
+    second = rig.lake.snapshot(long, TODAY + timedelta(days=1))
+    assert rig.lake.snapshot(long, TODAY + timedelta(days=2))["status"] == "unchanged"
+    spoil(rig.lake, second["raw_key"])
+    assert replay(rig.lake, rig.clock.world()).changed == ()
+    assert tables(rig.lake) == before
+    delete_tables(rig.lake)
+    replay(rig.lake, rig.clock.world())
+    # The list of the first day was another one: it does not stand for the third.
+    kept = [(row["snapshot_date"], row["status"]) for row in rig.lake.snapshots(long, 2026)]
+    assert kept == [(TODAY, "ok"), (TODAY + timedelta(days=2), "incomplete")]
+
+
+def test_a_list_without_raw_and_days_the_wrong_way_round_are_refused(rig: Rig) -> None:
+    rig.extract("top-50")
+    with pytest.raises(NotKept, match="no raw document of playlist 1111"):
+        replay(rig.lake, rig.clock.world(), playlist_ids=[TOP_50, "1" * 22])
+    with pytest.raises(BadSetting, match="after the last one"):
+        replay(rig.lake, rig.clock.world(), first=TODAY, last=TODAY - timedelta(days=1))
+    assert command(rig.lake, "replay", "--from", "2026-11-24", "--to", "2026-11-23")[0] == 2
+    assert "nothing was there to be replayed" in command(rig.lake, "replay", "--from", "2027-01-01")[1]
 
 
 def test_what_is_too_much_to_be_written_at_once_is_written_bit_by_bit(

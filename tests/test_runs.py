@@ -303,11 +303,23 @@ def test_a_long_replay_goes_from_process_to_process(rig: Any) -> None:
 def test_a_damaged_document_fails_the_replay_with_its_name(deployed: Client) -> None:
     post(deployed, {})
     store = open_store(LAKE, World())
-    key = next(iter(store.list(keys.RAW)))
+    key, *others = store.list(keys.RAW)
     store.replace(key, b"rubbish", store.get(key).etag)
+    for table in list(store.list("tables/")):
+        store.delete(table)
     answer = post(deployed, {"mode": "replay"})
-    assert (answer.status_code, answer.json_body["error"]) == (502, "DamagedFile")
-    assert key in answer.json_body["message"]
+    told = answer.json_body
+    assert (answer.status_code, told["state"], told["error"]) == (502, "failed", "DamagedFile")
+    assert key in told["message"]
+    assert ([one["raw_key"] for one in told["damaged"]], told["captures"]) == ([key], 1 + len(others))
+    assert told["changed_days"] == len(others) > 0
+    again = deployed.http.get(f"/runs/{told['run_id']}").json_body
+    assert (again["error"], again["damaged"]) == ("DamagedFile", told["damaged"])
+
+
+def test_a_replay_of_a_list_without_raw_is_not_found(deployed: Client) -> None:
+    answer = post(deployed, {"mode": "replay", "playlists": ["1" * 22]})
+    assert (answer.status_code, answer.json_body["error"]) == (404, "NotKept")
 
 
 @pytest.mark.parametrize(

@@ -258,10 +258,17 @@ _ANSWERS: dict[str, Schema] = {
                 "items": _object({"playlist_id": _TEXT, "snapshot_date": _DAY}),
                 "description": "the first of the days that the replay changed",
             },
+            "purged": _COUNT | {"description": "raw captures that were left out because they were purged"},
+            "damaged": {
+                "type": "array",
+                "items": _object({"raw_key": _TEXT, "problem": _TEXT}),
+                "description": "raw documents that cannot be read; all others were replayed",
+            },
         },
         optional=(
             *("complete", "published", "failed", "left", "consent_days_left", "snapshots"),
             *("stopped", "error", "message", "advice", "captures", "changed_days", "changed"),
+            *("purged", "damaged"),
         ),
     ),
     "Outcome": _object(

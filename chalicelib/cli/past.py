@@ -40,7 +40,9 @@ from .base import (
 @day_option("--to", "last", help="The last day.")
 @click.option("--dry-run", is_flag=True, help="Show which days would change, and write nothing.")
 @as_json_option
+@click.pass_context
 def replay(
+    ctx: click.Context,
     playlists: tuple[str, ...],
     first: date | None,
     last: date | None,
@@ -68,6 +70,8 @@ def replay(
         click.echo(json.dumps(found.to_json()))
     else:
         terminal.show_replayed(Console(), found, dry_run)
+    unread = len(found.damaged)
+    ctx.exit(DONE if not unread else PARTLY_DONE if unread < found.captures else FAILED)
 
 
 @click.command("import")
@@ -119,6 +123,8 @@ def _show(bar: Progress, task: TaskID, name: str, share: float) -> None:
 
 def _matching(text: str) -> list[Path]:
     """The path, or those that a pattern names where the shell did not expand it. Raises `BadSetting` for none."""
+    if not text.strip():
+        raise BadSetting("The name of a file is empty.", advice="Say which; `.` is this folder. Nothing was imported.")
     path = Path(text)
     found = [path] if path.exists() else sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
     if not found:
