@@ -30,8 +30,9 @@ _FUNCTION_MEMORY = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
 # Kept free at the end of an invocation for the last writes.
 _RESERVE_SECONDS = 5.0
 _MOST_BYTES = 65_536
-# What the index of the site takes at most; pages are made in the time beyond it.
-_INDEX_SECONDS = 10.0
+# Less time than this is left: no rendering is begun. It reads every list's commits twice, of 1,000 lists in some 10 s;
+# where that takes longer than the time that is left, it stops there and leaves pages and index to the next.
+_RENDER_SECONDS = 10.0
 # The name under which alarms find this deployment's metrics; without it nothing is counted, and nothing is to pay.
 _METRICS = "CHARTLAKE_METRICS"
 
@@ -108,8 +109,9 @@ def upload(
     limited = _limited(world, milliseconds_left, float("inf"))
     memory = os.environ.get(_FUNCTION_MEMORY)
     told, refused = take_in(open_lake(settings, limited), limited, detail, int(memory) if memory else None)
-    files = [file for file in told.get("files", ()) if file["changed"]]
-    _render([playlist_id for file in files for playlist_id in file["playlists"]], settings, limited)
+    if files := told.get("files"):
+        changed = [file for file in files if file["changed"]]
+        _render([playlist_id for file in changed for playlist_id in file["playlists"]], settings, limited)
     if refused is not None:
         raise refused
     return told
@@ -256,15 +258,16 @@ def _extract(
 
 
 def _render(playlist_ids: Sequence[str], settings: Settings, world: World) -> None:
-    """Make these playlists' pages anew while time is left. Pages are derived, so no run fails by them."""
+    """Make these playlists' pages anew while time is left, then those that were missed before. Pages are derived, so no
+    run fails by them."""
     from .pipeline import open_lake
     from .report.site import render_site
 
-    if not playlist_ids or world.time_left() < _INDEX_SECONDS:
+    if world.time_left() < _RENDER_SECONDS:
         return
     try:
         wanted = list(dict.fromkeys(playlist_ids))
-        rendered = render_site(open_lake(settings, world), world, settings.timezone, wanted)
+        rendered = render_site(open_lake(settings, world), world, settings.timezone, wanted, missed=True)
         _log.info("pages rendered", extra=rendered.to_json())
     except Exception:
         _log.warning("the pages could not be rendered; the rows are not affected", exc_info=True)

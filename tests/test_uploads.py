@@ -16,9 +16,11 @@ import boto3
 import pytest
 from chalice.test import Client
 
+from chalicelib import service
 from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.store import open_store
+from chalicelib.report import site
 from chalicelib.settings import upload_pattern
 from chalicelib.uploads import take_in
 from chalicelib.verify import verify
@@ -102,6 +104,22 @@ def test_the_page_of_what_was_dropped_is_there_at_once(deployed: Client) -> None
     lake_now().store.delete(keys.playlist_page(CHART))
     deployed.lambda_.invoke("upload", drop(NAME, chart()))
     assert lake_now().store.get(keys.playlist_page(CHART)) is None
+
+
+def test_a_page_that_its_killed_process_did_not_make_is_made_by_lambdas_retry(
+    deployed: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    event = drop(NAME, chart())
+    with monkeypatch.context() as patch:
+        patch.setattr(site, "render_site", killed)
+        with pytest.raises(KeyboardInterrupt):
+            service.upload(event["detail"], lambda: 900_000)
+    assert lake_now().store.get(keys.playlist_page(CHART)) is None
+    assert service.upload(event["detail"], lambda: 900_000)["files"][0]["changed"] == 0
+    assert lake_now().store.get(keys.playlist_page(CHART))
 
 
 def test_the_same_event_again_changes_nothing(deployed: Client) -> None:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo
 
-from ..charts import open_charts
-from ..errors import ChartlakeError, LakeUnavailable, NotKept
+from ..charts import Charts, open_charts
+from ..errors import ChartlakeError, DamagedFile, LakeUnavailable, NotKept
 from ..lake import keys
 from ..lake.lake import Lake
-from ..lake.store import ObjectStore, update
+from ..lake.schema import SNAPSHOTS
+from ..lake.store import Conflict, ObjectStore, update
 from ..world import World
 from .index_page import index_context, read_overview
 from .layout import render
@@ -44,52 +45,177 @@ class Rendered:
         return {"pages": self.pages, "failed": failed, "left": self.left}
 
 
+class _Overview(NamedTuple):
+    """The lists as the index shows them, and the lists that cannot be shown, since a table object is damaged."""
+
+    lists: list[dict[str, Any]]
+    damaged: dict[str, ChartlakeError]
+
+    @property
+    def known(self) -> set[str]:
+        return {one["id"] for one in self.lists} | set(self.damaged)
+
+    def behind(self, cards: dict[str, Any]) -> list[str]:
+        """The lists that have a known day, and no page of what is committed by now."""
+        return [
+            one["id"]
+            for one in self.lists
+            if one["last_date"] is not None and cards.get(one["id"], {}).get("commits") != one["commits"]
+        ]
+
+
 def render_site(
     lake: Lake,
     world: World,
     timezone: ZoneInfo,
     playlist_ids: Sequence[str] = (),
     *,
+    missed: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Rendered:
     """Write the pages of these playlists (none: of all in the lake) and the index; what is the same is left alone.
 
-    A page that fails does not stop the others. Raises `NotKept` for a playlist that is not in the lake, and
-    `LakeUnavailable`.
+    `missed`: of those of them that are in the lake, and while time is left of all lists whose page was missed or is
+    older than what is committed. A page that fails does not stop the others. Raises `NotKept` for a playlist that is
+    not in the lake, and `LakeUnavailable`.
     """
-    today = world.now().astimezone(timezone).date()
-    with open_charts(lake, today, entries=False) as charts:
-        overview = read_overview(charts, today)
-    known = {one["id"]: one["last_date"] for one in overview}
-    for one in playlist_ids:
-        if one not in known:
-            raise NotKept(f"playlist {one} is not in the lake.")
-    wanted = [one for one in playlist_ids or known if known[one] is not None]
-    rendered, cards, slowest = Rendered(), dict[str, Any](), _SHORTEST
-    for number, one in enumerate(wanted):
-        if world.time_left() < slowest:
-            rendered.left = wanted[number:]
-            break
-        began = world.monotonic()
+    work = _Work(lake, world, world.now().astimezone(timezone).date())
+    overview = work.overview()
+    unknown = [one for one in playlist_ids if one not in overview.known]
+    if unknown and not missed:
+        raise NotKept(f"playlist {unknown[0]} is not in the lake.")
+    named = [one for one in playlist_ids if one in overview.known] if playlist_ids or missed else sorted(overview.known)
+    work.pages(_longest_left_first(lake, overview, named), progress)
+    seen = work.index()
+    if seen is not None:
+        behind = [one for one in seen.behind(lake.read_state(keys.CARDS)) if missed or one in named]
+        if work.pages([one for one in behind if one not in work.told], recheck=seen):
+            work.index()
+    return work.rendered
+
+
+class _Work:
+    """One rendering: what came of it so far, and how long a page and the overview take here."""
+
+    def __init__(self, lake: Lake, world: World, today: date) -> None:
+        self.rendered = Rendered()
+        self._lake, self._world, self._today = lake, world, today
+        self._cards: dict[str, Any] = {}
+        self._page_seconds = self._overview_seconds = 0.0
+
+    @property
+    def told(self) -> set[str]:
+        """The playlists that failed or were left."""
+        return {*self.rendered.failed, *self.rendered.left}
+
+    def overview(self) -> _Overview:
+        began = self._world.monotonic()
+        found = _read(self._lake, self._today)
+        self._overview_seconds = self._world.monotonic() - began
+        return found
+
+    def pages(
+        self,
+        wanted: Sequence[str],
+        progress: Callable[[int, int], None] = lambda done, total: None,
+        recheck: _Overview | None = None,
+    ) -> bool:
+        """Write these pages while time is left; with `recheck` those only that nobody else has written meanwhile.
+        Gives whether any was written."""
+        for number, one in enumerate(wanted):
+            if self._world.time_left() < _SHORTEST + self._overview_seconds + self._page_seconds:
+                self.rendered.left += wanted[number:]
+                break
+            if recheck is None or one in recheck.behind(self._lake.read_state(keys.CARDS)):
+                began = self._world.monotonic()
+                self._page(one)
+                self._page_seconds = max(self._page_seconds, self._world.monotonic() - began)
+            progress(number + 1, len(wanted))
+        return bool(self._cards)
+
+    def _page(self, playlist_id: str) -> None:
         try:
-            cards[one] = _render_page(lake, world, today, one)
-            rendered.pages.append(one)
+            self._cards[playlist_id] = _render_page(self._lake, self._today, playlist_id)
+            self.rendered.pages.append(playlist_id)
+            return
         except LakeUnavailable:
             raise
         except ChartlakeError as error:
-            rendered.failed[one] = error
+            failure = error
         except Exception as error:
-            _log.exception("a defect of chartlake", extra={"playlist_id": one})
-            rendered.failed[one] = ChartlakeError(
-                f"the page of {one}: {type(error).__name__} inside chartlake: {error}.",
+            _log.exception("a defect of chartlake", extra={"playlist_id": playlist_id})
+            failure = ChartlakeError(
+                f"the page of {playlist_id}: {type(error).__name__} inside chartlake: {error}.",
                 advice="This is a defect of chartlake; please report it. Other pages are not affected.",
             )
-        if one in rendered.failed:
-            _log.warning("the page of %s was not rendered: %s", one, rendered.failed[one].message)
-        slowest = max(slowest, _SHORTEST + world.monotonic() - began)
-        progress(number + 1, len(wanted))
-    _render_index(lake, world, overview, cards)
-    return rendered
+        self.rendered.failed[playlist_id] = failure
+        _log.warning("the page of %s was not rendered: %s", playlist_id, failure.message)
+
+    def index(self) -> _Overview | None:
+        """Write the cards of the pages made so far, and the index as the lake is now; gives what it shows. None where
+        no time is left for it: whoever renders next writes it."""
+        made, self._cards = self._cards, {}
+        if made:
+            self._lake.update_state(keys.CARDS, lambda before: before | made)
+        if self._world.time_left() < self._overview_seconds:
+            return None
+        cards: dict[str, Any] = {}
+        overview = _Overview([], {})
+
+        def make() -> bytes:
+            nonlocal cards, overview
+            # The cards first: then a card without a list is that of a list that is gone, not of one that just came.
+            cards, overview = self._lake.read_state(keys.CARDS), self.overview()
+            links = {one["id"]: _link(one["id"]) for one in overview.lists}
+            return render("index.html", index_context(overview.lists, cards) | {"links": links})
+
+        _write(self._lake.store, keys.INDEX_PAGE, make)
+        gone = cards.keys() - overview.known
+        if gone:
+            self._lake.update_state(
+                keys.CARDS, lambda before: {one: card for one, card in before.items() if one not in gone}
+            )
+        return overview
+
+
+def _longest_left_first(lake: Lake, overview: _Overview, playlist_ids: Iterable[str]) -> list[str]:
+    """Those of them that have a known day or are damaged; when time is always short, each has its turn all the same."""
+    days = {one["id"]: one["last_date"] for one in overview.lists}
+    wanted = [one for one in playlist_ids if one in overview.damaged or days[one] is not None]
+    cards = lake.read_state(keys.CARDS)
+    return sorted(wanted, key=lambda one: cards.get(one, {}).get("day", ""))
+
+
+def _read(lake: Lake, today: date) -> _Overview:
+    """All lists, or where a table object of some is damaged, all others."""
+    try:
+        return _Overview(_read_lists(lake, today), {})
+    except DamagedFile:
+        damaged: dict[str, ChartlakeError] = {}
+        sound: list[str] = []
+        for one in sorted({playlist_id for playlist_id, _ in lake.tried()}):
+            try:
+                _read_lists(lake, today, [one])
+                sound.append(one)
+            except DamagedFile as error:
+                damaged[one] = error
+                _log.warning("%s is left out of the index: %s", one, error.message)
+        return _Overview(_read_lists(lake, today, sound) if sound else [], damaged)
+
+
+def _read_lists(lake: Lake, today: date, playlist_ids: Iterable[str] = ()) -> list[dict[str, Any]]:
+    with open_charts(lake, today, playlist_ids, entries=False) as charts:
+        commits = _commits(charts)
+        return [one | {"commits": commits[one["id"]]} for one in read_overview(charts, today)]
+
+
+def _commits(charts: Charts) -> dict[str, str]:
+    """For each list a text that is another one as soon as any of its commits is."""
+    columns = ", ".join(f'"{name}"' for name in SNAPSHOTS)
+    rows = charts.warehouse.read(
+        f"SELECT playlist_id, sum(hash({columns})) AS digest FROM snapshots GROUP BY playlist_id"
+    )
+    return {row["playlist_id"]: f"{int(row['digest']):x}" for row in rows}
 
 
 def shared_index(store: ObjectStore, world: World, seconds: int) -> str:
@@ -102,22 +228,31 @@ def shared_index(store: ObjectStore, world: World, seconds: int) -> str:
         raise NotKept("No page is rendered yet.", advice="Run `chartlake report`, or wait for the next daily run.")
     pages = re.compile(r'(?<=href=")playlists/[^"]+(?=")')
     html = pages.sub(lambda page: escape(store.link(keys.SITE + unquote(page[0]), seconds)), found.data.decode())
-    _write(store, world, keys.SHARED_INDEX_PAGE, html.encode())
+    # Every link to it is to be as good as it says, so the last one written stays.
+    key = keys.SHARED_INDEX_PAGE
+    update(store, lambda: (key, store.get(key)), lambda before: html.encode(), world)
     return store.link(keys.SHARED_INDEX_PAGE, seconds)
 
 
-def _render_page(lake: Lake, world: World, today: date, playlist_id: str) -> dict[str, Any]:
-    """Write a playlist's page; gives its card for the index."""
-    with open_charts(lake, today, [playlist_id], entries=False) as charts:
-        coverage = charts.coverage(playlist_id)
-        followers = charts.warehouse.read(
-            "SELECT snapshot_date, followers FROM snapshots WHERE followers IS NOT NULL ORDER BY snapshot_date"
-        )
-    since = _since([(row["snapshot_date"], row["entry_count"] or 0) for row in coverage])
-    with open_charts(lake, today, [playlist_id], since=since) as charts:
-        page = read_page(charts, playlist_id, coverage, followers)
-    _write(lake.store, world, keys.playlist_page(playlist_id), render("playlist.html", page))
-    return card_of(page)
+def _render_page(lake: Lake, today: date, playlist_id: str) -> dict[str, Any]:
+    """Write a playlist's page; gives its card for the index, with what was committed when it was made."""
+    card: dict[str, Any] = {}
+
+    def make() -> bytes:
+        nonlocal card
+        with open_charts(lake, today, [playlist_id], entries=False) as charts:
+            commits, coverage = _commits(charts), charts.coverage(playlist_id)
+            followers = charts.warehouse.read(
+                "SELECT snapshot_date, followers FROM snapshots WHERE followers IS NOT NULL ORDER BY snapshot_date"
+            )
+        since = _since([(row["snapshot_date"], row["entry_count"] or 0) for row in coverage])
+        with open_charts(lake, today, [playlist_id], since=since) as charts:
+            page = read_page(charts, playlist_id, coverage, followers)
+        card = card_of(page) | {"commits": commits[playlist_id]}
+        return render("playlist.html", page)
+
+    _write(lake.store, keys.playlist_page(playlist_id), make)
+    return card
 
 
 def _since(counts: list[tuple[date, int]]) -> date:
@@ -131,24 +266,25 @@ def _since(counts: list[tuple[date, int]]) -> date:
     return date.min
 
 
-def _render_index(lake: Lake, world: World, overview: list[dict[str, Any]], cards: dict[str, Any]) -> None:
-    """Write the index from the cards of the pages just rendered and, of the others, those that were kept."""
-    links = {one["id"]: _link(one["id"]) for one in overview}
-    kept: dict[str, Any] = {}
-
-    def change(before: dict[str, Any]) -> dict[str, Any]:
-        kept.clear()
-        kept.update({one: card for one, card in (before | cards).items() if one in links})
-        return kept
-
-    lake.update_state(keys.CARDS, change)
-    _write(lake.store, world, keys.INDEX_PAGE, render("index.html", index_context(overview, kept) | {"links": links}))
-
-
 def _link(playlist_id: str) -> str:
     """From the index to a playlist's page: the key's own percent signs are part of a file's name."""
     return quote(keys.playlist_page(playlist_id).removeprefix(keys.SITE))
 
 
-def _write(store: ObjectStore, world: World, key: str, data: bytes) -> None:
-    update(store, lambda: (key, store.get(key)), lambda before: data, world)
+def _write(store: ObjectStore, key: str, make: Callable[[], bytes]) -> None:
+    """Write what `make` reads and renders, unless it stands there already; never an older state over a newer one.
+
+    The version to replace is taken before anything is read. Whoever was faster may have read before us, so it is made
+    once more; whoever is faster then has begun after the first of them wrote, and so has read all that we had.
+    """
+    for _ in range(2):
+        found = store.get(key)
+        data = make()
+        try:
+            if found is None:
+                store.create(key, data)
+            elif found.data != data:
+                store.replace(key, data, found.etag)
+            return
+        except Conflict:
+            _log.info("%s was written by another process meanwhile", key)
