@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -186,3 +186,14 @@ def test_stopped_in_time_a_replay_goes_on_where_it_was(rig: Rig, seconds: int) -
         changed |= set(found.changed)
     assert (captures, len(changed), turns > 2) == (49, 48, True)
     assert tables(rig.lake) == before
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda data: data[:200] + b"\xff" * 8 + data[208:], lambda data: gzip.compress(b'{"answers": [""]}')]
+)
+def test_a_raw_document_that_was_damaged_is_named(rig: Rig, spoil: Callable[[bytes], bytes]) -> None:
+    key = rig.one().row["raw_key"]
+    path = Path(rig.lake.store.locate(key))
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(DamagedFile, match="is not a raw capture"):
+        replay(rig.lake, rig.clock.world())
