@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,7 @@ from chalicelib.settings import Settings
 from chalicelib.spotify.capture import from_raw
 from chalicelib.spotify.retry import ATTEMPTS
 from chalicelib.verify import verify
+from chalicelib.world import World
 from simulator import DEVELOPMENT, EXTENDED, GRANDFATHERED, TOP_50, App, Fault, Simulator
 
 from .conftest import NOON, SHARED_DATA, Clock
@@ -634,7 +638,7 @@ def test_killed_while_a_day_is_replaced_the_next_run_makes_it_whole(rig: Rig, wr
 
 
 def test_an_answer_that_is_late_is_asked_for_again(lake: Lake, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chalicelib.spotify.client.READ_TIMEOUT", 0.2)
+    monkeypatch.setattr("chalicelib.spotify.retry.READ_TIMEOUT", 0.2)
     late = threading.Event()
     simulator = Simulator(now=clock.now, sleep=late.wait)
     simulator.faults.add(Fault("slow", on="playlist", seconds=1.0))
@@ -642,6 +646,50 @@ def test_an_answer_that_is_late_is_asked_for_again(lake: Lake, clock: Clock, mon
         assert Rig(simulator, server, lake, clock).one().status == Status.OK
         late.set()
     assert len(clock.slept) == 1
+
+
+@contextmanager
+def spotify_that_answers(answer: bytes) -> Iterator[str]:
+    """The address of one that gives every connection that answer and closes it; without an answer it says nothing."""
+    silent = []
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                silent.append(connection)
+                connection.recv(65_536)
+                if answer:
+                    connection.sendall(answer)
+                    connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+    for connection in silent:
+        connection.close()
+
+
+def test_a_refusal_whose_words_break_off_is_asked_about_again(rig: Rig) -> None:
+    broken = b'HTTP/1.1 503 Service Unavailable\r\nContent-Length: 500\r\n\r\n{"error"'
+    with spotify_that_answers(broken) as url:
+        outcome = rig.one(api_url=url)
+    assert outcome.error is not None
+    assert (outcome.error.kind, outcome.status, len(rig.clock.slept)) == ("SpotifyUnavailable", "unavailable", 4)
+    assert "503" in outcome.row["reason"]
+
+
+@pytest.mark.parametrize("place", ["api_url", "accounts_url"])
+def test_a_silent_connection_ends_when_the_process_has_to(
+    rig: Rig, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.pipeline._SHORTEST", 0.5)
+    end = time.monotonic() + 2
+    monkeypatch.setattr(rig.clock, "world", lambda *_: World(time_left=lambda: end - time.monotonic()))
+    with spotify_that_answers(b"") as url:
+        assert rig.one(**{place: url}).status == Status.UNAVAILABLE
+    assert time.monotonic() < end + 2
 
 
 def test_a_lake_that_cannot_be_written_stops_the_run(rig: Rig, tmp_path: Path) -> None:
