@@ -197,3 +197,19 @@ def test_a_raw_document_that_was_damaged_is_named(rig: Rig, spoil: Callable[[byt
     path.write_bytes(spoil(path.read_bytes()))
     with pytest.raises(DamagedFile, match="is not a raw capture"):
         replay(rig.lake, rig.clock.world())
+
+
+def test_a_failed_day_between_two_doubted_ones_counts_neither_live_nor_replayed(rig: Rig) -> None:
+    playlist_id = rig.id("fifty")
+    body = {"id": playlist_id, "snapshot_id": "x", "owner": {}, "tracks": {"items": [], "total": 0}}
+    gone, missing = Fault("body", on="playlist", body=json.dumps(body)), Fault("status", on="playlist", status=404)
+    rig.one("fifty")
+    for fault in (gone, missing, gone):
+        rig.clock.advance(days=1)
+        rig.simulator.faults.add(fault)
+        rig.one("fifty")
+    statuses = [row["status"] for row in rig.lake.snapshots(playlist_id, TODAY.year)]
+    assert statuses == ["ok", "suspect", "not_found", "ok"]
+    before = tables(rig.lake)
+    assert replay(rig.lake, rig.clock.world()).changed == ()
+    assert tables(rig.lake) == before
