@@ -2,7 +2,7 @@
 # make test   set-up, then every check and test
 # make demo   set-up, then ninety invented days of three playlists into demo/, and their page in the browser
 # make lint   the checks alone;   make local   the HTTP routes on 127.0.0.1:8000;   make clean   removes .venv
-# make deploy EMAIL=you@example.org [STAGE=prod] [BUDGET=5] [RAW_DAYS=0] [YES=1]    one stack in your AWS account
+# make deploy EMAIL=you@example.org [STAGE=prod] [BUDGET=5] [RAW_DAYS=90] [YES=1]    one stack in your AWS account
 # make undeploy [STAGE=prod] [YES=1]    removes it, and keeps the bucket with the data
 
 # The newest Python that truly runs: a version manager's stub may exist and only print an error.
@@ -14,8 +14,6 @@ PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet install
 LOCK = pyproject.toml requirements.txt requirements-dev.txt constraints.txt
 
 STAGE = prod
-BUDGET = 5
-RAW_DAYS = 0
 
 .PHONY: run demo test lint audit local clean lock deploy undeploy
 
@@ -42,7 +40,7 @@ local: .venv/ready-for-tests
 	.venv/bin/chalice local
 
 deploy: .venv/ready-for-tests
-	@.venv/bin/python -m deploy up --stage "$(STAGE)" --email "$(EMAIL)" --budget "$(BUDGET)" --raw-days "$(RAW_DAYS)" $(if $(YES),--yes)
+	@.venv/bin/python -m deploy up --stage "$(STAGE)" --email "$(EMAIL)" $(if $(BUDGET),--budget "$(BUDGET)") $(if $(RAW_DAYS),--raw-days "$(RAW_DAYS)") $(if $(YES),--yes)
 
 undeploy: .venv/ready-for-tests
 	@.venv/bin/python -m deploy down --stage "$(STAGE)" $(if $(YES),--yes)

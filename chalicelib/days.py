@@ -104,7 +104,9 @@ def doubt(row: Row, summary: Summary, history: list[Row]) -> str | None:
     before = last_published(history)
     if row["total"] == 0 and not (before and before["entry_count"]):
         return None
-    if history and history[-1]["status"] == Status.SUSPECT and history[-1]["content_hash"] == row["content_hash"]:
+    # A day on which nothing could be read says nothing; a replay does not even know of it.
+    last = next((one for one in reversed(history) if one["capture_id"] is not None), None)
+    if last and last["status"] == Status.SUSPECT and last["content_hash"] == row["content_hash"]:
         return None
     gone = "the list is empty" if row["total"] == 0 else f"all {row['total']} slots are empty"
     was = f"; {before['snapshot_date']} had {before['entry_count']} entries" if before else ""

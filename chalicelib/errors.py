@@ -77,11 +77,11 @@ class SignInFailed(Final):
 
 
 class ConsentDoubted(Retryable):
-    """Spotify refused the user's sign-in for the first time; during incidents it has refused good ones."""
+    """Spotify refuses the user's sign-in since a few hours at most; during incidents it has refused good ones."""
 
     advice = (
-        "The next run asks once more, and goes on by itself if Spotify accepts the sign-in again; if not, a new "
-        "sign-in is needed. Days already kept are safe."
+        "The next run asks again, and goes on by itself if Spotify accepts the sign-in again; once it was refused for "
+        "six hours, a new sign-in is needed. Days already kept are safe."
     )
     status = "unavailable"
     stops_run = True

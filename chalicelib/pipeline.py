@@ -46,6 +46,8 @@ RUN_BUDGET = 300.0
 _SHORTEST = 5.0
 # A quota ban without Retry-After: the shortest seen in practice took hours.
 _UNNAMED_BAN = 3600.0
+# A sign-in that is refused is doubted that long: Lambda's own retries come within minutes of the first run.
+_DOUBT_HOURS = 6.0
 
 _log = logging.getLogger(__name__)
 
@@ -144,7 +146,7 @@ class Pipeline:
         today = self._day(self._world.now())
         history = self._lake.history(playlist_id, today)
         standing = history[-1] if history and history[-1]["snapshot_date"] == today else None
-        if standing and not again and self._is_whole(standing):
+        if standing and not again and self._is_whole(standing, history):
             return Outcome(playlist_id, today, Status(standing["status"]), standing, already=True)
         try:
             reading = self._reader.read(playlist_id, None if again or standing else known_snapshot(history))
@@ -154,12 +156,20 @@ class Pipeline:
             return self._carry(playlist_id, reading, history)
         return self._keep(reading, history)
 
-    def _is_whole(self, row: Row) -> bool:
-        """Whether a committed day has the very entries that it was committed with. A process that died while it
-        replaced a day leaves the entries of one capture under the row of another; that day is taken anew."""
-        if row["status"] != Status.OK or not row["entry_count"]:
-            return row["status"] in PUBLISHED
-        return self._lake.captures_of_day(row["playlist_id"], row["snapshot_date"]) == [row["capture_id"]]
+    def _is_whole(self, row: Row, history: list[Row]) -> bool:
+        """Whether a committed day was read from Spotify and has the very entries that it was committed with. A process
+        that died while it replaced a day leaves the entries of one capture under the row of another; that day is taken
+        anew."""
+        if row["status"] not in PUBLISHED or (row["source"] or "").startswith("import:"):
+            return False
+        if not row["entry_count"]:
+            return True
+        owner: Row | None = row
+        if row["status"] == Status.UNCHANGED:
+            # Its entries are those of the day that was read last.
+            owner = next((one for one in reversed(history) if one["status"] == Status.OK), None)
+        found = self._lake.captures_of_day(row["playlist_id"], row["snapshot_date"])
+        return owner is not None and found == [owner["capture_id"]]
 
     def _keep(self, capture: Capture, history: list[Row]) -> Outcome:
         """Raw, entries, commit."""
@@ -232,16 +242,19 @@ class Pipeline:
         return moment.astimezone(self._timezone).date()
 
     def _doubted(self, error: ConsentExpired) -> ChartlakeError:
-        """A sign-in is called dead when its six months are over, or a second run in a row finds it refused.
+        """A sign-in is called dead when its six months are over, or a run some hours later finds it refused still.
 
         https://github.com/metabrainz/listenbrainz-server/pull/3766: Spotify once refused good ones for some hours.
         """
         days_left = self._consent_days_left()
-        if (days_left is not None and days_left <= 0) or self._lake.read_state(keys.SIGN_IN).get("refused_at"):
+        now = self._world.now().astimezone(UTC)
+        refused_at = self._lake.read_state(keys.SIGN_IN).get("refused_at")
+        if (days_left is not None and days_left <= 0) or (refused_at and _hours_since(refused_at, now) >= _DOUBT_HOURS):
             return error
-        refused_at = self._world.now().astimezone(UTC).isoformat()
-        self._lake.update_state(keys.SIGN_IN, lambda _: {"refused_at": refused_at})
-        return ConsentDoubted(f"{error.message} It is the first time.")
+        if not refused_at:
+            refused_at = now.isoformat()
+            self._lake.update_state(keys.SIGN_IN, lambda _: {"refused_at": refused_at})
+        return ConsentDoubted(f"{error.message} Refused since {refused_at[:16].replace('T', ' ')} UTC.")
 
     def _remember(self, error: ChartlakeError) -> None:
         """Keep the moment before which nothing may be asked, for every run that comes before it."""
@@ -274,6 +287,10 @@ class Pipeline:
         self._lake.update_state(
             keys.NEWEST_OK, lambda state: {"captured_at": max(newest, state.get("captured_at", ""))}
         )
+
+
+def _hours_since(moment: str, now: datetime) -> float:
+    return (now - datetime.fromisoformat(moment)).total_seconds() / 3600
 
 
 def standing_ban(lake: Lake, now: datetime) -> QuotaExceeded | RateLimited | None:

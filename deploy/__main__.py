@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import boto3
 import click
 
 from chalicelib.errors import ChartlakeError
+from chalicelib.words import counted
 
 from .package import build, lint
 from .stack import CannotDeploy, Change, Stack
@@ -35,13 +37,14 @@ def main() -> None:
 @main.command()
 @click.option("--stage", default="prod", show_default=True)
 @click.option("--email", default="", help="Where alarms and the budget write to.")
-@click.option(
-    "--budget", default=5, show_default=True, help="USD a month for the account; 0: a mail at the first cent."
-)
-@click.option("--raw-days", default=0, show_default=True, help="Days that raw answers are kept; 0: for ever.")
+@click.option("--budget", type=click.IntRange(min=0), help="USD a month for the account; 0: a mail at the first cent.")
+@click.option("--raw-days", type=click.IntRange(min=0), help="Days that raw answers are kept; 0: for ever.")
 @click.option("--yes", is_flag=True, help="Do not ask before the change.")
-def up(stage: str, email: str, budget: int, raw_days: int, yes: bool) -> None:
-    """Package, lint, show what would change, change it."""
+def up(stage: str, email: str, budget: int | None, raw_days: int | None, yes: bool) -> None:
+    """Package, lint, show what would change, change it.
+
+    Budget and raw days that are not given stay as the stack has them; a new one gets 5 USD, and keeps raw for ever.
+    """
     if "@" not in email:
         raise CannotDeploy(
             "EMAIL is missing: the alarms must reach somebody.", advice="make deploy EMAIL=you@example.org"
@@ -53,11 +56,12 @@ def up(stage: str, email: str, budget: int, raw_days: int, yes: bool) -> None:
         lint(package.template, Path(folder))
         click.echo(f"Bundle: {package.bundle.stat().st_size / 1e6:.1f} MB; the linters are content.")
         template_url = stack.upload(package.template, package.bundle)
-    parameters = {
+    settings = chosen({"MonthlyBudget": budget, "RawRetentionDays": raw_days}, stack.parameters(), package.template)
+    click.echo(f"Budget: {settings['MonthlyBudget']} USD a month (BUDGET).")
+    click.echo(f"Raw answers are kept for {_span(settings['RawRetentionDays'])} (RAW_DAYS).")
+    parameters = settings | {
         "Stage": stage,
         "Email": email,
-        "MonthlyBudget": str(budget),
-        "RawRetentionDays": str(raw_days),
         "SecretName": f"/chartlake/{stage}/spotify",
         "MakeApiLogsRole": "no" if stack.gateway_may_log() else "yes",
     }
@@ -94,6 +98,18 @@ def down(stage: str, yes: bool) -> None:
         f"`make deploy STAGE={stage}` takes the bucket back. To delete it too, choose “Empty” in the S3 console, which "
         f"takes earlier versions along (`aws s3 rm` does not), and then: aws s3 rb s3://{bucket}"
     )
+
+
+def chosen(given: Mapping[str, int | None], standing: Mapping[str, str], template: Mapping[str, Any]) -> dict[str, str]:
+    """Each parameter's value: the one given, else the one that the stack has, else the template's default."""
+    return {
+        name: str(standing.get(name, template["Parameters"][name]["Default"]) if value is None else value)
+        for name, value in given.items()
+    }
+
+
+def _span(days: str) -> str:
+    return "ever" if days == "0" else counted(int(days), "day")
 
 
 def line_of(change: Change) -> str:

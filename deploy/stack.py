@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _CAPABILITIES: Any = ("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND")
 _DELAY: Any = {"Delay": 5, "MaxAttempts": 360}
 _UPLOADS_KEPT_DAYS = 30
+_NEW = (None, "REVIEW_IN_PROGRESS")
 # What the first deployment decided from the account as it found it.
 DECIDED_ONCE = ("MakeApiLogsRole",)
 
@@ -82,7 +83,7 @@ class Stack:
 
     def propose(self, template_url: str, parameters: Mapping[str, str]) -> tuple[str, list[Change]]:
         """Make a change set; gives its ARN and its lines, none where nothing would change."""
-        new = self._status() in (None, "REVIEW_IN_PROGRESS")
+        new = self._status() in _NEW
         with explained():
             # A bucket that an earlier stack left behind is taken back: it has this very name and is retained.
             # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
@@ -114,7 +115,7 @@ class Stack:
     def execute(self, change_set: str) -> dict[str, str]:
         """Carry the change set out; gives the stack's outputs. Raises `CannotDeploy` with each resource's words."""
         began = self._last_event()
-        new = self._status() in (None, "REVIEW_IN_PROGRESS")
+        new = self._status() in _NEW
         with explained():
             self._formation.execute_change_set(StackName=self.name, ChangeSetName=change_set)
             waiter = "stack_create_complete" if new else "stack_update_complete"
@@ -133,6 +134,14 @@ class Stack:
         with explained():
             (stack,) = self._formation.describe_stacks(StackName=self.name)["Stacks"]
         return {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+
+    def parameters(self) -> dict[str, str]:
+        """The values that the stack was last deployed with; none where it is new."""
+        if self._status() in _NEW:
+            return {}
+        with explained():
+            (stack,) = self._formation.describe_stacks(StackName=self.name)["Stacks"]
+        return {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])}
 
     def remove(self) -> str | None:
         """Delete the stack; gives the name of the bucket that stays, None where there is no stack."""

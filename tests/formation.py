@@ -234,7 +234,8 @@ class Formation(BaseResponse):
     def describe_stacks(self) -> ActionResult:
         stack = self._stack(self._get_param("StackName"))
         outputs = [{"OutputKey": name, "OutputValue": value} for name, value in stack.outputs.items()]
-        told = {"StackId": stack.arn, "StackName": stack.name, "CreationTime": datetime.now(UTC)}
+        given = [{"ParameterKey": name, "ParameterValue": value} for name, value in stack.parameters.items()]
+        told = {"StackId": stack.arn, "StackName": stack.name, "CreationTime": datetime.now(UTC), "Parameters": given}
         return ActionResult({"Stacks": [told | {"StackStatus": stack.status, "Outputs": outputs}]})
 
     def describe_stack_events(self) -> ActionResult:

@@ -5,6 +5,7 @@ What they make when all is well is seen in test_stack.py.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,34 @@ def test_no_change_is_no_failure(stack: Stack, formation: Stubber) -> None:
     formation.add_response("describe_change_set", refused)
     formation.add_response("delete_change_set", {})
     assert stack.propose("https://t", {"Email": "a@b.c", "MakeApiLogsRole": "no"})[1] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "standing", "expected"),
+    [
+        ({}, {}, ("5", "0")),
+        ({}, {"MonthlyBudget": "50", "RawRetentionDays": "90"}, ("50", "90")),
+        ({"MonthlyBudget": 0}, {"MonthlyBudget": "50", "RawRetentionDays": "90"}, ("0", "90")),
+        ({"RawRetentionDays": 0}, {"MonthlyBudget": "50", "RawRetentionDays": "90"}, ("50", "0")),
+    ],
+)
+def test_what_is_not_given_stays_as_the_stack_has_it(
+    given: dict[str, int], standing: dict[str, str], expected: tuple[str, str]
+) -> None:
+    template = json.loads((ROOT / ".chalice" / "resources.json").read_text())
+    names = ("MonthlyBudget", "RawRetentionDays")
+    found = command.chosen({name: given.get(name) for name in names}, standing, template)
+    assert tuple(found[name] for name in names) == expected
+
+
+def test_a_stacks_own_parameters_are_read_and_a_new_one_has_none(stack: Stack, formation: Stubber) -> None:
+    standing = stack_is("UPDATE_COMPLETE")
+    standing["Stacks"][0]["Parameters"] = [{"ParameterKey": "RawRetentionDays", "ParameterValue": "90"}]
+    formation.add_response("describe_stacks", standing)
+    formation.add_response("describe_stacks", standing)
+    assert stack.parameters() == {"RawRetentionDays": "90"}
+    formation.add_response("describe_stacks", stack_is("REVIEW_IN_PROGRESS"))
+    assert stack.parameters() == {}
 
 
 def event(number: int, status: str, reason: str = "") -> dict[str, Any]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from typing import Any
 import pytest
 
 from chalicelib.errors import CredentialsRefused, LakeUnavailable, QuotaExceeded
+from chalicelib.imports import import_path
 from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import Status
@@ -23,6 +27,7 @@ from chalicelib.settings import Settings
 from chalicelib.spotify.capture import from_raw
 from chalicelib.spotify.retry import ATTEMPTS
 from chalicelib.verify import verify
+from chalicelib.world import World
 from simulator import DEVELOPMENT, EXTENDED, GRANDFATHERED, TOP_50, App, Fault, Simulator
 
 from .conftest import NOON, SHARED_DATA, Clock
@@ -518,12 +523,13 @@ def test_consent_ends_after_six_months(rig: Rig) -> None:
     assert rig.one("fifty").status == Status.OK
     rig.clock.advance(days=185)
     kinds = []
-    for _ in range(3):
+    for hours in (0, 1, 5, 24):
+        rig.clock.advance(hours=hours)
         run = rig.extract("fifty")
         assert run.stopped is not None
         kinds.append((run.stopped.kind, str(run.outcomes[0].status)))
-    # Spotify has refused good sign-ins, so the first refusal is not the end
-    assert kinds == [("ConsentDoubted", "unavailable"), *[("ConsentExpired", "forbidden")] * 2]
+    # Spotify has refused good sign-ins for some hours, so a refusal is not the end, nor is that of Lambda's own retry.
+    assert kinds == [*[("ConsentDoubted", "unavailable")] * 2, *[("ConsentExpired", "forbidden")] * 2]
     rig.sign_in(DEVELOPMENT)
     assert rig.one("fifty").status == Status.OK
     rig.clock.advance(days=185)
@@ -534,7 +540,10 @@ def test_a_day_that_was_there_before_does_not_prove_the_sign_in(rig: Rig) -> Non
     rig.sign_in(DEVELOPMENT)
     rig.one("one")
     rig.simulator.revoke(rig.refresh_token)
-    kinds = [rig.extract("one", "fifty").stopped.kind for _ in range(2)]
+    kinds = []
+    for _ in range(2):
+        kinds.append(rig.extract("one", "fifty").stopped.kind)
+        rig.clock.advance(hours=7)
     assert kinds == ["ConsentDoubted", "ConsentExpired"]
 
 
@@ -633,8 +642,45 @@ def test_killed_while_a_day_is_replaced_the_next_run_makes_it_whole(rig: Rig, wr
     assert verify(healthy).findings == ()
 
 
+@pytest.mark.parametrize("writes", range(4))
+def test_killed_while_an_unchanged_day_is_replaced_the_next_run_makes_it_whole(rig: Rig, writes: int) -> None:
+    rig.one("hundred-and-one")
+    rig.clock.advance(days=1)
+    assert rig.one("hundred-and-one").status == Status.UNCHANGED
+    asked = rig.asked()
+    assert (rig.one("hundred-and-one").already, rig.asked()) == (True, asked)
+    rig.clock.advance(hours=1)
+    rig.simulator.edit(rig.id("hundred-and-one"), remove_at=7)
+    healthy = rig.lake
+    rig.lake = Lake(Dying(healthy.store, writes), rig.clock.world())
+    if writes < 3:
+        with pytest.raises(KeyboardInterrupt):
+            rig.one("hundred-and-one", again=True)
+    rig.lake = healthy
+    rig.clock.advance(hours=1)
+    assert rig.one("hundred-and-one").published
+    assert verify(healthy).findings == ()
+
+
+def test_an_import_of_today_does_not_keep_spotify_from_being_asked(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without its mark the simulator is Spotify, and worth more than an import.
+    monkeypatch.setattr("simulator.web.HEADER", "X-Nothing")
+    playlist_id = rig.id("fifty")
+    track = {"id": "A" * 22, "uri": f"spotify:track:{'A' * 22}", "name": "x", "artists": [], "album": {}}
+    contents = {"items": [{"track": track}], "total": 1, "offset": 0}
+    saved = {"id": playlist_id, "name": "mine", "snapshot_id": "s", "owner": {"id": "me"}, "tracks": contents}
+    path = tmp_path / f"saved-{TODAY}.json"
+    path.write_text(json.dumps(saved))
+    assert [one.changed for one in import_path(rig.lake, path)] == [1]
+    outcome = rig.one("fifty")
+    assert (outcome.already, outcome.row["source"], outcome.row["entry_count"]) == (False, "spotify", 50)
+    assert len(rig.names("fifty")) == 50
+
+
 def test_an_answer_that_is_late_is_asked_for_again(lake: Lake, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chalicelib.spotify.client.READ_TIMEOUT", 0.2)
+    monkeypatch.setattr("chalicelib.spotify.retry.READ_TIMEOUT", 0.2)
     late = threading.Event()
     simulator = Simulator(now=clock.now, sleep=late.wait)
     simulator.faults.add(Fault("slow", on="playlist", seconds=1.0))
@@ -642,6 +688,50 @@ def test_an_answer_that_is_late_is_asked_for_again(lake: Lake, clock: Clock, mon
         assert Rig(simulator, server, lake, clock).one().status == Status.OK
         late.set()
     assert len(clock.slept) == 1
+
+
+@contextmanager
+def spotify_that_answers(answer: bytes) -> Iterator[str]:
+    """The address of one that gives every connection that answer and closes it; without an answer it says nothing."""
+    silent = []
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                silent.append(connection)
+                connection.recv(65_536)
+                if answer:
+                    connection.sendall(answer)
+                    connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+    for connection in silent:
+        connection.close()
+
+
+def test_a_refusal_whose_words_break_off_is_asked_about_again(rig: Rig) -> None:
+    broken = b'HTTP/1.1 503 Service Unavailable\r\nContent-Length: 500\r\n\r\n{"error"'
+    with spotify_that_answers(broken) as url:
+        outcome = rig.one(api_url=url)
+    assert outcome.error is not None
+    assert (outcome.error.kind, outcome.status, len(rig.clock.slept)) == ("SpotifyUnavailable", "unavailable", 4)
+    assert "503" in outcome.row["reason"]
+
+
+@pytest.mark.parametrize("place", ["api_url", "accounts_url"])
+def test_a_silent_connection_ends_when_the_process_has_to(
+    rig: Rig, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.pipeline._SHORTEST", 0.5)
+    end = time.monotonic() + 2
+    monkeypatch.setattr(rig.clock, "world", lambda *_: World(time_left=lambda: end - time.monotonic()))
+    with spotify_that_answers(b"") as url:
+        assert rig.one(**{place: url}).status == Status.UNAVAILABLE
+    assert time.monotonic() < end + 2
 
 
 def test_a_lake_that_cannot_be_written_stops_the_run(rig: Rig, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -255,4 +255,31 @@ def test_stopped_in_time_a_replay_goes_on_where_it_was(rig: Rig, seconds: int) -
         assert turns <= 49
         changed |= set(found.changed)
     assert (captures, len(changed), turns > 2) == (49, 48, True)
+    assert tables(rig.lake) == before
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda data: data[:200] + b"\xff" * 8 + data[208:], lambda data: gzip.compress(b'{"answers": [""]}')]
+)
+def test_a_raw_document_that_was_damaged_is_named(rig: Rig, spoil: Callable[[bytes], bytes]) -> None:
+    key = rig.one().row["raw_key"]
+    path = Path(rig.lake.store.locate(key))
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(DamagedFile, match="is not a raw capture"):
+        replay(rig.lake, rig.clock.world())
+
+
+def test_a_failed_day_between_two_doubted_ones_counts_neither_live_nor_replayed(rig: Rig) -> None:
+    playlist_id = rig.id("fifty")
+    body = {"id": playlist_id, "snapshot_id": "x", "owner": {}, "tracks": {"items": [], "total": 0}}
+    gone, missing = Fault("body", on="playlist", body=json.dumps(body)), Fault("status", on="playlist", status=404)
+    rig.one("fifty")
+    for fault in (gone, missing, gone):
+        rig.clock.advance(days=1)
+        rig.simulator.faults.add(fault)
+        rig.one("fifty")
+    statuses = [row["status"] for row in rig.lake.snapshots(playlist_id, TODAY.year)]
+    assert statuses == ["ok", "suspect", "not_found", "ok"]
+    before = tables(rig.lake)
+    assert replay(rig.lake, rig.clock.world()).changed == ()
     assert tables(rig.lake) == before

@@ -302,6 +302,9 @@ def test_again_and_away_and_back(person: Person) -> None:
     assert re.findall(r"^  \S (\w+)", changed, re.MULTILINE) == ["Lake"]
     rules = person.aws.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
     assert {"Prefix": "chartlake/raw/"} in [one["Filter"] for one in rules if one.get("Expiration") == {"Days": 90}]
+    again = person.does("make deploy EMAIL=me@example.org STAGE=second", say="")
+    assert "Raw answers are kept for 90 days" in again
+    assert "Nothing to change." in again
 
     gone = person.does("make undeploy STAGE=second")
     assert f"the bucket {bucket} and all its data are still there" in gone

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -117,7 +118,7 @@ def from_raw(data: bytes, name: str) -> Capture:
             answers=answers,
             proof=document["proof"],
         )
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zlib.error) as error:
         raise DamagedFile(f"{name} is not a raw capture of chartlake: {error}") from error
     for answer, stored in zip(answers, document["answers"], strict=True):
         if answer.sha256 != stored["sha256"]:

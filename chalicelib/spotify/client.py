@@ -21,9 +21,9 @@ from ..errors import ChartlakeError, SpotifyUnavailable, UnknownShape
 from ..world import World
 from .capture import KEPT_HEADERS, Answer
 from .refusals import error_of, excerpt, network_words
+from .retry import timeouts
 from .tokens import Tokens
 
-CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 30.0
 PAGE_SIZE = 50
 _TYPES = ("track", "episode")
 
@@ -43,9 +43,7 @@ class Client:
         self._session.mount("http://", HTTPAdapter(pool_maxsize=connections))
         self._session.mount("https://", HTTPAdapter(pool_maxsize=connections))
         self._session.hooks["response"].append(self._keep)
-        self._spotify = spotipy.Spotify(
-            auth_manager=tokens, requests_session=self._session, requests_timeout=(CONNECT_TIMEOUT, READ_TIMEOUT)
-        )
+        self._spotify = spotipy.Spotify(auth_manager=tokens, requests_session=self._session)
         self._spotify.prefix = f"{api_url}/"
         self._count = 0
         self._count_lock = threading.Lock()
@@ -92,6 +90,9 @@ class Client:
         with self._count_lock:
             self._count += 1
         result: Any = None
+        broken = False
+        # Threads may set it at the same time, each to what is left at that moment.
+        self._spotify.requests_timeout = timeouts(self._world)
         try:
             result = call()
         except ChartlakeError:
@@ -101,6 +102,8 @@ class Client:
                 raise SpotifyUnavailable(
                     f"playlist {playlist_id}: no complete answer from Spotify ({network_words(error)})."
                 ) from None
+            # The words of a refusal broke off; its status says enough.
+            broken = True
         except Exception:
             # spotipy trips over unusual error bodies; the response below is the truth.
             if self._last.response is None:
@@ -110,7 +113,7 @@ class Client:
             url=response.url,
             status=response.status_code,
             received_at=self._world.now(),
-            body=response.content,
+            body=b"" if broken else response.content,
             headers={name: response.headers[name] for name in KEPT_HEADERS if name in response.headers},
         )
         if answer.status == 200:

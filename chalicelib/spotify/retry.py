@@ -16,6 +16,9 @@ ATTEMPTS = 5
 _UNNAMED_PAUSE = 10.0
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 20.0
 
+# Seconds for a connection, and between two pieces of an answer.
+CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 30.0
+
 _Result = TypeVar("_Result")
 
 
@@ -41,6 +44,12 @@ class RetryBudget:
             self._left -= extra
             self._waiting_until = max(self._waiting_until, now + seconds)
             return True
+
+
+def timeouts(world: World) -> tuple[float, float]:
+    """What one request may take to connect and to answer: no longer than this process lives, and a second at least."""
+    left = max(1.0, world.time_left())
+    return min(CONNECT_TIMEOUT, left), min(READ_TIMEOUT, left)
 
 
 def with_retries(call: Callable[[], _Result], budget: RetryBudget, world: World) -> _Result:

@@ -18,9 +18,8 @@ import requests
 from ..errors import ChartlakeError, ConsentExpired, CredentialsRefused, SpotifyUnavailable
 from ..world import World
 from .refusals import network_words, pause_of, words_of
-from .retry import RetryBudget, with_retries
+from .retry import RetryBudget, timeouts, with_retries
 
-_TIMEOUT = (5.0, 15.0)
 # A token that ends during a long reading costs a round trip; one that ends a minute later does not.
 _MARGIN = 60.0
 # "Six months" are 181 days at the least; a day earlier is a warning, a day later would be a gap.
@@ -122,7 +121,7 @@ def request_token(url: str, app: Credentials, form: dict[str, str], world: World
             url,
             data=form,
             auth=(app.client_id, app.client_secret) if app.client_secret else None,
-            timeout=_TIMEOUT,
+            timeout=timeouts(world),
             allow_redirects=False,
         )
     except requests.RequestException as error:
