@@ -5,17 +5,20 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from .days import empty_row
 from .entries import Row
-from .errors import BadImport
+from .errors import BadImport, LakeUnavailable
 from .history import Day
-from .lake.lake import Lake, rank
-from .lake.schema import ENTRIES, Status
+from .lake.lake import Lake, rank, worth
+from .lake.schema import ENTRIES, PUBLISHED, Status
 from .lake.tables import LONGEST_PACK, packed, to_json
 from .tombstones import Tombstones, read_tombstones
+
+# How often days are placed anew because another import of the same days came in between.
+_TRIES = 12
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,12 @@ class Kept:
 
 @dataclass
 class _Staged:
-    """The days of one playlist's year: their entries in a file, and for the commits what is not null."""
+    """The days of one playlist's year: their entries in a file, for the commits what is not null, and of days that came
+    out of a lake the captures that they are copies of."""
 
     path: Path
     commits: dict[date, Row] = field(default_factory=dict)
+    copies: dict[date, frozenset[str]] = field(default_factory=dict)
 
 
 def keep_days(
@@ -51,9 +56,17 @@ def keep_days(
     staged: dict[tuple[str, int], _Staged] = {}
     formats: dict[str, None] = {}
     purged = read_tombstones(lake)
+    # It is tomorrow already somewhere.
+    last = lake.now().astimezone(UTC).date() + timedelta(days=1)
     count = rows = left_out = changed = 0
     with tempfile.TemporaryDirectory(prefix="chartlake-") as folder:
         for day in days:
+            if day.snapshot_date > last:
+                raise BadImport(
+                    name,
+                    [(0, f"it tells of {day.snapshot_date}, a day that is still to come")],
+                    advice="Correct the date in the file or its name, or give it with --date; nothing was imported.",
+                )
             formats[day.format] = None
             if purged.covers(day.playlist_id, day.snapshot_date):
                 left_out += 1
@@ -94,6 +107,8 @@ def _stage(target: _Staged, day: Day, name: str, digest: str) -> None:
             if len(pack) > LONGEST_PACK:
                 raise BadImport(name, [(0, f"the texts of {day.snapshot_date} are longer than those of any list")])
             file.write(pack)
+    if day.copy_of:
+        target.copies[day.snapshot_date] = day.copy_of
     told = {column: value for column, value in day.facts.items() if value is not None}
     target.commits[day.snapshot_date] = (
         told | origin | {"entry_count": len(day.rows), "position_quality": day.position_quality}
@@ -101,17 +116,53 @@ def _stage(target: _Staged, day: Day, name: str, digest: str) -> None:
 
 
 def _place(lake: Lake, playlist_id: str, year: int, staged: _Staged) -> int:
-    """Entries first, then their commits; gives how many days are new or other than before."""
+    """Entries first, then their commits; gives how many days are new or other than before.
+
+    Of two imports of one day at once each could leave its commit above the other's entries. So only days whose entries
+    are this file's get its commit, and those whose entries were replaced meanwhile are placed anew: whoever writes last
+    has seen that both tables tell of one file.
+    """
     before = {row["snapshot_date"]: row for row in lake.snapshots(playlist_id, year)}
-    ranks = {day: rank(row["source"], row["captured_at"]) for day, row in staged.commits.items()}
-    placed = lake.put_days(playlist_id, ranks, staged.path)
-    rows = [
-        _commit(playlist_id, day, facts, before.get(day)) | {"entries_key": placed.keys[day]}
-        for day, facts in sorted(staged.commits.items())
-    ]
-    lake.put_snapshots(playlist_id, year, rows)
+    there = lake.captures_of_year(playlist_id, year) if staged.copies else {}
+    todo = {
+        day: facts
+        for day, facts in staged.commits.items()
+        if day not in before or not _stays(before[day], facts, staged.copies.get(day) if day in there else None)
+    }
+    changed: set[date] = set()
+    for _ in range(_TRIES):
+        ranks = {day: rank(row["source"], row["captured_at"]) for day, row in todo.items()}
+        placed = lake.put_days(playlist_id, ranks, staged.path)
+        changed |= placed.changed
+        own = {day: facts for day, facts in sorted(todo.items()) if day not in placed.stayed}
+        rows = [
+            _commit(playlist_id, day, facts, before.get(day)) | {"entries_key": placed.keys[day]}
+            for day, facts in own.items()
+        ]
+        lake.put_snapshots(playlist_id, year, rows)
+        held = lake.captures_of_year(playlist_id, year) if own else {}
+        todo = {
+            day: facts
+            for day, facts in own.items()
+            if held.get(day) != (facts["capture_id"] if facts["entry_count"] else None)
+        }
+        if not todo:
+            break
+    else:
+        raise LakeUnavailable(f"{playlist_id}: its days were changed by other imports {_TRIES} times meanwhile.")
     after = {row["snapshot_date"]: row for row in lake.snapshots(playlist_id, year)}
-    return sum(day in placed.changed or before.get(day) != after[day] for day in staged.commits)
+    return sum(day in changed or before.get(day) != after.get(day) for day in staged.commits)
+
+
+def _stays(row: Row, facts: Row, copied: frozenset[str] | None) -> bool:
+    """Whether the day in the lake is worth more than that of a file; a copy (of the captures `copied`) knows less than
+    what it was made from, and than what raw proves."""
+    if worth(row) > worth(facts | {"status": Status.OK}):
+        return True
+    if not copied or row["status"] not in PUBLISHED:
+        return False
+    simulated = facts["source"] == "simulator" == row["source"]
+    return row["capture_id"] in copied or (simulated and row["raw_key"] is not None)
 
 
 def _commit(playlist_id: str, day: date, facts: Row, before: Row | None) -> Row:

@@ -89,8 +89,10 @@ def show_verdict(console: Console, verdict: Verdict, where: str) -> None:
         console.print(Text(f"There is no snapshot in {where} yet."))
         return
     for finding in verdict.findings:
-        day = finding.snapshot_date or "every day"
-        console.print(Text(f"× {finding.playlist_id} {day}: {finding.problem}", style="red"), soft_wrap=True)
+        which = f"{finding.playlist_id} {finding.snapshot_date or 'every day'}: " if finding.playlist_id else ""
+        console.print(Text(f"× {which}{finding.problem}", style="red"), soft_wrap=True)
+    for note in verdict.notes:
+        console.print(Text(note, style="yellow"), soft_wrap=True)
     tried, entries = counted(verdict.days, "day"), counted(verdict.entries, "entry", "entries")
     kept = f"{tried} tried, {verdict.published} kept, {entries}"
     if verdict.findings:

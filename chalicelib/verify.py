@@ -15,13 +15,14 @@ from .lake.lake import Lake
 from .lake.schema import PUBLISHED, Status
 from .lake.tables import to_json
 from .spotify.capture import Capture, from_raw
+from .words import counted
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One broken promise: which day of which playlist, and what is wrong."""
+    """One broken promise: which day of which playlist (None: of no playlist), and what is wrong."""
 
-    playlist_id: str
+    playlist_id: str | None
     snapshot_date: date | None
     problem: str
 
@@ -32,16 +33,29 @@ class Finding:
 
 @dataclass
 class Verdict:
-    """What was checked, and what was found."""
+    """What was checked, and what was found; `notes` tell what could not be checked, though no promise is broken."""
 
     days: int = 0
     published: int = 0
     entries: int = 0
     findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         counts = {"days": self.days, "published": self.published, "entries": self.entries}
-        return counts | {"findings": [finding.to_json() for finding in self.findings]}
+        return counts | {"findings": [finding.to_json() for finding in self.findings], "notes": list(self.notes)}
+
+
+@dataclass
+class _Raw:
+    """The day (UTC) of the oldest raw document that is there, and how many days have lost an older one: where all that
+    was captured before some day is gone, a lifecycle rule has removed it."""
+
+    oldest: str
+    aged: int = 0
+
+    def has_aged(self, key: str) -> bool:
+        return bool(self.oldest) and _captured_on(key) < self.oldest
 
 
 def verify(lake: Lake, progress: Callable[[str, int], None] = lambda playlist_id, year: None) -> Verdict:
@@ -49,21 +63,33 @@ def verify(lake: Lake, progress: Callable[[str, int], None] = lambda playlist_id
 
     For every day that was tried: the raw document is there and matches its SHA-256; a published day's entries equal,
     row for row, what raw yields with today's code; their number is Spotify's `total`; no position is doubled; a day
-    that is not published has no entries; no segment holds a day that nobody committed.
+    that is not published has no entries; no segment holds a day that nobody committed; among the tables lies nothing
+    that is no playlist's.
     """
     verdict = Verdict()
-    findings: list[Finding] = []
+    raw = _Raw(min((_captured_on(key) for _, _, key in lake.raw_keys()), default=""))
+    findings = [
+        Finding(None, None, f"{lake.store.locate(key)} is no playlist's table; move it away, since readers count it")
+        for key in lake.strays()
+    ]
     for playlist_id, year in lake.held():
         progress(playlist_id, year)
         try:
-            findings.extend(_verify_year(lake, playlist_id, year, verdict))
+            findings.extend(_verify_year(lake, playlist_id, year, verdict, raw))
         except ChartlakeError as error:
             findings.append(Finding(playlist_id, None, error.message))
     verdict.findings = tuple(findings)
+    if raw.aged:
+        oldest = date.fromisoformat(raw.oldest)
+        verdict.notes = (f"Raw of before {oldest} is gone: {counted(raw.aged, 'day')} not proven against it.",)
     return verdict
 
 
-def _verify_year(lake: Lake, playlist_id: str, year: int, verdict: Verdict) -> Iterator[Finding]:
+def _captured_on(raw_key: str) -> str:
+    return raw_key.rpartition("/")[2][:8]
+
+
+def _verify_year(lake: Lake, playlist_id: str, year: int, verdict: Verdict, aged: _Raw) -> Iterator[Finding]:
     committed = {row["snapshot_date"]: row for row in lake.snapshots(playlist_id, year)}
     held: dict[date, Row] = {}
     for key in lake.segment_keys(playlist_id, year):
@@ -76,14 +102,16 @@ def _verify_year(lake: Lake, playlist_id: str, year: int, verdict: Verdict) -> I
         yield Finding(playlist_id, day, "entries are there, but no row commits the day (an interrupted run; run again)")
     for day, row in committed.items():
         verdict.days += 1
-        for problem in _verify_day(lake, row, held.get(day), verdict):
+        for problem in _verify_day(lake, row, held.get(day), verdict, aged):
             yield Finding(playlist_id, day, problem)
 
 
-def _verify_day(lake: Lake, row: Row, held: Row | None, verdict: Verdict) -> Iterator[str]:
+def _verify_day(lake: Lake, row: Row, held: Row | None, verdict: Verdict, aged: _Raw) -> Iterator[str]:
     raw = lake.store.get(row["raw_key"]) if row["raw_key"] else None
     where = lake.store.locate(row["raw_key"] or "")
-    if row["raw_key"] and raw is None:
+    if row["raw_key"] and raw is None and aged.has_aged(row["raw_key"]):
+        aged.aged += 1
+    elif row["raw_key"] and raw is None:
         yield f"its raw document {where} is missing"
     elif raw and hashlib.sha256(raw.data).hexdigest() != row["raw_sha256"]:
         yield f"its raw document {where} does not match raw_sha256"
@@ -107,6 +135,8 @@ def _miscounted(row: Row, held: Row | None) -> Iterator[str]:
         yield f"{held['entries'] - held['positions']} positions are doubled"
     if held and held["captures"] != 1:
         yield f"its entries come from {held['captures']} captures"
+    elif held and row["status"] == Status.OK and held["capture_id"] != row["capture_id"]:
+        yield f"its entries are of capture {held['capture_id']}, and the commit of capture {row['capture_id']}"
 
 
 def _different(lake: Lake, row: Row, capture: Capture) -> Iterator[str]:

@@ -6,12 +6,13 @@ import csv
 import io
 import json
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chalicelib.errors import BadImport
 from chalicelib.exports import csv_lines
 from chalicelib.history import chartlake_export
 from chalicelib.imports import import_path
@@ -21,9 +22,13 @@ from chalicelib.lake.store import open_store
 from chalicelib.verify import verify
 
 from .conftest import Clock
+from .test_extract import TODAY, Rig
 from .test_history import read, refusal
 from .test_imports import only
 from .test_lake import DAY, PLAYLIST, entries, row
+from .test_replay import rig
+
+__all__ = ["rig"]  # a fixture
 
 OF_THE_CAPTURE = {"captured_at", "capture_id", "source"}
 ODD = (
@@ -208,3 +213,65 @@ def test_the_kinds_of_the_columns_are_those_of_the_tables() -> None:
     assert {name for name in ENTRIES if kinds[name] in ("INTEGER", "BIGINT")} <= set(numbers)
     assert {name for name in ENTRIES if kinds[name] == "BOOLEAN"} <= set(chartlake_export._TRUTHS)
     assert {kinds[name] for name in chartlake_export._TRUTHS} == {"BOOLEAN"}
+
+
+# A copy is worth less than what it was made from.
+
+
+def exported(lake: Lake, playlist_id: str, day: date, path: Path, rows: int = 1_000) -> Path:
+    path.write_text("".join(csv_lines(lake.entries(playlist_id, day)[:rows])), newline="")
+    return path
+
+
+def everything(lake: Lake) -> dict[str, bytes]:
+    return {key: lake.store.get(key).data for key in lake.store.list("tables/")}
+
+
+def test_an_export_of_what_stands_there_changes_nothing(empty: Lake, tmp_path: Path) -> None:
+    track = {"type": "track", "id": "1" * 22, "name": "Song", "artists": []}
+    items = [{"track": track}] * 3
+    body = {"id": PLAYLIST, "name": "Mine", "owner": {"id": "ann"}, "tracks": {"items": items, "total": 3}}
+    saved = tmp_path / f"{DAY}.json"
+    saved.write_text(json.dumps(body))
+    assert only(import_path(empty, saved)).changed == 1
+    before = everything(empty)
+    for rows in (3, 2):
+        assert only(import_path(empty, exported(empty, PLAYLIST, DAY, tmp_path / "a.csv", rows))).changed == 0
+        assert everything(empty) == before
+
+
+def test_a_first_hand_file_replaces_a_copy_and_a_corrected_copy_another(empty: Lake, tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text(as_csv(entries(source="import:charts-official-daily:x.csv")))
+    only(import_path(empty, path))
+    before = everything(empty)
+    assert only(import_path(empty, exported(empty, PLAYLIST, DAY, tmp_path / "again.csv", 2))).changed == 0
+    assert everything(empty) == before
+    path.write_text(as_csv(entries(source="import:charts-official-daily:x.csv", name="Corrected")))
+    assert only(import_path(empty, path)).changed == 1
+    saved = tmp_path / f"{DAY}.json"
+    track = {"type": "track", "id": "1" * 22, "name": "First hand", "artists": []}
+    saved.write_text(json.dumps({"id": PLAYLIST, "name": "Mine", "tracks": {"items": [{"track": track}], "total": 1}}))
+    assert only(import_path(empty, saved)).changed == 1
+    assert only(import_path(empty, path)).changed == 0
+    assert [entry["name"] for entry in empty.entries(PLAYLIST, DAY)] == ["First hand"]
+
+
+def test_a_simulated_day_with_raw_is_not_replaced_by_its_export(rig: Rig, tmp_path: Path) -> None:
+    rig.extract("hundred-and-one")
+    rig.clock.advance(days=1)
+    rig.extract("hundred-and-one")
+    long, day = rig.id("hundred-and-one"), TODAY + timedelta(days=1)
+    assert rig.lake.snapshot(long, day)["status"] == "unchanged"
+    before = everything(rig.lake)
+    for one in (TODAY, day):
+        assert only(import_path(rig.lake, exported(rig.lake, long, one, tmp_path / "a.csv", 99))).changed == 0
+    assert everything(rig.lake) == before
+
+
+@pytest.mark.parametrize("skip_bad", [True, False])
+def test_a_document_that_was_cut_is_refused(skip_bad: bool) -> None:
+    text = as_json(row(entry_count=3), entries(count=2))
+    assert "tells of 3 entries, and 2 are there" in refusal("export.json", text).message
+    with pytest.raises(BadImport, match="and 2 are there"):
+        read("export.json", text, skip_bad=[] if skip_bad else None)

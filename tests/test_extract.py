@@ -768,6 +768,47 @@ def test_verify_finds_what_was_tampered_with(rig: Rig) -> None:
     assert "missing" in problems[rig.id("one")]
 
 
+@pytest.mark.parametrize(
+    "stray",
+    [
+        "entries/year=2026/{segment} (1).parquet",
+        "entries/year=2026/{segment}(1).parquet",
+        "entries/year=2026/copy/{segment}.parquet",
+        "entries/{segment}.parquet",
+        "snapshots/year=2026/{list} (1).parquet",
+        "snapshots/old/{list}.parquet",
+        "snapshots/{list}.parquet",
+    ],
+)
+def test_verify_names_what_no_playlist_owns(rig: Rig, stray: str) -> None:
+    rig.extract("one")
+    row = rig.lake.snapshot(rig.id("one"), TODAY)
+    key = "tables/" + stray.format(segment=f"{rig.id('one')}-{TODAY}", list=rig.id("one"))
+    table = row["entries_key"] if "entries" in key else keys.snapshots(rig.id("one"), TODAY.year)
+    rig.lake.store.create(key, rig.lake.store.get(table).data)
+    (found,) = verify(rig.lake).findings
+    assert (found.playlist_id, rig.lake.store.locate(key) in found.problem) == (None, True)
+    assert rig.lake.tried() == [(rig.id("one"), TODAY.year)]
+
+
+def test_raw_that_a_lifecycle_rule_removed_is_a_note_and_a_hole_is_a_finding(rig: Rig) -> None:
+    for _ in range(3):
+        rig.extract("top-50", "one")
+        rig.clock.advance(days=1)
+
+    def remove(playlist_id: str, day: date) -> None:
+        Path(rig.lake.store.locate(rig.lake.snapshot(playlist_id, day)["raw_key"])).unlink()
+
+    remove(TOP_50, TODAY)
+    assert "missing" in verify(rig.lake).findings[0].problem
+    remove(rig.id("one"), TODAY)
+    verdict = verify(rig.lake)
+    assert (verdict.findings, verdict.days) == ((), 6)
+    assert verdict.to_json()["notes"] == ["Raw of before 2026-11-24 is gone: 2 days not proven against it."]
+    remove(TOP_50, TODAY + timedelta(days=1))
+    assert [found.snapshot_date for found in verify(rig.lake).findings] == [TODAY + timedelta(days=1)]
+
+
 def rig_rows(rig: Rig, playlist_id: str, **facts: Any) -> list[dict[str, Any]]:
     from chalicelib.lake.tables import to_json
 

@@ -6,8 +6,10 @@ import gzip
 import json
 import re
 import zipfile
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
+
+import pytest
 
 from chalicelib.coverage import coverage
 from chalicelib.imports import ImportedFile, Options, import_path
@@ -17,6 +19,7 @@ from chalicelib.lake.schema import ENTRIES
 from chalicelib.replay import replay
 from chalicelib.verify import verify
 
+from .conftest import Clock, Mortal
 from .test_extract import Rig
 from .test_history import ADDED, REFUSED, ROWS_LOOK_LIKE, clone, commit, data_of, first_match, real_files, state
 from .test_history import IDS as SONGS
@@ -113,7 +116,7 @@ def test_a_bad_file_does_not_hold_up_the_others(lake: Lake, tmp_path: Path) -> N
     write(folder)
     with zipfile.ZipFile(folder / "z.zip", "w") as archive:
         archive.writestr("regional-global-daily-2026-11-24.csv", chart())
-    (folder / "regional-global-daily-2026-11-25.csv.gz").write_bytes(gzip.compress(chart().encode()))
+    (folder / "regional-global-daily-2026-11-22.csv.gz").write_bytes(gzip.compress(chart().encode()))
     found = list(import_path(lake, folder))
     assert [one.error is None for one in found] == [False, True, True, True]
     assert len(lake.snapshots(CHART, 2026)) == 3
@@ -121,7 +124,7 @@ def test_a_bad_file_does_not_hold_up_the_others(lake: Lake, tmp_path: Path) -> N
 
 def test_what_spotify_told_of_a_day_stays(lake: Lake, tmp_path: Path) -> None:
     put(lake)
-    lake.put_snapshot(row(entry_count=3))
+    lake.put_snapshot(row(entry_count=3, capture_id="first"))
     track = {"type": "track", "id": TRACKS[0], "uri": f"spotify:track:{TRACKS[0]}", "name": "Other", "artists": []}
     body = {"id": PLAYLIST, "name": "x", "tracks": {"items": [{"track": track}], "total": 1, "offset": 0}}
     path = tmp_path / f"spotify_raw_{DAY}.json"
@@ -245,3 +248,69 @@ def test_tables_of_an_older_chartlake_gain_the_new_columns(lake: Lake) -> None:
     path.write_bytes(Path(f"{path}.old").read_bytes())
     put(lake, date(2026, 11, 24))
     assert list(lake.entries(PLAYLIST, DAY)[0]) == list(ENTRIES)
+
+
+# Two files of one day.
+
+
+def test_a_corrected_file_replaces_the_one_before(lake: Lake, tmp_path: Path) -> None:
+    only(import_path(lake, write(tmp_path)))
+    assert only(import_path(lake, write(tmp_path, ranks=(1, 2)))).changed == 1
+    assert (len(lake.entries(CHART, DAY)), lake.snapshot(CHART, DAY)["entry_count"]) == (2, 2)
+
+
+@pytest.mark.parametrize("writes", [1, 2])
+def test_two_imports_of_one_day_at_once_leave_the_entries_and_the_commit_of_one(
+    lake: Lake, clock: Clock, tmp_path: Path, writes: int
+) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    for folder in (one, other):
+        folder.mkdir()
+    first, second = write(one, ranks=(1, 2, 3)), write(other, ranks=(1, 2))
+
+    class Between(Mortal):
+        """A store in which another import comes in before the n-th change."""
+
+        def _age(self) -> None:
+            self._left -= 1
+            if self._left == 0:
+                assert only(import_path(lake, second)).error is None
+
+    store = Between(lake.store, writes)
+    assert only(import_path(Lake(store, clock.world()), first)).error is None
+    row = lake.snapshot(CHART, DAY)
+    assert {entry["capture_id"] for entry in lake.entries(CHART, DAY)} == {row["capture_id"]}
+    assert (row["entry_count"], verify(lake).findings) == (3, ())
+
+
+def test_a_commit_is_not_put_above_entries_that_are_worth_more(lake: Lake, clock: Clock, tmp_path: Path) -> None:
+    put(lake)  # of Spotify, by a process that died before its commit
+    track = {"type": "track", "id": TRACKS[0], "uri": f"spotify:track:{TRACKS[0]}", "name": "Other", "artists": []}
+    body = {"id": PLAYLIST, "name": "x", "tracks": {"items": [{"track": track}], "total": 1, "offset": 0}}
+    path = tmp_path / f"spotify_raw_{DAY}.json"
+    path.write_text(json.dumps(body))
+    assert only(import_path(lake, path)).changed == 0
+    assert (lake.snapshot(PLAYLIST, DAY), len(lake.entries(PLAYLIST, DAY))) == (None, 3)
+
+
+def test_verify_finds_a_commit_above_the_entries_of_another_capture(lake: Lake, tmp_path: Path) -> None:
+    only(import_path(lake, write(tmp_path)))
+    lake.put_snapshot(lake.snapshot(CHART, DAY) | {"capture_id": "another"})
+    assert "of capture another" in verify(lake).findings[0].problem
+    only(import_path(lake, write(tmp_path)))
+    assert verify(lake).findings == ()
+
+
+# What has not happened yet.
+
+
+def test_days_to_come_are_refused(lake: Lake, tmp_path: Path) -> None:
+    tomorrow = DAY + timedelta(days=1)
+    assert only(import_path(lake, write(tmp_path, tomorrow))).error is None
+    found = only(import_path(lake, write(tmp_path, tomorrow + timedelta(days=1))))
+    assert found.error is not None
+    assert "2026-11-25, a day that is still to come" in found.error.message
+    path = tmp_path / "regional-global-daily.csv"
+    path.write_text(chart(), newline="")
+    assert only(import_path(lake, path, Options(day=date(2030, 1, 1)))).error is not None
+    assert [row["snapshot_date"] for row in lake.snapshots(CHART, 2026)] == [tomorrow]

@@ -265,8 +265,8 @@ def test_a_raw_document_that_was_damaged_is_named(rig: Rig, spoil: Callable[[byt
     key = rig.one().row["raw_key"]
     path = Path(rig.lake.store.locate(key))
     path.write_bytes(spoil(path.read_bytes()))
-    with pytest.raises(DamagedFile, match="is not a raw capture"):
-        replay(rig.lake, rig.clock.world())
+    ((damaged, problem),) = replay(rig.lake, rig.clock.world()).damaged
+    assert (damaged, "is not a raw capture" in problem) == (key, True)
 
 
 def test_a_failed_day_between_two_doubted_ones_counts_neither_live_nor_replayed(rig: Rig) -> None:

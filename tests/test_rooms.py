@@ -50,7 +50,7 @@ MAY_IMPORT = {
     "api": {"", "api", "charts", "errors", "lake", "report", "service", "settings", "spotify", "views", "world"},
     "measured": {"errors", "lake", "outcome"},
     "cost": {"lake", "measured"},
-    "verify": {"entries", "errors", "lake", "spotify"},
+    "verify": {"entries", "errors", "lake", "spotify", "words"},
     "runs": {"errors", "lake", "world"},
     "backfill": {"errors", "lake", "outcome", "replay", "runs", "spotify", "world"},
     "service": {

@@ -28,7 +28,7 @@ _NUMBERS = {
 _TRUTHS = ("explicit", "is_local", "is_playable", "public", "collaborative")
 _NEVER_NULL = ("position", "item_type", "artists", "is_local")
 # What each row tells of its capture; the day keeps it.
-_CAPTURE = ("captured_at", "source")
+_CAPTURE = ("captured_at", "capture_id", "source")
 
 
 def table(header: list[str], layout: Layout) -> Table:
@@ -57,6 +57,9 @@ def read(body: Mapping[str, Json], named: Named, problems: Problems) -> list[Day
             rows[row["position"]] = row
         except ValueError as error:
             problems.add(0, f"entry {number}: {error}", json.dumps(entry)[:1000])
+    if not problems.found and playlist.get("entry_count") not in (None, len(entries)):
+        told = f"its 'playlist' tells of {playlist['entry_count']} entries, and {len(entries)} are there"
+        raise refused(named.file, told, "It was cut or edited: export the day again.")
     quality = playlist.get("position_quality")
     day = Day(*key, "chartlake-export", facts, None, [rows[position] for position in sorted(rows)])
     return [replace(_finished(day), position_quality=quality if quality in ("exact", "approx") else None)]
@@ -99,8 +102,14 @@ def _finished(day: Day) -> Day:
     """The day with what its rows tell of their capture; how exact its positions were, a CSV file does not tell."""
     moments = [row["captured_at"] for row in day.rows]
     simulated = any(row["source"] == "simulator" for row in day.rows)
-    rows = [{name: value for name, value in row.items() if name not in _CAPTURE} for row in day.rows]
-    return replace(day, rows=rows, moment=max(moments, default=None), position_quality=None, simulated=simulated)
+    return replace(
+        day,
+        rows=[{name: value for name, value in row.items() if name not in _CAPTURE} for row in day.rows],
+        moment=max(moments, default=None),
+        position_quality=None,
+        simulated=simulated,
+        copy_of=frozenset(row["capture_id"] for row in day.rows),
+    )
 
 
 def _key(values: Mapping[str, Json]) -> Key:
@@ -116,7 +125,8 @@ def _row(values: Mapping[str, Json]) -> Row:
         raise ValueError("position is 0; the first place is 1")
     added_at = None if row["added_at"] is None else _moment("added_at", row["added_at"]).isoformat()
     captured_at = _moment("captured_at", values.get("captured_at"))
-    return row | {"added_at": added_at, "captured_at": captured_at, "source": _text("source", values.get("source"))}
+    capture = {name: _text(name, values.get(name)) for name in ("capture_id", "source")}
+    return row | {"added_at": added_at, "captured_at": captured_at} | capture
 
 
 def _value(name: str, value: Json) -> Json:

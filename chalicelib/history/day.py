@@ -47,6 +47,8 @@ class Day:
     origin: str | None = None
     # Invented data stays invented, whatever road it takes.
     simulated: bool = False
+    # The captures that it is a copy of, where it came out of a lake.
+    copy_of: frozenset[str] = frozenset()
 
 
 class Problems:

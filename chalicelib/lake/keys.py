@@ -75,11 +75,16 @@ def segment_first_day(key: str, playlist_id: str, year: int) -> date | None:
 def segment_owner(key: str) -> tuple[str, int] | None:
     """The (playlist, year) of a segment; None for another object that lies there."""
     name = re.fullmatch(rf"{ENTRIES}year=(\d{{4}})/(.+)-\d{{4}}-\d{{2}}-\d{{2}}\.parquet", key)
-    return (unquote(name[2]), int(name[1])) if name else None
+    owner = (unquote(name[2]), int(name[1])) if name else None
+    first_day = segment_first_day(key, *owner) if owner else None
+    return owner if owner and first_day and segment(owner[0], first_day) == key else None
 
 
-def playlist_of_snapshots(key: str) -> str:
-    return unquote(key.rsplit("/", 1)[-1].removesuffix(".parquet"))
+def snapshots_owner(key: str) -> tuple[str, int] | None:
+    """The (playlist, year) of an object of the table `snapshots`; None for another object that lies there."""
+    year = year_of(key)
+    owner = (unquote(key.rsplit("/", 1)[-1].removesuffix(".parquet")), year) if year is not None else None
+    return owner if owner and snapshots(*owner) == key else None
 
 
 def year_of(key: str) -> int | None:

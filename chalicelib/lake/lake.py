@@ -27,17 +27,21 @@ SEGMENT_ROWS = 250_000
 
 Rank = tuple[int, datetime]
 
-# Where two sources tell of one day, what was read from Spotify wins over anything else.
-_TRUST = {"spotify": 2, "simulator": 0}
-_OTHER_TRUST = 1
+# Where two sources tell of one day, what was read from Spotify wins over anything else, and a copy over nothing but
+# what was invented.
+_TRUST = {"spotify": 3, "simulator": 0}
+_OTHER_TRUST = 2
+_COPY, _TRUST_OF_COPY = "import:chartlake-export:", 1
 
 
 @dataclass(frozen=True)
 class Placed:
-    """The segment's key of each day that was given, and the days whose entries are new or other than before."""
+    """The segment's key of each day that was given; the days whose entries are new or other than before; and those on
+    which other entries stay, since they are worth more."""
 
     keys: dict[date, str]
     changed: set[date]
+    stayed: set[date]
 
 
 class Lake:
@@ -52,6 +56,10 @@ class Lake:
     def scratch(self, what: str) -> AbstractContextManager[Scratch]:
         """Room for SQL over objects of this lake, known to a person as `what`."""
         return self._tables.scratch(what)
+
+    def now(self) -> datetime:
+        """The moment, as whoever opened the lake tells it."""
+        return self._world.now()
 
     # Raw captures.
 
@@ -120,6 +128,11 @@ class Lake:
             rows = f"{scratch.parquet(found.data, ENTRIES)} WHERE snapshot_date = DATE '{day}'"
             return [row["capture_id"] for row in scratch.read(f"SELECT DISTINCT capture_id FROM {rows}")]
 
+    def captures_of_year(self, playlist_id: str, year: int) -> dict[date, str]:
+        """The capture id of the entries of each day that has any."""
+        found = (row for key in self.segment_keys(playlist_id, year) for row in self.segment_days(key))
+        return {row["snapshot_date"]: row["capture_id"] for row in found}
+
     def segment_keys(self, playlist_id: str, year: int) -> list[str]:
         """A playlist's segments of a year, oldest first."""
         return [keys.segment(playlist_id, first) for first in sorted(self._segment_starts(playlist_id, year))]
@@ -139,24 +152,31 @@ class Lake:
     def _put_days(self, scratch: Scratch, playlist_id: str, ranks: Mapping[date, Rank], relation: str) -> Placed:
         given = _contents(scratch, relation)
         counts = {day: rows for day, (rows, _) in given.items()}
-        todo, placed = sorted(ranks), Placed({}, set())
+        todo, placed = sorted(ranks), Placed({}, set(), set())
         while todo:
             batch: list[date] = []
             changed: list[date] = []
+            stayed: list[date] = []
 
             def find(todo: list[date] = todo, batch: list[date] = batch) -> tuple[str, Stored | None]:
                 key, found = self._find_segment(scratch, playlist_id, todo[0])
                 batch[:] = self._days_of_segment(scratch, playlist_id, key, found, todo, counts)
                 return key, found
 
-            def change(old: bytes | None, batch: list[date] = batch, changed: list[date] = changed) -> bytes | None:
+            def change(
+                old: bytes | None,
+                batch: list[date] = batch,
+                changed: list[date] = changed,
+                stayed: list[date] = stayed,
+            ) -> bytes | None:
                 kept = scratch.parquet(old, ENTRIES) if old is not None else None
-                changed[:] = _fresh(scratch, kept, given, {day: ranks[day] for day in batch})
+                changed[:], stayed[:] = _fresh(scratch, kept, given, {day: ranks[day] for day in batch})
                 return _merged(scratch, kept, relation, changed) if changed else None
 
             key = update(self.store, find, change, self._world)
             placed.keys.update(dict.fromkeys(batch, key))
             placed.changed.update(changed)
+            placed.stayed.update(stayed)
             todo = todo[len(batch) :]
         return placed
 
@@ -274,8 +294,13 @@ class Lake:
 
     def tried(self) -> list[tuple[str, int]]:
         """Every (playlist, year) that has snapshots."""
-        found = [key for key in self.store.list(keys.SNAPSHOTS) if key.endswith(".parquet")]
-        return [(keys.playlist_of_snapshots(key), year) for key in found if (year := keys.year_of(key)) is not None]
+        return [owner for key in self.store.list(keys.SNAPSHOTS) if (owner := keys.snapshots_owner(key))]
+
+    def strays(self) -> list[str]:
+        """What lies among the tables and is no playlist's: another one's copy is read by whoever takes all files."""
+        entries = (key for key in self.store.list(keys.ENTRIES) if not keys.segment_owner(key))
+        snapshots = (key for key in self.store.list(keys.SNAPSHOTS) if not keys.snapshots_owner(key))
+        return [key for key in (*entries, *snapshots) if not key.rpartition("/")[2].startswith(("_", "."))]
 
     def fingerprints(self, playlist_id: str, year: int) -> dict[date, str]:
         """For each day a text that is another one as soon as any value of its rows, in either table, is."""
@@ -354,7 +379,8 @@ def _state(data: bytes, name: str) -> dict[str, Any]:
 
 def rank(source: str, captured_at: datetime) -> Rank:
     """What a capture is worth beside another one of its day: the higher one stays."""
-    return _TRUST.get(source, _OTHER_TRUST), captured_at.astimezone(UTC)
+    trust = _TRUST_OF_COPY if source.startswith(_COPY) else _TRUST.get(source, _OTHER_TRUST)
+    return trust, captured_at.astimezone(UTC)
 
 
 def worth(row: Mapping[str, Any]) -> tuple[bool, int, datetime]:
@@ -373,10 +399,11 @@ def _contents(scratch: Scratch, relation: str, where: str = "true") -> dict[date
 
 def _fresh(
     scratch: Scratch, kept: str | None, given: Mapping[date, tuple[int, int]], ranks: Mapping[date, Rank]
-) -> list[date]:
-    """The days that are other than in the segment `kept`, but for those that are worth more there."""
+) -> tuple[list[date], list[date]]:
+    """The days that are other than in the segment `kept`: those that are to be written, and those that are worth more
+    there."""
     if kept is None:
-        return [day for day in ranks if day in given]
+        return [day for day in ranks if day in given], []
     those = f"snapshot_date IN ({_dates(ranks)})"
     facts = scratch.read(
         f"SELECT snapshot_date, source, max(captured_at) AS captured_at FROM {kept} WHERE {those} "
@@ -384,7 +411,8 @@ def _fresh(
     )
     better = {f["snapshot_date"] for f in facts if rank(f["source"], f["captured_at"]) > ranks[f["snapshot_date"]]}
     there = _contents(scratch, kept, those)
-    return [day for day in ranks if day not in better and given.get(day) != there.get(day)]
+    other = [day for day in ranks if given.get(day) != there.get(day)]
+    return [day for day in other if day not in better], [day for day in other if day in better]
 
 
 def _merged(scratch: Scratch, kept: str | None, relation: str, days: Iterable[date]) -> bytes:

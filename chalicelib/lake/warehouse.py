@@ -93,6 +93,6 @@ def open_empty() -> Iterator[Warehouse]:
 
 def _snapshot_keys(store: ObjectStore, playlist_ids: Iterable[str]) -> list[str]:
     if not playlist_ids:
-        return [key for key in store.list(keys.SNAPSHOTS) if key.endswith(".parquet") and keys.year_of(key) is not None]
+        return [key for key in store.list(keys.SNAPSHOTS) if keys.snapshots_owner(key)]
     years = [keys.year_of(folder) for folder in store.folders(keys.SNAPSHOTS)]
     return [keys.snapshots(playlist_id, year) for playlist_id in playlist_ids for year in years if year is not None]
