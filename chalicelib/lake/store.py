@@ -10,8 +10,8 @@ from typing import Protocol
 from ..errors import LakeUnavailable
 from ..world import World
 
-# Of all that write an object at once one is done each time, so what counts is time: a year of days dropped together are
-# done in two minutes.
+# Of all that write an object at once one is done each time, so what counts is time, not tries: 150 days of one list,
+# dropped together, took 42 s.
 _LONGEST_SECONDS = 300.0
 _LONGEST_PAUSE = 10.0
 
