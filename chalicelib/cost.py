@@ -21,9 +21,11 @@ from .measured import remembered
 Basis = Literal["measured", "partly", "assumed", "known"]
 DAYS = 30.4
 # What a snapshot reads (last year's rows, this year's before and at the commit, its segment), writes (raw, segment,
-# commit) and lists (segments), and what a run does besides with its list of playlists and its state.
-GETS, PUTS, LISTS = 4, 3, 1
-GETS_A_RUN, PUTS_A_RUN = 5, 2
+# commit) and lists (segments). Then what its page reads (the year's rows, these and the segment, the page as it stands,
+# and twice the rows for the index), writes (the page) and lists (the years, twice). And what a run does besides, with
+# its list of playlists, its state, the index and its cards. Each further year in the lake adds four reads.
+GETS, PUTS, LISTS = 4 + 6, 3 + 1, 1 + 2
+GETS_A_RUN, PUTS_A_RUN, LISTS_A_RUN = 10, 4, 2
 FIRST_PAGE, LATER_PAGES = 100, 50
 METRICS, ALARMS = 4, 10
 LINES_A_RUN = 20
@@ -51,6 +53,7 @@ class Load:
     entries: int
     requests: Figure
     seconds_a_request: Figure = Figure(0.4, "0.4 s a request to Spotify, with all that follows it")
+    seconds_a_page: Figure = Figure(0.4, "0.4 s a page, with its part of the index")
     seconds_a_run: Figure = Figure(3.0, "3 s a run besides, with the start of its environment")
     memory_gb: Figure = Figure(1.0, "1,024 MB")
     kb_in_raw: Figure = Figure(0.3, "0.3 kB an entry a day in raw")
@@ -118,9 +121,15 @@ def _with_durations(load: Load, lake: Lake) -> Load:
     if not requests:
         return load
     a_request = sum(run["seconds_in_playlists"] for run in runs) / requests
-    a_run = mean(run["seconds"] - run["seconds_in_playlists"] for run in runs) + _START_SECONDS
+    a_run = mean(run["seconds"] - run["seconds_in_playlists"] - run.get("seconds_in_pages", 0) for run in runs)
+    a_run += _START_SECONDS
     memory, over = runs[-1]["memory_mb"], f"over {len(runs)} runs in Lambda"
     start = f"of which {_START_SECONDS:.0f} s is assumed for the start of its environment"
+    if pages := sum(run.get("pages", 0) for run in runs):
+        a_page = sum(run.get("seconds_in_pages", 0) for run in runs) / pages
+        load = replace(
+            load, seconds_a_page=Figure(a_page, f"{a_page:.2g} s a page, with its part of the index", "measured")
+        )
     return replace(
         load,
         seconds_a_request=Figure(a_request, f"{a_request:.2g} s a request to Spotify, {over}", "measured"),
@@ -160,21 +169,22 @@ def bill(load: Load, prices: Mapping[str, Any]) -> list[Line]:
     """The month's lines. Storage is that after a year, when nothing was purged and raw is kept."""
     price, free = prices["prices"], prices["always_free_each_month"]
     snapshots = load.playlists * DAYS
-    seconds = snapshots * load.requests.value * load.seconds_a_request.value + DAYS * load.seconds_a_run.value
-    puts = snapshots * (PUTS + LISTS) + DAYS * PUTS_A_RUN
+    a_snapshot = load.requests.value * load.seconds_a_request.value + load.seconds_a_page.value
+    seconds = snapshots * a_snapshot + DAYS * load.seconds_a_run.value
+    puts = snapshots * (PUTS + LISTS) + DAYS * (PUTS_A_RUN + LISTS_A_RUN)
     gets = snapshots * GETS + DAYS * GETS_A_RUN
     kept = load.entries * load.playlists * 365 * (load.kb_in_raw.value + load.kb_in_tables.value) / 1e6
     # Versions of a segment that were written over stay for 30 days: on average half a year of entries each.
     versions = load.entries * load.playlists * 182 * load.kb_in_tables.value * 30 / 1e6
     logs = (snapshots + LINES_A_RUN * DAYS) / 1e6
-    a_snapshot = known(f"{GETS} reads, {PUTS} writes and {LISTS} list a snapshot")
+    requests = known(f"{GETS} reads, {PUTS} writes and {LISTS} lists a snapshot with its page")
     return [
         _line(
             "Lambda: computing",
             seconds * load.memory_gb.value,
             "GB-s",
             price["lambda_gb_second_arm64"],
-            (load.requests, load.seconds_a_request, load.seconds_a_run, load.memory_gb),
+            (load.requests, load.seconds_a_request, load.seconds_a_page, load.seconds_a_run, load.memory_gb),
             free["lambda_gb_seconds"],
         ),
         _line(
@@ -185,8 +195,8 @@ def bill(load: Load, prices: Mapping[str, Any]) -> list[Line]:
             (known("a run a day"),),
             free["lambda_requests"],
         ),
-        _line("S3: writing and listing", puts, "requests", price["s3_put_or_list"], (a_snapshot,)),
-        _line("S3: reading", gets, "requests", price["s3_get"], (a_snapshot,)),
+        _line("S3: writing and listing", puts, "requests", price["s3_put_or_list"], (requests,)),
+        _line("S3: reading", gets, "requests", price["s3_get"], (requests,)),
         _line(
             "S3: storage after a year",
             kept + versions,

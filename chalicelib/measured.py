@@ -19,8 +19,10 @@ _KEPT = 30
 _log = logging.getLogger(__name__)
 
 
-def remember(lake: Lake, run: Run, seconds: float, memory_mb: int, now: datetime) -> None:
-    """Keep what a run took that asked Spotify for something. It never fails a run."""
+def remember(
+    lake: Lake, run: Run, seconds: float, memory_mb: int, now: datetime, pages: int = 0, seconds_in_pages: float = 0.0
+) -> None:
+    """Keep what a run took that asked Spotify for something, and the pages that it rendered. It never fails a run."""
     requests = sum(0 if outcome.already else outcome.row.get("requests") or 0 for outcome in run.outcomes)
     if not requests:
         return
@@ -29,6 +31,8 @@ def remember(lake: Lake, run: Run, seconds: float, memory_mb: int, now: datetime
         "seconds": round(seconds, 3),
         "seconds_in_playlists": round(sum(outcome.seconds for outcome in run.outcomes), 3),
         "requests": requests,
+        "pages": pages,
+        "seconds_in_pages": round(seconds_in_pages, 3),
         "memory_mb": memory_mb,
     }
     try:

@@ -61,9 +61,12 @@ def daily(milliseconds_left: Callable[[], int], world: World | None = None) -> d
     """
     settings = from_environment(os.environ)
     world = _limited(world, milliseconds_left, float("inf"))
+    began = world.monotonic()
     run = _extract(settings, None, False, world)
     _count(run, world, whole=True)
-    _render([outcome.playlist_id for outcome in run.outcomes], settings, world)
+    extracted = world.monotonic()
+    pages = _render([outcome.playlist_id for outcome in run.outcomes], settings, world)
+    _remember(run, settings, world, began, extracted, pages)
     return _finished(run)
 
 
@@ -210,15 +213,21 @@ def _turn(
     from .backfill import touched, turn
     from .runs import fail
 
+    began = world.monotonic()
+    extracts: list[Run] = []
+
     def extract(playlists: list[str] | None, again: bool, progress: Progress) -> Run:
         found = _extract(settings, playlists, again, world, progress)
+        extracts.append(found)
         if counted:
             _count(found, world, whole=run.request["playlists"] is None)
         return found
 
     run, error = turn(run, lake, world, extract)
-    if run.ended:
-        _render(touched(run), settings, world)
+    extracted = world.monotonic()
+    pages = _render(touched(run), settings, world) if run.ended else 0
+    for one in extracts:
+        _remember(one, settings, world, began, extracted, pages)
     if error is not None or run.ended:
         return run, error
     try:
@@ -242,35 +251,42 @@ def _extract(
     world: World,
     progress: Progress = lambda done, total: None,
 ) -> Run:
-    began = world.monotonic()
-    from .measured import remember
     from .pipeline import followed_playlists, open_lake, open_pipeline
 
     lake = open_lake(settings, world)
     playlist_ids = playlists or followed_playlists(settings, lake)
     done = count(1)
-    run = open_pipeline(settings, world, lake).extract(
+    return open_pipeline(settings, world, lake).extract(
         playlist_ids, again=again, report=lambda outcome: progress(next(done), len(playlist_ids))
     )
+
+
+def _remember(run: Run, settings: Settings, world: World, began: float, extracted: float, pages: int) -> None:
+    """Keep what this invocation took up to now, if it is one of Lambda's; see `measured`."""
+    from .measured import remember
+    from .pipeline import open_lake
+
     if memory := os.environ.get(_FUNCTION_MEMORY):
-        remember(lake, run, world.monotonic() - began, int(memory), world.now())
-    return run
+        ended, lake = world.monotonic(), open_lake(settings, world)
+        remember(lake, run, ended - began, int(memory), world.now(), pages, ended - extracted)
 
 
-def _render(playlist_ids: Sequence[str], settings: Settings, world: World) -> None:
-    """Make these playlists' pages anew while time is left, then those that were missed before. Pages are derived, so no
-    run fails by them."""
+def _render(playlist_ids: Sequence[str], settings: Settings, world: World) -> int:
+    """Make these playlists' pages anew while time is left, then those that were missed before; gives how many pages.
+    Pages are derived, so no run fails by them."""
     from .pipeline import open_lake
     from .report.site import render_site
 
     if world.time_left() < _RENDER_SECONDS:
-        return
+        return 0
     try:
         wanted = list(dict.fromkeys(playlist_ids))
         rendered = render_site(open_lake(settings, world), world, settings.timezone, wanted, missed=True)
         _log.info("pages rendered", extra=rendered.to_json())
+        return len(rendered.pages)
     except Exception:
         _log.warning("the pages could not be rendered; the rows are not affected", exc_info=True)
+        return 0
 
 
 def _limited(world: World | None, milliseconds_left: Callable[[], int], seconds: float) -> World:

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
 
-from .errors import BadImport
+from .errors import BadImport, ChartlakeError
 from .history import Limits
 from .imports import ImportedFile, Options, import_path, is_clutter
 from .lake import keys
 from .lake.lake import Lake
 from .world import World
 
-READING, IMPORTED, REFUSED = "reading", "imported", "refused"
+READING, IMPORTED, REFUSED, FAILED = "reading", "imported", "refused", "failed"
 # A JSON document takes twenty times its size in memory while it is understood, beside what the process has anyway.
 _DOCUMENTS_A_MEMORY = 32
 # The temporary folder holds the file and its rows, which can be twice as large.
@@ -35,7 +35,8 @@ def take_in(
     """Import the object of S3's "Object Created" event; gives what `state/imports/<key>.json` tells of it, and why the
     file, or the first of an archive's files, was refused.
 
-    `memory` is the function's, in MB. Raises `LakeUnavailable`. The same event once more changes nothing.
+    `memory` is the function's, in MB. Raises `LakeUnavailable` and `DamagedFile`; what is told then is the reason. The
+    same event once more changes nothing.
     """
     key = _key_of(lake, detail)
     if key is None or is_clutter(key):
@@ -53,7 +54,11 @@ def take_in(
         facts = {"size": path.stat().st_size, "etag": etag.strip('"')}
         _begin(lake, world, key, facts)
         limits = Limits(file=room, document=(memory << 20) // _DOCUMENTS_A_MEMORY if memory else Limits.document)
-        return _finish(lake, key, facts, import_path(lake, path, Options(limits=limits), name=key))
+        try:
+            return _finish(lake, key, facts, import_path(lake, path, Options(limits=limits), name=key))
+        except ChartlakeError as error:
+            _fail(lake, key, facts, error)
+            raise
 
 
 def _key_of(lake: Lake, detail: Mapping[str, Any]) -> str | None:
@@ -106,6 +111,15 @@ def _finish(
         logging.ERROR if refused else logging.INFO, "upload %s", told["state"], extra={"object_key": key, **counts}
     )
     return told, refused[0] if refused else None
+
+
+def _fail(lake: Lake, key: str, facts: Mapping[str, Any], error: ChartlakeError) -> None:
+    """Tell why it is not read to its end; Lambda tries again."""
+    failed = {"file": key, "state": FAILED, **facts, **error.to_json()}
+    try:
+        lake.update_state(keys.imported(key), lambda before: before if _stands(before, facts) else failed)
+    except ChartlakeError:
+        _log.warning("what became of the upload is not kept", exc_info=True, extra={"object_key": key})
 
 
 def _stands(before: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:

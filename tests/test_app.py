@@ -98,6 +98,7 @@ def test_what_a_run_took_is_kept_in_lambda_only(deployed: Client, monkeypatch: p
     assert kept
     (run,) = json.loads(kept.data)["runs"]
     assert (run["requests"], run["memory_mb"], 0 < run["seconds_in_playlists"] < run["seconds"]) == (1, 512, True)
+    assert (run["pages"], 0 < run["seconds_in_pages"] < run["seconds"] - run["seconds_in_playlists"]) == (1, True)
     daily(deployed)
     assert open_store(LAKE, World()).get(keys.MEASURED) == kept, "a run that asked nothing tells nothing of a request"
 

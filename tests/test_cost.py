@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections import Counter
 from datetime import date
 from pathlib import Path
@@ -13,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib import cost
+from chalicelib import cost, pipeline, service
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import Status
-from chalicelib.lake.store import ObjectStore
+from chalicelib.lake.store import ObjectStore, open_store
 from chalicelib.measured import remember
 from chalicelib.outcome import Outcome, Run
 from chalicelib.pipeline import open_pipeline
@@ -116,15 +117,18 @@ def test_only_what_lambda_took_counts_as_its_duration(lake: Lake, clock: Clock) 
     assert cost.load_of(lake, clock.now().date()).seconds_a_run.basis == "assumed"
     run = run_of(2.0, requests=4, clock=clock)
     for number in range(40):
-        remember(lake, run, seconds=5.0 + number % 2, memory_mb=512, now=clock.now())
+        remember(lake, run, 8.0 + number % 2, memory_mb=512, now=clock.now(), pages=2, seconds_in_pages=3.0)
     found = cost.load_of(lake, clock.now().date())
     assert (found.seconds_a_request.value, found.seconds_a_request.basis) == (0.5, "measured")
-    # 5 and 6 s in turn, 2 of them in the playlists; the start of the environment is on top.
+    assert (found.seconds_a_page.value, found.seconds_a_page.basis) == (1.5, "measured")
+    # 8 and 9 s in turn, 2 of them in the playlists and 3 in the pages; the start of the environment is on top.
     assert found.seconds_a_run.value == pytest.approx(3.5 + 1)
     assert (found.memory_gb.value, "over 30 runs in Lambda" in found.seconds_a_request.words) == (0.5, True)
     computing = cost.bill(found, PRICES)[0]
     assert computing.basis == "measured"
-    assert computing.list_price == pytest.approx(30.4 * (0.5 + 4.5) * 0.5 * PRICES["prices"]["lambda_gb_second_arm64"])
+    assert computing.list_price == pytest.approx(
+        30.4 * (0.5 + 1.5 + 4.5) * 0.5 * PRICES["prices"]["lambda_gb_second_arm64"]
+    )
 
 
 class Counted:
@@ -133,26 +137,40 @@ class Counted:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self.calls: Counter[str] = Counter()
+        self._lock = threading.Lock()
 
     def __getattr__(self, name: str) -> Any:
-        self.calls[name] += 1
-        return getattr(self._store, name)
+        def counted(*arguments: Any) -> Any:
+            with self._lock:
+                self.calls[name] += 1
+            return getattr(self._store, name)(*arguments)
+
+        return counted
 
 
-def test_a_snapshot_takes_the_requests_to_s3_that_the_bill_counts(lake: Lake, clock: Clock) -> None:
-    simulator = Simulator(now=clock.now)
+def test_a_day_takes_the_requests_to_s3_that_the_bill_counts(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulator, counts = Simulator(now=clock.now), []
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")
     with simulator.serve() as server:
-        settings = settings_for(server)
-        counts = []
-        for playlists in (["fifty", "one", "top-50"], ["fifty"], ["fifty", "one", "top-50"]):
-            store = Counted(lake.store)
+        monkeypatch.setattr(service, "from_environment", lambda _: settings_for(server))
+        for playlists in (["fifty"], ["fifty", "one", "top-50"]):
+            store = Counted(open_store(str(tmp_path / str(len(playlists))), clock.world()))
             ids = [simulator.playlist_id(name) for name in playlists]
-            open_pipeline(settings, clock.world(), Lake(store, clock.world())).extract(ids)  # type: ignore[arg-type]
+            monkeypatch.setattr(pipeline, "open_lake", lambda *_, store=store: Lake(store, clock.world()))
+            monkeypatch.setattr(pipeline, "followed_playlists", lambda _, lake, ids=ids: lake.store.get("x") or ids)
+            for _ in range(3):
+                store.calls.clear()
+                assert service.daily(lambda: 900_000, clock.world())["complete"]
+                clock.advance(days=1)
             calls = store.calls
-            counts.append((calls["get"], calls["create"] + calls["replace"], calls["list"]))
-            clock.advance(days=1)
-    _, one, three = counts
-    assert [(b - a) / 2 for a, b in zip(one, three, strict=True)] == [cost.GETS, cost.PUTS, cost.LISTS]
+            counts.append((calls["get"], calls["create"] + calls["replace"], calls["list"] + calls["folders"]))
+    one, three = counts
+    each = [(b - a) / 2 for a, b in zip(one, three, strict=True)]
+    assert each == [cost.GETS, cost.PUTS, cost.LISTS]
+    besides = [a - b for a, b in zip(one, each, strict=True)]
+    assert besides == [cost.GETS_A_RUN, cost.PUTS_A_RUN, cost.LISTS_A_RUN]
 
 
 def test_the_size_of_an_entry_is_about_what_the_bill_assumes(lake: Lake, clock: Clock) -> None:

@@ -6,6 +6,7 @@ import random
 import threading
 import tracemalloc
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import boto3
@@ -144,6 +145,37 @@ def _run_together(calls: list) -> None:
     for thread in threads:
         thread.join(60)
     assert not any(thread.is_alive() for thread in threads)
+
+
+class Busy:
+    """A store in which somebody else is always faster, until a moment."""
+
+    def __init__(self, store: ObjectStore, clock: Clock, seconds: float) -> None:
+        self._store, self._clock, self._end = store, clock, clock.monotonic() + seconds
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def create(self, key: str, data: bytes) -> None:
+        if self._clock.monotonic() < self._end:
+            raise Conflict(key)
+        self._store.create(key, data)
+
+
+def test_an_update_waits_for_its_turn_as_long_as_there_is_time(store: ObjectStore, clock: Clock) -> None:
+    def write(key: str, busy: float, seconds_left: float) -> None:
+        crowd = Busy(store, clock, busy)
+        update(crowd, lambda: (key, store.get(key)), lambda old: b"mine", clock.world(seconds_left=seconds_left))
+
+    write("patient", busy=240, seconds_left=900)
+    assert store.get("patient").data == b"mine"
+    assert max(clock.slept) <= 10
+    for busy, seconds_left, most in ((900, float("inf"), 300), (240, 60, 60), (240, -1, 0)):
+        began = clock.monotonic()
+        with pytest.raises(LakeUnavailable, match="changed by others"):
+            write("late", busy, seconds_left)
+        assert most * 0.9 <= clock.monotonic() - began <= most
+    assert store.get("late") is None
 
 
 def test_an_update_that_changes_nothing_writes_nothing(store: ObjectStore, clock: Clock) -> None:

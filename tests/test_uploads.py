@@ -17,9 +17,10 @@ import pytest
 from chalice.test import Client
 
 from chalicelib import service
+from chalicelib.errors import LakeUnavailable
 from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake
-from chalicelib.lake.store import open_store
+from chalicelib.lake.store import Conflict, open_store
 from chalicelib.report import site
 from chalicelib.settings import upload_pattern
 from chalicelib.uploads import take_in
@@ -294,3 +295,30 @@ def test_while_it_is_read_the_document_says_until_when(deployed: Client, clock: 
         take_in(Lake(store, world), world, event["detail"], None)
     assert (told(NAME)["state"], told(NAME)["until"]) == ("reading", "2026-11-23T12:10:00+00:00")
     assert deployed.lambda_.invoke("upload", event).payload["state"] == "imported"
+
+
+def test_a_lake_that_cannot_be_written_is_told_and_the_next_try_imports(deployed: Client, clock: Clock) -> None:
+    event, store, world = drop(NAME, chart()), open_store(LAKE, World()), clock.world(seconds_left=600)
+    put = store.create
+
+    def create(key: str, data: bytes) -> None:
+        if key.startswith("tables/"):
+            raise Conflict(key)
+        put(key, data)
+
+    store.create = create  # type: ignore[method-assign]
+    with pytest.raises(LakeUnavailable, match="changed by others"):
+        take_in(Lake(store, world), world, event["detail"], None)
+    found = told(NAME)
+    assert (found["state"], found["error"], "changed by others" in found["message"]) == (
+        "failed",
+        "LakeUnavailable",
+        True,
+    )
+    assert 200 < sum(clock.slept) <= 300
+    assert deployed.lambda_.invoke("upload", event).payload["state"] == "imported"
+    # Imported, it stays so, also where the event comes again and the lake cannot be read.
+    store.get = lambda key: None if key.startswith("tables/") else lake_now().store.get(key)  # type: ignore[method-assign]
+    with pytest.raises(LakeUnavailable):
+        take_in(Lake(store, world), world, event["detail"], None)
+    assert told(NAME)["state"] == "imported"
