@@ -171,11 +171,48 @@ def test_the_chart_of_every_day_says_what_the_views_say(
         for day in days[1::9]:
             page.select_option("#day", day.isoformat())
             chart = charts.chart(playlist_id, day)
-            # On earlier days the page has the items alone: neither empty slots nor an item's second place.
-            own = [one for one in chart.entries if one["track_key"] and one["occurrence"] == 1]
-            assert told(table(page)) == told(own)
+            assert told(table(page)) == told(chart.entries)
             gap = f"The {chart.gap_days} day"
             assert (gap in page.inner_text("#compared")) == bool(chart.gap_days)
+
+
+def test_an_earlier_day_has_its_empty_slots_and_second_places_too(chromium: Browser, lake: Lake) -> None:
+    days = {
+        TODAY - timedelta(days=back): letters for back, letters in ((3, ".AA"), (2, "A.BA."), (1, "A..BA"), (0, "A.B."))
+    }
+    keep(lake, {day: named(day, letters) for day, letters in days.items()})
+    rendered(lake.store.locate(""))
+    with visit(chromium, address_of(lake, LIST)) as page, open_charts(lake, TODAY, [LIST]) as charts:
+        for day, letters in days.items():
+            page.select_option("#day", day.isoformat())
+            assert told(table(page)) == told(charts.chart(LIST, day).entries)
+            assert [one["name"] for one in table(page)] == [
+                "(no longer available)" if one == "." else f"Song {one}" for one in letters
+            ]
+        page.select_option("#day", (TODAY - timedelta(days=2)).isoformat())
+        assert page.locator("#entries .move.duplicate").inner_text().startswith("TWICE")
+        page.click("#entries tbody tr:nth-child(4) .peak")
+        expect(page.locator("#run-title")).to_have_text("Song A")
+
+
+def test_a_day_of_more_entries_than_the_page_has_says_so_alone_and_compared(chromium: Browser, lake: Lake) -> None:
+    long, now = TODAY - timedelta(days=1), TODAY
+    sizes = {long: 1300, now: 100}
+    keep(lake, {day: [entry(day, place, uri=f"spotify:track:{place}", name=f"Song {place}")
+                      for place in range(1, size + 1)] for day, size in sizes.items()})  # fmt: skip
+    rendered(lake.store.locate(""))
+    with visit(chromium, address_of(lake, LIST)) as page:
+        assert page.inner_text("#rest") == ""
+        assert "the first 1000 places; the lake has all" in page.inner_text("footer")
+        page.click("#earlier")
+        assert len(table(page)) == 1000
+        assert page.inner_text("#rest").startswith("The first 1,000 entries of 1,300;")
+        assert "among the first 1,000 entries of one of the two days" in page.inner_text("#compared-days")
+        assert "there are 1,300 on 22 Nov 2026." in page.inner_text("#compared-days")
+        page.click("#later")
+        assert page.inner_text("#rest") == ""
+        page.select_option("#from", now.isoformat())
+        assert "among the first" not in page.inner_text("#compared-days")
 
 
 @pytest.mark.parametrize(("site_of", "playlist_id"), [("demo", TOP_50), ("archive", GLOBAL_50)])
@@ -658,7 +695,7 @@ def test_ten_thousand_entries_do_not_blow_the_page_up(chromium: Browser, lake: L
     assert len(lake.store.get(keys.playlist_page(LIST)).data) < 1_500_000
     with visit(chromium, address_of(lake, LIST)) as page:
         assert len(table(page)) == 1000
-        assert "The first 1,000 entries of 10,000." in page.inner_text("#chart")
+        assert "The first 1,000 entries of 10,000;" in page.inner_text("#chart")
         assert re.search(r"the first \d+ places; the lake has all", page.inner_text("footer"))
 
 

@@ -76,6 +76,13 @@
     for (const stay of item.stays) stay.places.forEach((place, after) => { places[stay.start + after][place] = item; });
     return item;
   });
+  // What stands where no item has its own place: an item's second place, or the words for an empty slot.
+  const slots = moments.map(() => []);
+  for (const [own, ...stays] of data.slots) {
+    for (const [start, place, moves] of stays) {
+      [place, ...unfolded(place, moves)].forEach((one, after) => { slots[start + after][one] = items[own] ?? own; });
+    }
+  }
   const byKey = new Map(items.map((item) => [item.key, item]));
 
   function* unfolded(place, moves) {
@@ -117,6 +124,7 @@
       same: ["=", "in the same place"],
       new: ["NEW", "new on the list"],
       "re-entry": ["BACK", "back on the list"],
+      duplicate: ["TWICE", "listed a second time"],
     }[change] || ["", ""];
     return element("span", { class: `move ${change}` }, element("span", { "aria-hidden": "true" }, mark), element("span", { class: "sr" }, words));
   }
@@ -171,6 +179,7 @@
   const written = table.tBodies[0];
   const pick = $("#day");
   const comparedText = $("#compared").textContent;
+  const restText = $("#rest").textContent;
   const comparedClass = $("#compared").className;
   let shownDay = newest;
 
@@ -182,8 +191,20 @@
     }
   }
 
-  function row(item, day) {
-    const found = standing(item, day);
+  function row(day, place) {
+    const [item, other] = [places[day][place], slots[day][place]];
+    if (item) return entry(item, day, standing(item, day));
+    if (!other) return "";
+    return typeof other === "string" ? empty(place, other) : entry(other, day, { ...standing(other, day), place, change: day > 0 ? "duplicate" : "" });
+  }
+
+  const empty = (place, words) => element("tr", {},
+    element("td", { class: "place" }, place),
+    element("td", { class: "moved" }),
+    element("th", { class: "what", scope: "row" }, element("span", { class: "track" }, isolated(words))),
+    ...["peak", "days", "streak", "trend", "link"].map((name) => element("td", { class: name })));
+
+  function entry(item, day, found) {
     return element("tr", { "data-item": item.number, "data-change": found.change, "data-previous": found.previous ?? "" },
       element("td", { class: "place" }, found.place),
       element("td", { class: "moved" }, moved(found)),
@@ -198,9 +219,10 @@
   function show(day) {
     shownDay = day;
     const body = day === newest ? written : element("tbody");
-    if (day !== newest) body.append(...places[day].slice(0, data.depth + 1).filter(Boolean).map((item) => row(item, day)));
+    if (day !== newest) body.append(...Array.from({ length: Math.min(data.depth, deepest(day)) }, (_, count) => row(day, count + 1)));
     table.tBodies[0].replaceWith(body);
     table.classList.toggle("earlier", day !== newest);
+    $("#rest").textContent = day === newest ? restText : rest(body.rows.length, data.sizes[day]);
     $("#chart-day").textContent = longest(moments[day]);
     const [text, warn] = day === newest ? [comparedText, comparedClass.includes("warn")] : compared(day);
     $("#compared").textContent = text;
@@ -211,6 +233,9 @@
     say("");
     drawBump();
   }
+
+  const deepest = (day) => Math.max(places[day].length, slots[day].length) - 1;
+  const rest = (shown, all) => (shown < all ? `The first ${counted(shown, "entry", "entries")} of ${all.toLocaleString("en")}; chartlake charts --date has all.` : "");
 
   function compared(day) {
     if (day === 0) return ["The first known day: nothing to compare it with.", false];
@@ -566,11 +591,13 @@
       ["Up", both.filter(({ old, now }) => now < old), ({ old, now }) => `${old} → ${now}`],
       ["Down", both.filter(({ old, now }) => now > old), ({ old, now }) => `${old} → ${now}`],
     ];
+    const cut = [from, to].filter((day) => data.sizes[day] > data.depth).map((day) => `${data.sizes[day].toLocaleString("en")} on ${long(moments[day])}`);
     const same = both.filter(({ old, now }) => old && old === now).length;
     const unknown = Math.abs(unknownBetween(from, to));
     const words = `${counted(same, "entry", "entries")} in the same place.` + (unknown ? ` ${counted(unknown, unit)} between the two ${unknown === 1 ? "is" : "are"} not known.` : "");
     $("#compared-days").replaceChildren(
       element("p", { class: unknown ? "note warn" : "note" }, words),
+      cut.length ? element("p", { class: "note warn" }, `Looked at is only what is among the first ${data.depth.toLocaleString("en")} entries of one of the two days: there are ${cut.join(" and ")}. chartlake compare looks at all.`) : "",
       element("div", { class: "versus" }, ...groups.map(([title, list, tail]) => group(title, list, tail))));
   }
 

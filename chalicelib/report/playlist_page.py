@@ -12,7 +12,7 @@ from ..lake.schema import PUBLISHED
 from ..lake.tables import Row
 from . import calendar
 from .past import Past
-from .words import change_mark, change_words, clean, compared_words, list_name, spotify_path
+from .words import change_mark, change_words, clean, compared_words, list_name, spotify_path, untitled
 
 # What a browser lays out at once, and a person reads.
 _ROWS = 1000
@@ -58,6 +58,7 @@ def read_page(charts: Charts, playlist_id: str, coverage: list[Row], followers: 
         "days_known": sum(row["status"] in PUBLISHED for row in coverage),
         "days_in_all": len(coverage),
         "depth": past.depth,
+        "largest": past.largest,
         "data": past.to_json()
         | {
             "id": playlist_id,
@@ -124,6 +125,7 @@ def _item(row: Row, past: Past) -> dict[str, Any]:
     number = past.numbers.get(row["track_key"])
     return {
         "name": clean(row["name"]),
+        "untitled": untitled(row.get("item_type")),
         "artist": clean(row["artist"]),
         "path": spotify_path(row["url"], row["uri"]),
         "number": number,

@@ -43,6 +43,11 @@ def clean(text: str | None) -> str:
     return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", _BLANKS.sub(" ", text or ""))
 
 
+def untitled(item_type: str | None) -> str:
+    """What stands for the title of an item that has none."""
+    return "(no longer available)" if item_type == "unavailable" else "(no title)"
+
+
 def list_name(name: str | None, playlist_id: str) -> str:
     """A list's own name; an imported chart, which has none, is called after its id: `Weekly viral chart, US`."""
     chart = _CHART.fullmatch(playlist_id)
