@@ -407,6 +407,70 @@ def test_a_click_or_enter_opens_a_tracks_run_and_escape_closes_it(chromium: Brow
         expect(page.locator("#run")).to_be_hidden()
 
 
+def test_the_address_and_what_is_shown_agree(chromium: Browser, small: Lake) -> None:
+    rendered(small.store.locate(""))
+    with visit(chromium, address_of(small, LIST)) as page:
+        page.click("#entries .track >> nth=0")
+        page.click("#run button")
+        page.select_option("#day", "2026-11-18")
+        page.go_back()
+        expect(page.locator("#day")).to_have_value(str(TODAY))
+        page.select_option("#from", "2026-11-17")
+        compared = page.url
+        page.click("#compared-days .track >> nth=0")
+        expect(page.locator("#run")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.locator("#run")).to_be_hidden()
+        assert page.url == compared
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("#day=2026-11-20", "2026-11-20 is not a known day"),
+        ("#track=nothing", "no track of that address"),
+        ("#compare=18 Nov 2026..17 Nov 2026", "not both known days"),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_told(chromium: Browser, small: Lake, address: str, words: str) -> None:
+    rendered(small.store.locate(""))
+    with visit(chromium, address_of(small, LIST) + address) as page:
+        expect(page.locator("#said")).to_contain_text(words)
+        assert page.input_value("#day") == page.input_value("#to") == str(TODAY)
+        assert page.input_value("#from")
+
+
+def test_a_tracks_run_follows_the_width_of_the_window(chromium: Browser, small: Lake) -> None:
+    rendered(small.store.locate(""))
+    with visit(chromium, address_of(small, LIST)) as page:
+        page.click("#entries .track >> nth=0")
+        page.set_viewport_size({"width": 390, "height": 800})
+        page.wait_for_function("document.querySelector('#run-plot svg').getBoundingClientRect().width < 370")
+
+
+def test_the_focus_is_never_lost(chromium: Browser, small: Lake) -> None:
+    rendered(small.store.locate(""))
+    with visit(chromium, address_of(small, LIST) + "#day=2026-11-22") as page:
+        page.locator("#later").press("Enter")
+        expect(page.locator("#later")).to_have_attribute("aria-disabled", "true")
+        expect(page.locator("#later")).to_be_focused()
+        page.fill("#search", "song")
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        expect(page.locator("#run")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.locator("#search")).to_be_focused()
+
+
+def test_a_known_day_between_two_gaps_is_drawn(chromium: Browser, lake: Lake) -> None:
+    keep(lake, {TODAY - timedelta(days=back): named(TODAY - timedelta(days=back), "AB") for back in (6, 3, 0)})
+    rendered(lake.store.locate(""))
+    with visit(chromium, address_of(lake, LIST)) as page:
+        boxes = [one.bounding_box() for one in page.locator("#bump svg rect[fill*=hatch]").all()]
+        assert boxes[1]["x"] - boxes[0]["x"] - boxes[0]["width"] > 10
+        assert page.locator("#bump .lead .line").first.get_attribute("d").count("a1.5") == 6
+
+
 def test_the_search_finds_what_left_long_ago_and_works_by_keys_alone(chromium: Browser, archive: Lake) -> None:
     with visit(chromium, address_of(archive, GLOBAL_50)) as page:
         page.keyboard.press("/")

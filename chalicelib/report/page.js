@@ -96,7 +96,7 @@
   const stayOn = (item, day) => item.stays.find((stay) => stay.start <= day && day <= end(stay));
   const placeOn = (item, day) => { const stay = stayOn(item, day); return stay && stay.places[day - stay.start]; };
   const unknownBetween = (from, to) => Math.round((moments[to] - moments[from]) / DAY / data.cadence) - (to - from);
-  const dayOf = (text) => moments.indexOf(Date.parse(text));
+  const dayOf = (text) => (/^\d{4}-\d\d-\d\d$/.test(text) ? moments.indexOf(Date.parse(text)) : -1);
 
   function standing(item, day) {
     const until = item.stays.filter((stay) => stay.start <= day).map((stay) => stay.places.slice(0, day - stay.start + 1));
@@ -173,6 +173,9 @@
     return line;
   }
 
+  // The points of a line that stand alone, as small rings.
+  const ringed = (line) => line.replaceAll(/M([\d.-]+) ([\d.-]+)h0(?=M|$)/g, "M$1 $2m-1.5 0a1.5 1.5 0 1 0 3 0a1.5 1.5 0 1 0 -3 0");
+
   // The chart of any known day.
 
   const table = $("#entries");
@@ -228,8 +231,9 @@
     $("#compared").textContent = text;
     $("#compared").classList.toggle("warn", warn);
     pick.value = iso(moments[day]);
-    $("#earlier").disabled = day === 0;
-    $("#later").disabled = day === newest;
+    // Not `disabled`, which would take the focus away from under the reader's finger.
+    $("#earlier").setAttribute("aria-disabled", day === 0);
+    $("#later").setAttribute("aria-disabled", day === newest);
     say("");
     drawBump();
   }
@@ -252,8 +256,8 @@
   }
 
   pick.addEventListener("change", () => turn(dayOf(pick.value)));
-  $("#earlier").addEventListener("click", () => turn(shownDay - 1));
-  $("#later").addEventListener("click", () => turn(shownDay + 1));
+  $("#earlier").addEventListener("click", () => turn(Math.max(0, shownDay - 1)));
+  $("#later").addEventListener("click", () => turn(Math.min(newest, shownDay + 1)));
   table.addEventListener("click", (event) => {
     const chosen = event.target.closest("tr[data-item]");
     if (chosen && !event.target.closest("a") && !String(getSelection())) go(items[chosen.dataset.item]);
@@ -321,14 +325,25 @@
     return found;
   }
 
+  function onWidth(root, draw) {
+    let width = 0;
+    new ResizeObserver(([{ contentRect }]) => {
+      if (contentRect.width === width) return;
+      width = contentRect.width;
+      draw();
+    }).observe(root);
+  }
+
   // The ground of a drawing: ticks of time below, rules across, hatched where days are not known.
   function ground({ id, width, height, left, right, from, to, rules, label }) {
     const x = (moment) => left + (width - left - right) * (to > from ? (moment - from) / (to - from) : 1);
     const svg = drawn("svg", { width, height: height + 22, role: "img", "aria-label": label });
     svg.append(drawn("defs", {}, drawn("pattern", { id: `${id}-hatch`, width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, drawn("path", { d: "M0 0v5", class: "hatch" }))));
+    // A known day keeps half a day of the list on either side.
+    const half = data.cadence * DAY / 2;
     for (let day = 1; day < moments.length; day += 1) {
       if (moments[day] > from && moments[day - 1] < to && unknownBetween(day - 1, day)) {
-        const [start, stop] = [Math.max(from, moments[day - 1]), Math.min(to, moments[day])].map(x);
+        const [start, stop] = [Math.max(from, moments[day - 1] + half), Math.min(to, moments[day] - half)].map(x);
         svg.append(drawn("rect", { fill: `url(#${id}-hatch)`, x: start, y: 0, width: stop - start, height }));
       }
     }
@@ -393,7 +408,7 @@
     const [behind, ahead, above] = layers;
     const at = ([moment, place]) => [x(moment), y(place)];
     const color = (item) => (leaders.includes(item) ? `var(--l${leaders.indexOf(item) % 10})` : "");
-    const line = (item) => drawn("path", { class: "line", d: path(pointsOf(item, drawnDays), at, style), stroke: color(item) });
+    const line = (item) => drawn("path", { class: "line", d: ringed(path(pointsOf(item, drawnDays), at, style)), stroke: color(item) });
     behind.append(...[...others].map(line));
     // Many lines are a ground, not a drawing.
     behind.setAttribute("opacity", Math.max(0.15, Math.min(1, 60 / others.size)));
@@ -447,7 +462,7 @@
     const kept = points.filter((_, count) => (points.length - 1 - count) % step === 0);
     const cursor = drawn("path", { class: "cursor" });
     const dot = drawn("circle", { class: "one", r: 0 });
-    svg.append(drawn("path", { class: "line series", d: path(kept, at, { step }) }), cursor, dot);
+    svg.append(drawn("path", { class: "line series", d: ringed(path(kept, at, { step })) }), cursor, dot);
     svg.addEventListener("pointermove", (event) => {
       const point = nearest(points, x, event);
       const [cx, cy] = at(point);
@@ -500,10 +515,16 @@
         fact("Came back", `${item.stays.length - 1} ×`, `since ${long(moments[item.stays[0].start])}`)),
       plot, stays(item),
       item.path ? element("p", {}, element("a", { href: `https://open.spotify.com/${item.path}`, rel: "noopener noreferrer", target: "_blank" }, "Open in Spotify ↗")) : ""));
+    // What is found is hidden behind the dialog, and could not have the focus back.
+    if (found.contains(document.activeElement)) search.focus();
     if (!dialog.open) dialog.showModal();
     $("#run-title").focus();
-    drawRun(plot, item, best);
+    redrawRun = () => drawRun(plot, item, best);
+    redrawRun();
   }
+
+  let redrawRun = () => {};
+  onWidth(dialog, () => { if (dialog.open) redrawRun(); });
 
   function drawRun(plot, item, best) {
     const points = pointsOf(item, moments.map((_, day) => day));
@@ -527,7 +548,7 @@
   // A click beside the dialog.
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
   dialog.addEventListener("close", () => {
-    if (location.hash.startsWith("#track=")) history.replaceState(null, "", hashOfDay());
+    if (location.hash.startsWith("#track=")) history.replaceState(null, "", before || hashOfDay());
   });
   const go = (item) => { location.hash = `track=${encodeURIComponent(item.key)}`; };
 
@@ -621,19 +642,27 @@
 
   const hashOfDay = () => (shownDay === newest ? location.pathname + location.search : `#day=${iso(moments[shownDay])}`);
 
-  function route() {
+  // The comparison from which a track was opened: closing the track leads back to its address.
+  let before = "";
+
+  function route(event) {
+    const old = event ? new URL(event.oldURL).hash : "";
+    if (!old.startsWith("#track=")) before = old.startsWith("#compare=") ? old : "";
+    say("");
     const [, name, value] = /^#(track|day|compare)=(.*)$/.exec(location.hash) ?? [];
     const text = readable(value ?? "");
     const item = name === "track" && byKey.get(text);
     if (item) open(item);
     else dialog.close();
-    if (name === "day" && dayOf(text) >= 0) show(dayOf(text));
+    if (name === "day" || !location.hash) show(dayOf(text) < 0 ? newest : dayOf(text));
+    if (name === "track" && !item) say("This page has no track of that address.");
+    if (name === "day" && dayOf(text) < 0) say(`${text} is not a known day of this list: this is the newest.`);
     const [from, to] = text.split("..").map(dayOf);
     if (name === "compare" && from >= 0 && to >= 0) {
       [$("#from").value, $("#to").value] = text.split("..");
       versus();
       $("#compare").scrollIntoView();
-    }
+    } else if (name === "compare") say(`The address names two days, ${text}, that are not both known days of this list, so they are not compared.`);
   }
 
   function readable(text) {
@@ -651,13 +680,7 @@
   table.addEventListener("pointerover", (event) => bump.light(items[event.target.closest("tr[data-item]")?.dataset.item]));
   table.addEventListener("pointerleave", () => bump.light());
   for (const input of $$(".choice input")) input.addEventListener("change", drawBump);
-  let width = 0;
-  new ResizeObserver(([{ contentRect }]) => {
-    if (contentRect.width === width) return;
-    width = contentRect.width;
-    drawBump();
-    drawFollowers();
-  }).observe($("#time"));
+  onWidth($("#time"), () => { drawBump(); drawFollowers(); });
   show(newest);
   $("#to").value = iso(moments[newest]);
   $("#from").value = iso(moments[Math.max(0, knownFrom(moments[newest] - 7 * DAY, newest)[0])]);
