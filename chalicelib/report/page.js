@@ -225,6 +225,8 @@
     if (day !== newest) body.append(...Array.from({ length: Math.min(data.depth, deepest(day)) }, (_, count) => row(day, count + 1)));
     table.tBodies[0].replaceWith(body);
     table.classList.toggle("earlier", day !== newest);
+    table.classList.toggle("empty", !body.rows.length);
+    document.documentElement.classList.toggle("past", day !== newest);
     $("#rest").textContent = day === newest ? restText : rest(body.rows.length, data.sizes[day]);
     $("#chart-day").textContent = longest(moments[day]);
     const [text, warn] = day === newest ? [comparedText, comparedClass.includes("warn")] : compared(day);
@@ -239,7 +241,7 @@
   }
 
   const deepest = (day) => Math.max(places[day].length, slots[day].length) - 1;
-  const rest = (shown, all) => (shown < all ? `The first ${counted(shown, "entry", "entries")} of ${all.toLocaleString("en")}; chartlake charts --date has all.` : "");
+  const rest = (shown, all) => (!all ? "The list was empty." : shown < all ? `The first ${counted(shown, "entry", "entries")} of ${all.toLocaleString("en")}; chartlake charts --date has all.` : "");
 
   function compared(day) {
     if (day === 0) return ["The first known day: nothing to compare it with.", false];
@@ -509,9 +511,9 @@
     dialog.replaceChildren(element("div", { class: "run" },
       element("header", {}, element("h2", { id: "run-title", tabindex: "-1" }, isolated(item.name)), close, by(item)),
       element("dl", {},
-        fact(there ? "Now" : "Last", last.places.at(-1), there ? `for ${counted(last.places.length, "known day")}` : `on ${long(moments[end(last)])}`),
-        fact("Peak", best, `${counted(atBest, "day")}, first ${long(moments[firstBest.start + firstBest.places.indexOf(best)])}`),
-        fact("Days on the list", known + (item.stays[0].start === 0 ? "+" : ""), "known days"),
+        fact(there ? "Now" : "Last", last.places.at(-1), there ? `for ${counted(last.places.length, `known ${unit}`)}` : `on ${long(moments[end(last)])}`),
+        fact("Peak", best, `${counted(atBest, unit)}, first ${long(moments[firstBest.start + firstBest.places.indexOf(best)])}`),
+        fact(`${unit === "day" ? "Days" : "Weeks"} on the list`, known + (item.stays[0].start === 0 ? "+" : ""), `known ${unit}s`),
         fact("Came back", `${item.stays.length - 1} ×`, `since ${long(moments[item.stays[0].start])}`)),
       plot, stays(item),
       item.path ? element("p", {}, element("a", { href: `https://open.spotify.com/${item.path}`, rel: "noopener noreferrer", target: "_blank" }, "Open in Spotify ↗")) : ""));
@@ -535,7 +537,7 @@
   }
 
   function stays(item) {
-    const head = ["Entered", "at", "Peak", "Known days", "Unknown between", "Last seen", "at"];
+    const head = ["Entered", "at", "Peak", `Known ${unit}s`, "Unknown between", "Last seen", "at"];
     const rows = item.stays.map((stay) => [
       (stay.start === 0 ? "before or on " : "") + long(moments[stay.start]), stay.places[0], Math.min(...stay.places), stay.places.length,
       unknownBetween(stay.start, end(stay)), end(stay) === newest ? "still there" : long(moments[end(stay)]), stay.places.at(-1),
