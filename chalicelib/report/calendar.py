@@ -49,26 +49,26 @@ def why(status: str, reason: str | None) -> str:
     return f"{meaning}: {clean(reason)}" if reason else meaning
 
 
-def months(coverage: Iterable[Row]) -> list[Month]:
-    """The months of rows of the view `coverage`, in order."""
+def months(coverage: Iterable[Row], unit: str) -> list[Month]:
+    """The months of rows of the view `coverage`, in order; each row is a `unit`, day or week, of the list."""
     groups = groupby(coverage, key=lambda row: (row["snapshot_date"].year, row["snapshot_date"].month))
-    return [_month(list(rows)) for _, rows in groups]
+    return [_month(list(rows), unit) for _, rows in groups]
 
 
-def gaps(coverage: Iterable[Row]) -> list[Gap]:
+def gaps(coverage: Iterable[Row], unit: str) -> list[Gap]:
     """The days that are not known, those in a row with one reason together, the newest first."""
     groups = groupby(coverage, key=lambda row: (row["status"], row["reason"]))
-    return [_gap(list(rows)) for (status, _), rows in groups if status not in PUBLISHED][::-1]
+    return [_gap(list(rows), unit) for (status, _), rows in groups if status not in PUBLISHED][::-1]
 
 
-def _month(rows: Sequence[Row]) -> Month:
+def _month(rows: Sequence[Row], unit: str) -> Month:
     first: date = rows[0]["snapshot_date"]
     known = sum(row["status"] in PUBLISHED for row in rows)
     by_day = {row["snapshot_date"]: row for row in rows}
     whole = (first + timedelta(days=count) for count in range((rows[-1]["snapshot_date"] - first).days + 1))
     return Month(
         month_words(first),
-        f"{month_words(first)}: {known} of {counted(len(rows), 'day')} known",
+        f"{month_words(first)}: {known} of {counted(len(rows), unit)} known",
         first.isoweekday(),
         tuple(_cell(by_day.get(day)) for day in whole),
     )
@@ -82,7 +82,7 @@ def _cell(row: Row | None) -> tuple[str, str]:
     return look(row["status"]), f"{short_day(row['snapshot_date'])}: {why(row['status'], row['reason'])}"
 
 
-def _gap(rows: Sequence[Row]) -> Gap:
+def _gap(rows: Sequence[Row], unit: str) -> Gap:
     first, last = rows[0], rows[-1]
     span = span_words(first["snapshot_date"], last["snapshot_date"])
-    return Gap(span, counted(len(rows), "day"), why(first["status"], first["reason"]))
+    return Gap(span, counted(len(rows), unit), why(first["status"], first["reason"]))

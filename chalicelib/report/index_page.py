@@ -45,6 +45,8 @@ def index_context(overview: list[dict[str, Any]], cards: Mapping[str, Any]) -> d
         "running": bool(running),
         "days_known": sum(one["days_known"] for one in shown),
         "days_failed": sum(one["days_failed"] for one in shown),
+        # A list that was never read has no data from anywhere.
+        "read": sum(one["last_date"] is not None for one in shown),
         "simulated": sum(one["simulated"] for one in shown),
         "strip_days": _STRIP_DAYS,
     }

@@ -76,6 +76,13 @@
     for (const stay of item.stays) stay.places.forEach((place, after) => { places[stay.start + after][place] = item; });
     return item;
   });
+  // What stands where no item has its own place: an item's second place, or the words for an empty slot.
+  const slots = moments.map(() => []);
+  for (const [own, ...stays] of data.slots) {
+    for (const [start, place, moves] of stays) {
+      [place, ...unfolded(place, moves)].forEach((one, after) => { slots[start + after][one] = items[own] ?? own; });
+    }
+  }
   const byKey = new Map(items.map((item) => [item.key, item]));
 
   function* unfolded(place, moves) {
@@ -89,7 +96,7 @@
   const stayOn = (item, day) => item.stays.find((stay) => stay.start <= day && day <= end(stay));
   const placeOn = (item, day) => { const stay = stayOn(item, day); return stay && stay.places[day - stay.start]; };
   const unknownBetween = (from, to) => Math.round((moments[to] - moments[from]) / DAY / data.cadence) - (to - from);
-  const dayOf = (text) => moments.indexOf(Date.parse(text));
+  const dayOf = (text) => (/^\d{4}-\d\d-\d\d$/.test(text) ? moments.indexOf(Date.parse(text)) : -1);
 
   function standing(item, day) {
     const until = item.stays.filter((stay) => stay.start <= day).map((stay) => stay.places.slice(0, day - stay.start + 1));
@@ -117,6 +124,7 @@
       same: ["=", "in the same place"],
       new: ["NEW", "new on the list"],
       "re-entry": ["BACK", "back on the list"],
+      duplicate: ["TWICE", "listed a second time"],
     }[change] || ["", ""];
     return element("span", { class: `move ${change}` }, element("span", { "aria-hidden": "true" }, mark), element("span", { class: "sr" }, words));
   }
@@ -165,12 +173,16 @@
     return line;
   }
 
+  // The points of a line that stand alone, as small rings.
+  const ringed = (line) => line.replaceAll(/M([\d.-]+) ([\d.-]+)h0(?=M|$)/g, "M$1 $2m-1.5 0a1.5 1.5 0 1 0 3 0a1.5 1.5 0 1 0 -3 0");
+
   // The chart of any known day.
 
   const table = $("#entries");
   const written = table.tBodies[0];
   const pick = $("#day");
   const comparedText = $("#compared").textContent;
+  const restText = $("#rest").textContent;
   const comparedClass = $("#compared").className;
   let shownDay = newest;
 
@@ -182,8 +194,20 @@
     }
   }
 
-  function row(item, day) {
-    const found = standing(item, day);
+  function row(day, place) {
+    const [item, other] = [places[day][place], slots[day][place]];
+    if (item) return entry(item, day, standing(item, day));
+    if (!other) return "";
+    return typeof other === "string" ? empty(place, other) : entry(other, day, { ...standing(other, day), place, change: day > 0 ? "duplicate" : "" });
+  }
+
+  const empty = (place, words) => element("tr", {},
+    element("td", { class: "place" }, place),
+    element("td", { class: "moved" }),
+    element("th", { class: "what", scope: "row" }, element("span", { class: "track" }, isolated(words))),
+    ...["peak", "days", "streak", "trend", "link"].map((name) => element("td", { class: name })));
+
+  function entry(item, day, found) {
     return element("tr", { "data-item": item.number, "data-change": found.change, "data-previous": found.previous ?? "" },
       element("td", { class: "place" }, found.place),
       element("td", { class: "moved" }, moved(found)),
@@ -198,19 +222,26 @@
   function show(day) {
     shownDay = day;
     const body = day === newest ? written : element("tbody");
-    if (day !== newest) body.append(...places[day].slice(0, data.depth + 1).filter(Boolean).map((item) => row(item, day)));
+    if (day !== newest) body.append(...Array.from({ length: Math.min(data.depth, deepest(day)) }, (_, count) => row(day, count + 1)));
     table.tBodies[0].replaceWith(body);
     table.classList.toggle("earlier", day !== newest);
+    table.classList.toggle("empty", !body.rows.length);
+    document.documentElement.classList.toggle("past", day !== newest);
+    $("#rest").textContent = day === newest ? restText : rest(body.rows.length, data.sizes[day]);
     $("#chart-day").textContent = longest(moments[day]);
     const [text, warn] = day === newest ? [comparedText, comparedClass.includes("warn")] : compared(day);
     $("#compared").textContent = text;
     $("#compared").classList.toggle("warn", warn);
     pick.value = iso(moments[day]);
-    $("#earlier").disabled = day === 0;
-    $("#later").disabled = day === newest;
+    // Not `disabled`, which would take the focus away from under the reader's finger.
+    $("#earlier").setAttribute("aria-disabled", day === 0);
+    $("#later").setAttribute("aria-disabled", day === newest);
     say("");
     drawBump();
   }
+
+  const deepest = (day) => Math.max(places[day].length, slots[day].length) - 1;
+  const rest = (shown, all) => (!all ? "The list was empty." : shown < all ? `The first ${counted(shown, "entry", "entries")} of ${all.toLocaleString("en")}; chartlake charts --date has all.` : "");
 
   function compared(day) {
     if (day === 0) return ["The first known day: nothing to compare it with.", false];
@@ -227,8 +258,8 @@
   }
 
   pick.addEventListener("change", () => turn(dayOf(pick.value)));
-  $("#earlier").addEventListener("click", () => turn(shownDay - 1));
-  $("#later").addEventListener("click", () => turn(shownDay + 1));
+  $("#earlier").addEventListener("click", () => turn(Math.max(0, shownDay - 1)));
+  $("#later").addEventListener("click", () => turn(Math.min(newest, shownDay + 1)));
   table.addEventListener("click", (event) => {
     const chosen = event.target.closest("tr[data-item]");
     if (chosen && !event.target.closest("a") && !String(getSelection())) go(items[chosen.dataset.item]);
@@ -296,14 +327,25 @@
     return found;
   }
 
+  function onWidth(root, draw) {
+    let width = 0;
+    new ResizeObserver(([{ contentRect }]) => {
+      if (contentRect.width === width) return;
+      width = contentRect.width;
+      draw();
+    }).observe(root);
+  }
+
   // The ground of a drawing: ticks of time below, rules across, hatched where days are not known.
   function ground({ id, width, height, left, right, from, to, rules, label }) {
     const x = (moment) => left + (width - left - right) * (to > from ? (moment - from) / (to - from) : 1);
     const svg = drawn("svg", { width, height: height + 22, role: "img", "aria-label": label });
     svg.append(drawn("defs", {}, drawn("pattern", { id: `${id}-hatch`, width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, drawn("path", { d: "M0 0v5", class: "hatch" }))));
+    // A known day keeps half a day of the list on either side.
+    const half = data.cadence * DAY / 2;
     for (let day = 1; day < moments.length; day += 1) {
       if (moments[day] > from && moments[day - 1] < to && unknownBetween(day - 1, day)) {
-        const [start, stop] = [Math.max(from, moments[day - 1]), Math.min(to, moments[day])].map(x);
+        const [start, stop] = [Math.max(from, moments[day - 1] + half), Math.min(to, moments[day] - half)].map(x);
         svg.append(drawn("rect", { fill: `url(#${id}-hatch)`, x: start, y: 0, width: stop - start, height }));
       }
     }
@@ -368,7 +410,7 @@
     const [behind, ahead, above] = layers;
     const at = ([moment, place]) => [x(moment), y(place)];
     const color = (item) => (leaders.includes(item) ? `var(--l${leaders.indexOf(item) % 10})` : "");
-    const line = (item) => drawn("path", { class: "line", d: path(pointsOf(item, drawnDays), at, style), stroke: color(item) });
+    const line = (item) => drawn("path", { class: "line", d: ringed(path(pointsOf(item, drawnDays), at, style)), stroke: color(item) });
     behind.append(...[...others].map(line));
     // Many lines are a ground, not a drawing.
     behind.setAttribute("opacity", Math.max(0.15, Math.min(1, 60 / others.size)));
@@ -422,7 +464,7 @@
     const kept = points.filter((_, count) => (points.length - 1 - count) % step === 0);
     const cursor = drawn("path", { class: "cursor" });
     const dot = drawn("circle", { class: "one", r: 0 });
-    svg.append(drawn("path", { class: "line series", d: path(kept, at, { step }) }), cursor, dot);
+    svg.append(drawn("path", { class: "line series", d: ringed(path(kept, at, { step })) }), cursor, dot);
     svg.addEventListener("pointermove", (event) => {
       const point = nearest(points, x, event);
       const [cx, cy] = at(point);
@@ -469,16 +511,22 @@
     dialog.replaceChildren(element("div", { class: "run" },
       element("header", {}, element("h2", { id: "run-title", tabindex: "-1" }, isolated(item.name)), close, by(item)),
       element("dl", {},
-        fact(there ? "Now" : "Last", last.places.at(-1), there ? `for ${counted(last.places.length, "known day")}` : `on ${long(moments[end(last)])}`),
-        fact("Peak", best, `${counted(atBest, "day")}, first ${long(moments[firstBest.start + firstBest.places.indexOf(best)])}`),
-        fact("Days on the list", known + (item.stays[0].start === 0 ? "+" : ""), "known days"),
+        fact(there ? "Now" : "Last", last.places.at(-1), there ? `for ${counted(last.places.length, `known ${unit}`)}` : `on ${long(moments[end(last)])}`),
+        fact("Peak", best, `${counted(atBest, unit)}, first ${long(moments[firstBest.start + firstBest.places.indexOf(best)])}`),
+        fact(`${unit === "day" ? "Days" : "Weeks"} on the list`, known + (item.stays[0].start === 0 ? "+" : ""), `known ${unit}s`),
         fact("Came back", `${item.stays.length - 1} ×`, `since ${long(moments[item.stays[0].start])}`)),
       plot, stays(item),
       item.path ? element("p", {}, element("a", { href: `https://open.spotify.com/${item.path}`, rel: "noopener noreferrer", target: "_blank" }, "Open in Spotify ↗")) : ""));
+    // What is found is hidden behind the dialog, and could not have the focus back.
+    if (found.contains(document.activeElement)) search.focus();
     if (!dialog.open) dialog.showModal();
     $("#run-title").focus();
-    drawRun(plot, item, best);
+    redrawRun = () => drawRun(plot, item, best);
+    redrawRun();
   }
+
+  let redrawRun = () => {};
+  onWidth(dialog, () => { if (dialog.open) redrawRun(); });
 
   function drawRun(plot, item, best) {
     const points = pointsOf(item, moments.map((_, day) => day));
@@ -489,7 +537,7 @@
   }
 
   function stays(item) {
-    const head = ["Entered", "at", "Peak", "Known days", "Unknown between", "Last seen", "at"];
+    const head = ["Entered", "at", "Peak", `Known ${unit}s`, "Unknown between", "Last seen", "at"];
     const rows = item.stays.map((stay) => [
       (stay.start === 0 ? "before or on " : "") + long(moments[stay.start]), stay.places[0], Math.min(...stay.places), stay.places.length,
       unknownBetween(stay.start, end(stay)), end(stay) === newest ? "still there" : long(moments[end(stay)]), stay.places.at(-1),
@@ -502,7 +550,7 @@
   // A click beside the dialog.
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
   dialog.addEventListener("close", () => {
-    if (location.hash.startsWith("#track=")) history.replaceState(null, "", hashOfDay());
+    if (location.hash.startsWith("#track=")) history.replaceState(null, "", before || hashOfDay());
   });
   const go = (item) => { location.hash = `track=${encodeURIComponent(item.key)}`; };
 
@@ -566,11 +614,13 @@
       ["Up", both.filter(({ old, now }) => now < old), ({ old, now }) => `${old} → ${now}`],
       ["Down", both.filter(({ old, now }) => now > old), ({ old, now }) => `${old} → ${now}`],
     ];
+    const cut = [from, to].filter((day) => data.sizes[day] > data.depth).map((day) => `${data.sizes[day].toLocaleString("en")} on ${long(moments[day])}`);
     const same = both.filter(({ old, now }) => old && old === now).length;
     const unknown = Math.abs(unknownBetween(from, to));
     const words = `${counted(same, "entry", "entries")} in the same place.` + (unknown ? ` ${counted(unknown, unit)} between the two ${unknown === 1 ? "is" : "are"} not known.` : "");
     $("#compared-days").replaceChildren(
       element("p", { class: unknown ? "note warn" : "note" }, words),
+      cut.length ? element("p", { class: "note warn" }, `Looked at is only what is among the first ${data.depth.toLocaleString("en")} entries of one of the two days: there are ${cut.join(" and ")}. chartlake compare looks at all.`) : "",
       element("div", { class: "versus" }, ...groups.map(([title, list, tail]) => group(title, list, tail))));
   }
 
@@ -594,19 +644,27 @@
 
   const hashOfDay = () => (shownDay === newest ? location.pathname + location.search : `#day=${iso(moments[shownDay])}`);
 
-  function route() {
+  // The comparison from which a track was opened: closing the track leads back to its address.
+  let before = "";
+
+  function route(event) {
+    const old = event ? new URL(event.oldURL).hash : "";
+    if (!old.startsWith("#track=")) before = old.startsWith("#compare=") ? old : "";
+    say("");
     const [, name, value] = /^#(track|day|compare)=(.*)$/.exec(location.hash) ?? [];
     const text = readable(value ?? "");
     const item = name === "track" && byKey.get(text);
     if (item) open(item);
     else dialog.close();
-    if (name === "day" && dayOf(text) >= 0) show(dayOf(text));
+    if (name === "day" || !location.hash) show(dayOf(text) < 0 ? newest : dayOf(text));
+    if (name === "track" && !item) say("This page has no track of that address.");
+    if (name === "day" && dayOf(text) < 0) say(`${text} is not a known day of this list: this is the newest.`);
     const [from, to] = text.split("..").map(dayOf);
     if (name === "compare" && from >= 0 && to >= 0) {
       [$("#from").value, $("#to").value] = text.split("..");
       versus();
       $("#compare").scrollIntoView();
-    }
+    } else if (name === "compare") say(`The address names two days, ${text}, that are not both known days of this list, so they are not compared.`);
   }
 
   function readable(text) {
@@ -624,13 +682,7 @@
   table.addEventListener("pointerover", (event) => bump.light(items[event.target.closest("tr[data-item]")?.dataset.item]));
   table.addEventListener("pointerleave", () => bump.light());
   for (const input of $$(".choice input")) input.addEventListener("change", drawBump);
-  let width = 0;
-  new ResizeObserver(([{ contentRect }]) => {
-    if (contentRect.width === width) return;
-    width = contentRect.width;
-    drawBump();
-    drawFollowers();
-  }).observe($("#time"));
+  onWidth($("#time"), () => { drawBump(); drawFollowers(); });
   show(newest);
   $("#to").value = iso(moments[newest]);
   $("#from").value = iso(moments[Math.max(0, knownFrom(moments[newest] - 7 * DAY, newest)[0])]);

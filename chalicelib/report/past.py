@@ -9,7 +9,7 @@ from typing import Any
 
 from ..charts import Charts
 from ..lake.tables import Row
-from .words import clean, spotify_path
+from .words import clean, spotify_path, untitled
 
 # How far up an item must have come for its history to be on the page: the first of these that fits into the page.
 _DEPTHS = (1000, 200, 100, 50, 10)
@@ -20,15 +20,18 @@ class Past:
     """Where each item stood on every known day: of all items that ever came to the first `depth` places.
 
     `numbers` gives an item's number by its `track_key`; an item that is not there has no history on the page. The days
-    of the list are `cadence` days apart.
+    of the list are `cadence` days apart; the fullest of them has `largest` entries.
     """
 
     def __init__(self, charts: Charts, playlist_id: str) -> None:
         known = charts.warehouse.read(
-            "SELECT snapshot_date, cadence_days FROM known_days WHERE playlist_id = $id ORDER BY day_number",
+            "SELECT snapshot_date, cadence_days, entry_count FROM known_days "
+            "WHERE playlist_id = $id ORDER BY day_number",
             {"id": playlist_id},
         )
         self._days = [row["snapshot_date"] for row in known]
+        self._sizes = [row["entry_count"] or 0 for row in known]
+        self.largest = max(self._sizes)
         self.cadence = known[0]["cadence_days"]
         rows = charts.warehouse.read(
             """
@@ -50,23 +53,62 @@ class Past:
             {"id": playlist_id, "depth": _DEPTHS[0]},
         )
         items = [(row["peak"], _item(row)) for row in rows]
-        sizes = [(peak, len(json.dumps(item))) for peak, item in items]
+        slots = self._other_slots(charts, playlist_id)
+        sizes = [(row["peak"], len(json.dumps(_slot(row, {})))) for row in slots]
+        sizes += [(peak, len(json.dumps(item))) for peak, item in items]
         fitting = (one for one in _DEPTHS if sum(size for peak, size in sizes if peak <= one) <= _MOST_BYTES)
         self.depth = next(fitting, _DEPTHS[-1])
         self._items = [item for peak, item in items if peak <= self.depth]
         kept = (row["track_key"] for row in rows if row["peak"] <= self.depth)
         self.numbers = {key: number for number, key in enumerate(kept)}
+        self._slots = [_slot(row, self.numbers) for row in slots if row["peak"] <= self.depth]
+
+    @staticmethod
+    def _other_slots(charts: Charts, playlist_id: str) -> list[Row]:
+        """Where no item of its own stands: empty slots, of each day the first, the second and so on as if they were one
+        item, so that they take little room; and the second and further places of items."""
+        return charts.warehouse.read(
+            """
+            WITH slots AS (
+              SELECT
+                track_key,
+                CASE WHEN track_key IS NULL THEN item_type END AS kind,
+                CASE
+                  WHEN track_key IS NULL
+                    THEN row_number() OVER (PARTITION BY day_number, track_key, item_type ORDER BY position)
+                  ELSE occurrence
+                END AS turn,
+                day_number,
+                position
+              FROM standings
+              WHERE playlist_id = $id AND (occurrence > 1 OR track_key IS NULL)
+            )
+            SELECT
+              track_key,
+              kind,
+              min(position) AS peak,
+              list(day_number - 1 ORDER BY day_number) AS days,
+              list(position ORDER BY day_number) AS places
+            FROM slots
+            GROUP BY track_key, kind, turn
+            HAVING min(position) <= $depth
+            ORDER BY kind, track_key, turn
+            """,
+            {"id": playlist_id, "depth": _DEPTHS[0]},
+        )
 
     def to_json(self) -> dict[str, Any]:
         """`first` is the first known day and `days` are all of them, counted from it; `cadence` is how many days the
-        list's days are apart; of `items` see `_item`."""
+        list's days are apart; `sizes` are the days' entry counts; of `items` see `_item`, of `slots` `_slot`."""
         first = self._days[0]
         return {
             "first": first.isoformat(),
             "days": [(day - first).days for day in self._days],
             "cadence": self.cadence,
             "depth": self.depth,
+            "sizes": self._sizes,
             "items": self._items,
+            "slots": self._slots,
         }
 
 
@@ -78,6 +120,12 @@ def _item(row: Row) -> list[Any]:
     path = spotify_path(row["url"], row["uri"])
     key = "" if row["track_key"] == f"spotify:{path.replace('/', ':')}" else clean(row["track_key"])
     return [clean(row["name"]), clean(row["artist"]), path, key, *_stays(row["days"], row["places"])]
+
+
+def _slot(row: Row, numbers: dict[str, int]) -> list[Any]:
+    """[the item's number, or what an empty slot is called, then its stays]."""
+    own = numbers.get(row["track_key"], 0) if row["track_key"] else untitled(row["kind"])
+    return [own, *_stays(row["days"], row["places"])]
 
 
 def _stays(days: Sequence[int], places: Sequence[int]) -> Iterator[list[Any]]:

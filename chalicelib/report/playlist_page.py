@@ -12,7 +12,7 @@ from ..lake.schema import PUBLISHED
 from ..lake.tables import Row
 from . import calendar
 from .past import Past
-from .words import change_mark, change_words, clean, compared_words, list_name, spotify_path
+from .words import change_mark, change_words, clean, compared_words, list_name, spotify_path, unit_of, untitled
 
 # What a browser lays out at once, and a person reads.
 _ROWS = 1000
@@ -30,13 +30,14 @@ def read_page(charts: Charts, playlist_id: str, coverage: list[Row], followers: 
     """
     chart = charts.chart(playlist_id)
     past = Past(charts, playlist_id)
+    unit = unit_of(playlist_id)
     rows = [_row(entry, past) for entry in chart.entries]
     first = max(chart.playlist["first_date"], chart.snapshot_date - timedelta(days=_ARTIST_DAYS - 1))
     artists = charts.artists(playlist_id, first, chart.snapshot_date)
     return {
         "playlist": playlist_facts(chart.playlist),
         "day": chart.snapshot_date,
-        "compared": compared_words(chart.previous_date, chart.gap_days, "day" if past.cadence == 1 else "week"),
+        "compared": compared_words(chart.previous_date, chart.gap_days, unit),
         "previous": chart.previous_date,
         "gap_days": chart.gap_days,
         "rows": rows[:_ROWS],
@@ -53,11 +54,12 @@ def read_page(charts: Charts, playlist_id: str, coverage: list[Row], followers: 
         "cut": any(
             row["status"] in PUBLISHED and row["snapshot_date"] < chart.playlist["first_date"] for row in coverage
         ),
-        "months": calendar.months(coverage),
-        "gaps": calendar.gaps(coverage),
+        "months": calendar.months(coverage, unit),
+        "gaps": calendar.gaps(coverage, unit),
         "days_known": sum(row["status"] in PUBLISHED for row in coverage),
         "days_in_all": len(coverage),
         "depth": past.depth,
+        "largest": past.largest,
         "data": past.to_json()
         | {
             "id": playlist_id,
@@ -77,6 +79,7 @@ def playlist_facts(row: Mapping[str, Any]) -> dict[str, Any]:
         "followers": row["followers"],
         "simulated": source == "simulator",
         "imported": source.startswith("import:"),
+        "unit": unit_of(row["playlist_id"]),
         "chart": row["playlist_id"] if row["playlist_id"].startswith("chart:") else "",
     }
 
@@ -124,6 +127,7 @@ def _item(row: Row, past: Past) -> dict[str, Any]:
     number = past.numbers.get(row["track_key"])
     return {
         "name": clean(row["name"]),
+        "untitled": untitled(row.get("item_type")),
         "artist": clean(row["artist"]),
         "path": spotify_path(row["url"], row["uri"]),
         "number": number,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -14,6 +15,8 @@ _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _BLANKS = re.compile(r"[\t\n\r]+")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+# Letters by name, of which nothing is seen.
+_FILLERS = "\u115f\u1160\u2800\u3164\uffa0"
 _CHART = re.compile(r"chart:(.+)-([^-]+)-(daily|weekly)")
 _SPOTIFY_URL = re.compile(r"https://open\.spotify\.com/(?:intl-\w+/)?(\w+/[A-Za-z0-9]+)(?:\?.*)?")
 _SPOTIFY_URI = re.compile(r"spotify:(\w+):([A-Za-z0-9]+)")
@@ -39,8 +42,21 @@ STATUSES = {
 
 
 def clean(text: str | None) -> str:
-    """A name as text: blanks are spaces, control characters, which HTML cannot carry, are shown as �."""
+    """A name as text: blanks are spaces, control characters, which HTML cannot carry, are shown as �; one of which
+    nothing would be seen is none."""
+    if all(letter in _FILLERS or unicodedata.category(letter) in ("Cf", "Zs", "Zl", "Zp") for letter in text or ""):
+        return ""
     return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", _BLANKS.sub(" ", text or ""))
+
+
+def unit_of(playlist_id: str) -> str:
+    """What lies between two snapshots of a list: weekly charts count in weeks, as the view `known_days` has it."""
+    return "week" if playlist_id.startswith("chart:") and playlist_id.endswith("-weekly") else "day"
+
+
+def untitled(item_type: str | None) -> str:
+    """What stands for the title of an item that has none."""
+    return "(no longer available)" if item_type == "unavailable" else "(no title)"
 
 
 def list_name(name: str | None, playlist_id: str) -> str:
