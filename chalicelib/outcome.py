@@ -60,7 +60,8 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Run:
-    """All of a run: an outcome for each playlist that was reached, those that were left, and what stopped it."""
+    """All of a run: an outcome for each playlist that was reached, those that were left, and what stopped it, or was
+    wrong with the list of them."""
 
     outcomes: tuple[Outcome, ...]
     left: tuple[str, ...] = ()

@@ -333,16 +333,18 @@ def open_pipeline(settings: Settings, world: World, lake: Lake) -> Pipeline:
     return Pipeline(reader, lake, settings.timezone, world, tokens.consent_days_left)
 
 
-def followed_playlists(settings: Settings, lake: Lake) -> list[str]:
-    """The ids to take snapshots of: CHARTLAKE_PLAYLISTS, else the lake's own list."""
+def followed_playlists(settings: Settings, lake: Lake) -> tuple[list[str], BadSetting | None]:
+    """The ids to take snapshots of: CHARTLAKE_PLAYLISTS, else the lake's own list; and what is wrong with the first
+    reference that is none, since it must not keep the others from being read. Raises `BadSetting` where none is right.
+    """
     text, where = settings.playlists, "CHARTLAKE_PLAYLISTS"
     if not text:
         found = lake.store.get(keys.PLAYLISTS)
         text, where = (found.data.decode("utf-8-sig", "replace") if found else ""), lake.store.locate(keys.PLAYLISTS)
-    try:
-        playlist_ids = parse_playlist_list(text)
-    except BadSetting as error:
-        raise BadSetting(f"{where}: {error.message}", advice=error.advice) from None
+    playlist_ids, wrong = parse_playlist_list(text)
+    told = [f"{where}: {error.message}" for error in wrong]
+    if not playlist_ids and wrong:
+        raise BadSetting(told[0], advice=wrong[0].advice)
     if not playlist_ids:
         raise BadSetting(
             "No playlist is followed.",
@@ -351,4 +353,4 @@ def followed_playlists(settings: Settings, lake: Lake) -> list[str]:
                 f"one link a line into {lake.store.locate(keys.PLAYLISTS)}."
             ),
         )
-    return playlist_ids
+    return playlist_ids, BadSetting(told[0], advice="Correct it; the others were read all the same.") if told else None

@@ -254,11 +254,13 @@ def _extract(
     from .pipeline import followed_playlists, open_lake, open_pipeline
 
     lake = open_lake(settings, world)
-    playlist_ids = playlists or followed_playlists(settings, lake)
+    playlist_ids, wrong = (playlists, None) if playlists else followed_playlists(settings, lake)
     done = count(1)
-    return open_pipeline(settings, world, lake).extract(
+    run = open_pipeline(settings, world, lake).extract(
         playlist_ids, again=again, report=lambda outcome: progress(next(done), len(playlist_ids))
     )
+    # What is left is read first; a run that was stopped would not go on.
+    return run if run.left else replace(run, stopped=run.stopped or wrong)
 
 
 def _remember(run: Run, settings: Settings, world: World, began: float, extracted: float, pages: int) -> None:

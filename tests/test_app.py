@@ -118,6 +118,18 @@ def test_a_run_that_was_stopped_fails_so_that_the_alarm_rings(deployed: Client, 
         daily(deployed)
 
 
+def test_a_wrong_link_fails_the_run_only_after_the_others_are_kept(
+    deployed: Client, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARTLAKE_PLAYLISTS", f"https://open.spotify.com/album/{'0' * 22},{TOP_50}")
+    with pytest.raises(Exception, match=r"CHARTLAKE_PLAYLISTS: .*album"):
+        daily(deployed)
+    assert [one.removeprefix(keys.RAW).split("/")[0] for one in open_store(LAKE, World()).list(keys.RAW)] == [
+        f"playlist_id={TOP_50}"
+    ]
+    assert keys.playlist_page(TOP_50) in pages()
+
+
 def test_one_bad_playlist_does_not_fail_the_run(
     deployed: Client, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

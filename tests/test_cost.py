@@ -159,7 +159,9 @@ def test_a_day_takes_the_requests_to_s3_that_the_bill_counts(
             store = Counted(open_store(str(tmp_path / str(len(playlists))), clock.world()))
             ids = [simulator.playlist_id(name) for name in playlists]
             monkeypatch.setattr(pipeline, "open_lake", lambda *_, store=store: Lake(store, clock.world()))
-            monkeypatch.setattr(pipeline, "followed_playlists", lambda _, lake, ids=ids: lake.store.get("x") or ids)
+            monkeypatch.setattr(
+                pipeline, "followed_playlists", lambda _, lake, ids=ids: (lake.store.get("x") or ids, None)
+            )
             for _ in range(3):
                 store.calls.clear()
                 assert service.daily(lambda: 900_000, clock.world())["complete"]

@@ -162,6 +162,15 @@ def test_exit_codes_and_advice(local: Shell, faults: list[Fault], arguments: lis
     assert "Traceback" not in found.stderr
 
 
+def test_a_wrong_link_among_the_followed_is_told_and_the_others_are_kept(local: Shell) -> None:
+    local.environment["CHARTLAKE_PLAYLISTS"] = f"nonsense, {TOP_50}"
+    found = local.run("extract")
+    assert (found.returncode, "CHARTLAKE_PLAYLISTS: 'nonsense'" in found.stdout) == (3, True)
+    assert "50 entries, ok" in found.stdout
+    local.environment["CHARTLAKE_PLAYLISTS"] = "nonsense"
+    assert local.run("extract").returncode == 2
+
+
 def test_machines_get_one_json_document(local: Shell) -> None:
     found = local.run("extract", TOP_50, "0" * 22, "--json")
     document = json.loads(found.stdout)

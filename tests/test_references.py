@@ -56,4 +56,6 @@ def test_anything_else_is_refused_with_words_that_help(text: str, words: str) ->
 def test_a_list_may_have_comments_commas_and_repeats() -> None:
     other = "0123456789abcdefABCDEF"
     text = f"# my charts\n{ID}  # global\n\nspotify:playlist:{other}, https://open.spotify.com/playlist/{ID}?si=1\n"
-    assert parse_playlist_list(text) == [ID, other]
+    assert parse_playlist_list(text) == ([ID, other], [])
+    found, wrong = parse_playlist_list(f"{text}\nnonsense")
+    assert (found, [error.message.split(" ")[0] for error in wrong]) == ([ID, other], ["'nonsense'"])

@@ -284,7 +284,7 @@ def test_leavers_artists_and_coverage_say_what_the_views_say(chromium: Browser, 
         looks = {"ok": "", "missed": "missed"}
         assert cells == [looks.get(one["status"], "failed") for one in coverage]
         assert "Spotify asked to wait" in page.inner_text(".gaps")
-        assert "no run tried this day" in page.inner_text(".gaps")
+        assert "nothing is known of this day" in page.inner_text(".gaps")
 
 
 def test_a_weekly_list_has_no_gap_between_its_weeks(chromium: Browser, lake: Lake) -> None:

@@ -62,11 +62,12 @@ def extract(ctx: click.Context, playlists: tuple[str, ...], again: bool, as_json
     settings, console = settings_now(), Console(stderr=as_json)
     lake = open_lake_now(settings, world)
     with _spotify(settings, lake, console) as (settings, invented):
-        playlist_ids = list(dict.fromkeys(named)) or followed_playlists(settings, lake)
+        playlist_ids, wrong = (list(dict.fromkeys(named)), None) if named else followed_playlists(settings, lake)
         _refuse_what_is_not_invented(playlist_ids, invented)
         pipeline = open_pipeline(settings, world, lake)
         with _progress(len(playlist_ids), quiet=as_json) as report:
             run = pipeline.extract(playlist_ids, again=again, report=report)
+        run = replace(run, stopped=run.stopped or wrong)
     if as_json:
         click.echo(json.dumps(run.to_json(), ensure_ascii=False))
     else:

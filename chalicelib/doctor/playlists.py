@@ -43,10 +43,12 @@ class _Cover:
 def playlists(settings: Settings, lake: Lake, client: Client, budget: RetryBudget, world: World) -> Iterator[Check]:
     """A check a followed playlist; before the first ones the kind of app and, where AWS told no time, the clock."""
     try:
-        playlist_ids = followed_playlists(settings, lake)
+        playlist_ids, wrong = followed_playlists(settings, lake)
     except ChartlakeError as error:
         yield bad("playlists", error)
         return
+    if wrong:
+        yield bad("playlists", wrong)
     told = {"clock"} if settings.lake.startswith("s3://") else set[str]()
     today = world.now().astimezone(settings.timezone).date()
     for playlist_id in playlist_ids:

@@ -37,7 +37,7 @@ STATUSES = {
     "unavailable": "Spotify did not answer",
     "deferred": "Spotify asked to wait",
     "suspect": "the answer was not understood",
-    "missed": "no run tried this day",
+    "missed": "nothing is known of this day",
 }
 
 

@@ -47,10 +47,18 @@ def parse_playlist_reference(text: str) -> str:
     return parts[-1]
 
 
-def parse_playlist_list(text: str) -> list[str]:
-    """Read references separated by commas or lines, with `#` comments, to ids without repeats, in order."""
+def parse_playlist_list(text: str) -> tuple[list[str], list[BadSetting]]:
+    """Read references separated by commas or lines, with `#` comments, to ids without repeats, in order; and what is
+    wrong with those that are none."""
     references = [reference.strip() for line in text.splitlines() for reference in _without_comment(line).split(",")]
-    return list(dict.fromkeys(parse_playlist_reference(reference) for reference in references if reference))
+    found: dict[str, None] = {}
+    wrong: list[BadSetting] = []
+    for reference in filter(None, references):
+        try:
+            found[parse_playlist_reference(reference)] = None
+        except BadSetting as error:
+            wrong.append(error)
+    return list(found), wrong
 
 
 def _without_comment(line: str) -> str:
