@@ -225,7 +225,8 @@ def _turn(
 
     run, error = turn(run, lake, world, extract)
     extracted = world.monotonic()
-    pages = _render(touched(run), settings, world) if run.ended else 0
+    # A person waits for a request's answer, so what was missed before is left to the worker and the daily run.
+    pages = _render(touched(run), settings, world, missed=counted) if run.ended else 0
     for one in extracts:
         _remember(one, settings, world, began, extracted, pages)
     if error is not None or run.ended:
@@ -273,17 +274,17 @@ def _remember(run: Run, settings: Settings, world: World, began: float, extracte
         remember(lake, run, ended - began, int(memory), world.now(), pages, ended - extracted)
 
 
-def _render(playlist_ids: Sequence[str], settings: Settings, world: World) -> int:
-    """Make these playlists' pages anew while time is left, then those that were missed before; gives how many pages.
-    Pages are derived, so no run fails by them."""
+def _render(playlist_ids: Sequence[str], settings: Settings, world: World, *, missed: bool = True) -> int:
+    """Make these playlists' pages anew while time is left, then (`missed`) those that were missed before; gives how
+    many pages. Pages are derived, so no run fails by them."""
     from .pipeline import open_lake
     from .report.site import render_site
 
-    if world.time_left() < _RENDER_SECONDS:
+    if world.time_left() < _RENDER_SECONDS or not (playlist_ids or missed):
         return 0
     try:
         wanted = list(dict.fromkeys(playlist_ids))
-        rendered = render_site(open_lake(settings, world), world, settings.timezone, wanted, missed=True)
+        rendered = render_site(open_lake(settings, world), world, settings.timezone, wanted, missed=missed)
         _log.info("pages rendered", extra=rendered.to_json())
         return len(rendered.pages)
     except Exception:

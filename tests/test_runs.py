@@ -281,6 +281,12 @@ def test_a_replay_over_http_brings_the_tables_back(deployed: Client) -> None:
     assert post(deployed, {"mode": "replay"}).json_body["changed_days"] == 1
     assert {key: store.get(key).data for key in store.list("tables/")} == before
     assert store.get(keys.playlist_page(TOP_50))
+    # Nobody waits for the pages of others.
+    other = next(key for key in store.list(keys.SITE) if "playlists/" in key and key != keys.playlist_page(TOP_50))
+    store.delete(other)
+    store.delete(keys.CARDS)
+    post(deployed, {"mode": "replay", "playlists": [TOP_50]})
+    assert store.get(other) is None
 
 
 def test_a_long_replay_goes_from_process_to_process(rig: Any) -> None:
