@@ -432,10 +432,10 @@ def test_a_click_or_enter_opens_a_tracks_run_and_escape_closes_it(chromium: Brow
         name = page.inner_text("#entries tbody tr:nth-child(3) .track")
         expect(page.locator("#run")).to_be_visible()
         assert page.inner_text("#run-title") == name
-        assert "#track=" in page.url
+        expect(page).to_have_url(re.compile("#track="))
         page.keyboard.press("Escape")
         expect(page.locator("#run")).to_be_hidden()
-        assert "#" not in page.url
+        expect(page).to_have_url(re.compile("^[^#]*$"))
         title = page.locator("#entries tbody tr:nth-child(5) .track")
         title.focus()
         page.keyboard.press("Enter")
@@ -460,12 +460,13 @@ def test_the_address_and_what_is_shown_agree(chromium: Browser, small: Lake) -> 
         page.go_back()
         expect(page.locator("#day")).to_have_value(str(TODAY))
         page.select_option("#from", "2026-11-17")
+        expect(page).to_have_url(re.compile("#compare="))
         compared = page.url
         page.click("#compared-days .track >> nth=0")
         expect(page.locator("#run")).to_be_visible()
         page.keyboard.press("Escape")
         expect(page.locator("#run")).to_be_hidden()
-        assert page.url == compared
+        expect(page).to_have_url(compared)
 
 
 @pytest.mark.parametrize(
@@ -510,7 +511,9 @@ def test_a_known_day_between_two_gaps_is_drawn(chromium: Browser, lake: Lake) ->
     keep(lake, {TODAY - timedelta(days=back): named(TODAY - timedelta(days=back), "AB") for back in (6, 3, 0)})
     rendered(lake.store.locate(""))
     with visit(chromium, address_of(lake, LIST)) as page:
-        boxes = [one.bounding_box() for one in page.locator("#bump svg rect[fill*=hatch]").all()]
+        hatched = page.locator("#bump svg rect[fill*=hatch]")
+        expect(hatched).to_have_count(2)
+        boxes = [one.bounding_box() for one in hatched.all()]
         assert boxes[1]["x"] - boxes[0]["x"] - boxes[0]["width"] > 10
         assert page.locator("#bump .lead .line").first.get_attribute("d").count("a1.5") == 6
 

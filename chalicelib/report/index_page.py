@@ -82,10 +82,11 @@ def _state(row: Row, imported: bool, today: date) -> tuple[str, str]:
 
 
 def _bars(looks: list[str]) -> dict[str, str]:
-    """Each look's SVG path: a day is a bar, four units from the next; the less is known, the lower the bar."""
+    """Each look's SVG path: a day is a bar, four units from the next, the newest at the right; the less is known, the
+    lower the bar."""
     tops = {"known": "0v14", "carried": "0v14", "failed": "5v4", "missed": "11v3"}
     paths: dict[str, str] = {}
-    for number, one in enumerate(looks):
+    for number, one in enumerate(looks, start=_STRIP_DAYS - len(looks)):
         top, height = tops[one].split("v")
         paths[one] = paths.get(one, "") + f"M{number * 4} {top}h3v{height}h-3z"
     return paths
