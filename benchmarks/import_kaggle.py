@@ -70,7 +70,8 @@ def run(path: Path, lake: Path, killed_at: int | None = None) -> tuple[float, fl
     environment = os.environ | {"CHARTLAKE_LAKE": str(lake)}
     root = Path(__file__).parents[1]
     began = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-c", _COMMAND, str(path)], env=environment, cwd=root, stdout=-3)
+    command = [sys.executable, "-c", _COMMAND, str(path)]
+    process = subprocess.Popen(command, env=environment, cwd=root, stdout=subprocess.DEVNULL)
     while killed_at is not None and len(tables(lake)) < killed_at:
         time.sleep(0.05)
         assert process.poll() is None, "it ended before it could be killed"

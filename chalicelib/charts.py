@@ -17,8 +17,8 @@ from .lake.tables import Row, to_json
 from .lake.warehouse import Warehouse, open_warehouse
 from .views import VIEWS, view_sql
 
-# What makes up an item's movement; the rest of a row are its attributes.
-_LEAVER = (
+# The columns of the view `runs` that are told of what left.
+LEAVER = (
     "track_key, item_id, uri, url, name, artist, last_position, peak_position, days, gap_days, entered_on, "
     "entered_after, last_seen_on"
 )
@@ -358,7 +358,7 @@ class Charts:
         if not gone:
             return []
         return self.warehouse.read(
-            f"SELECT {_LEAVER} FROM runs WHERE playlist_id = $id AND left_on = $day "
+            f"SELECT {LEAVER} FROM runs WHERE playlist_id = $id AND left_on = $day "
             "AND ($keys IS NULL OR list_contains($keys, track_key)) ORDER BY last_position, track_key",
             {"id": asked["id"], "day": asked["day"], "keys": gone if len(gone) <= _FEW else None},
         )

@@ -626,20 +626,25 @@ def test_killed_at_any_write_the_next_run_completes_the_day(rig: Rig, writes: in
     assert verify(healthy).findings == ()
 
 
-@pytest.mark.parametrize("writes", range(4))
-def test_killed_while_a_day_is_replaced_the_next_run_makes_it_whole(rig: Rig, writes: int) -> None:
-    rig.one("fifty")
+def killed_while_replaced(rig: Rig, name: str, remove_at: int, writes: int) -> Outcome:
+    """Take another snapshot of today's, dying at that write, and give what the next run makes of it."""
     rig.clock.advance(hours=1)
-    rig.simulator.edit(rig.id("fifty"), remove_at=0)
+    rig.simulator.edit(rig.id(name), remove_at=remove_at)
     healthy = rig.lake
     rig.lake = Lake(Dying(healthy.store, writes), rig.clock.world())
     if writes < 3:
         with pytest.raises(KeyboardInterrupt):
-            rig.one("fifty", again=True)
+            rig.one(name, again=True)
     rig.lake = healthy
     rig.clock.advance(hours=1)
-    assert rig.one("fifty").status == Status.OK
-    assert verify(healthy).findings == ()
+    return rig.one(name)
+
+
+@pytest.mark.parametrize("writes", range(4))
+def test_killed_while_a_day_is_replaced_the_next_run_makes_it_whole(rig: Rig, writes: int) -> None:
+    rig.one("fifty")
+    assert killed_while_replaced(rig, "fifty", 0, writes).status == Status.OK
+    assert verify(rig.lake).findings == ()
 
 
 @pytest.mark.parametrize("writes", range(4))
@@ -649,17 +654,8 @@ def test_killed_while_an_unchanged_day_is_replaced_the_next_run_makes_it_whole(r
     assert rig.one("hundred-and-one").status == Status.UNCHANGED
     asked = rig.asked()
     assert (rig.one("hundred-and-one").already, rig.asked()) == (True, asked)
-    rig.clock.advance(hours=1)
-    rig.simulator.edit(rig.id("hundred-and-one"), remove_at=7)
-    healthy = rig.lake
-    rig.lake = Lake(Dying(healthy.store, writes), rig.clock.world())
-    if writes < 3:
-        with pytest.raises(KeyboardInterrupt):
-            rig.one("hundred-and-one", again=True)
-    rig.lake = healthy
-    rig.clock.advance(hours=1)
-    assert rig.one("hundred-and-one").published
-    assert verify(healthy).findings == ()
+    assert killed_while_replaced(rig, "hundred-and-one", 7, writes).published
+    assert verify(rig.lake).findings == ()
 
 
 def test_an_import_of_today_does_not_keep_spotify_from_being_asked(

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import re
+import struct
 import subprocess
 import tracemalloc
 import zipfile
@@ -746,6 +747,34 @@ def test_encrypted_and_damaged_members_are_refused() -> None:
     body = data.index(OFFICIAL_NAME.encode()) + len(OFFICIAL_NAME) + 5
     [(name, open_bytes)] = expand("x.zip", data[:body] + bytes([data[body] ^ 0xFF]) + data[body + 1 :])
     with pytest.raises(BadImport, match="cut off or damaged"):
+        list(read_history(name, open_bytes))
+
+
+def beyond_any_file(data: bytes) -> bytes:
+    """The archive, whose member is said to begin at a place that no file has (ZIP64)."""
+    central, end = data.index(b"PK\x01\x02"), data.rindex(b"PK\x05\x06")
+    (length,) = struct.unpack_from("<H", data, central + 28)
+    extra, name_end = struct.pack("<HHQ", 1, 8, 2**63 + 5), central + 46 + length
+    made = bytearray(data[:name_end] + extra + data[name_end:])
+    struct.pack_into("<H", made, central + 30, len(extra))
+    struct.pack_into("<I", made, central + 42, 2**32 - 1)
+    struct.pack_into("<I", made, end + len(extra) + 12, end - central + len(extra))
+    return bytes(made)
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [beyond_any_file, lambda data: data.replace("é".encode(), b"\xff\xff", 1)],
+    ids=["beyond any file", "a name that is no text"],
+)
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_members_that_only_their_own_head_shows_to_be_broken_are_refused(
+    tmp_path: Path, spoiled: Callable[[bytes], bytes], on_disk: bool
+) -> None:
+    data = spoiled(zipped({"é.csv": official().encode()}))
+    (tmp_path / "x.zip").write_bytes(data)
+    [(name, open_bytes)] = expand("x.zip", tmp_path / "x.zip" if on_disk else data)
+    with pytest.raises(BadImport, match="cannot be unpacked"):
         list(read_history(name, open_bytes))
 
 

@@ -287,13 +287,18 @@ def test_leavers_artists_and_coverage_say_what_the_views_say(chromium: Browser, 
         assert "nothing is known of this day" in page.inner_text(".gaps")
 
 
-def test_a_weekly_list_has_no_gap_between_its_weeks(chromium: Browser, lake: Lake) -> None:
+def weeks_kept(lake: Lake, newest: str) -> str:
+    """The address of a weekly list's page: three weeks, before the newest of which one is not known."""
     weekly = "chart:regional-us-weekly"
-    weeks = {TODAY - timedelta(weeks=back): letters for back, letters in ((3, "AB"), (2, "BA"), (0, "AB"))}
+    weeks = {TODAY - timedelta(weeks=back): letters for back, letters in ((3, "AB"), (2, "BA"), (0, newest))}
     rows = {day: [r | {"playlist_id": weekly} for r in named(day, letters)] for day, letters in weeks.items()}
     keep(lake, rows, weekly, "import:charts-official-weekly")
     rendered(lake.store.locate(""))
-    with visit(chromium, address_of(lake, weekly)) as page:
+    return address_of(lake, weekly)
+
+
+def test_a_weekly_list_has_no_gap_between_its_weeks(chromium: Browser, lake: Lake) -> None:
+    with visit(chromium, weeks_kept(lake, "AB")) as page:
         assert "The 1 week between is not known" in page.inner_text("#compared")
         page.click("#earlier")
         assert page.inner_text("#compared") == "Compared with Mon 2 Nov 2026."
@@ -301,12 +306,7 @@ def test_a_weekly_list_has_no_gap_between_its_weeks(chromium: Browser, lake: Lak
 
 
 def test_a_weekly_list_counts_in_weeks(chromium: Browser, lake: Lake) -> None:
-    weekly = "chart:regional-us-weekly"
-    weeks = {TODAY - timedelta(weeks=back): letters for back, letters in ((3, "AB"), (2, "BA"), (0, "BA"))}
-    rows = {day: [r | {"playlist_id": weekly} for r in named(day, letters)] for day, letters in weeks.items()}
-    keep(lake, rows, weekly, "import:charts-official-weekly")
-    rendered(lake.store.locate(""))
-    with visit(chromium, address_of(lake, weekly)) as page:
+    with visit(chromium, weeks_kept(lake, "BA")) as page:
         assert "3 of 4 weeks known" in page.inner_text("#coverage-title")
         assert "2 weeks at the top" in page.inner_text(".glance")
         assert page.locator(".gaps td >> nth=1").inner_text() == "1 week"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..charts import LEAVER
 from ..lake.schema import Status
 from ..lake.warehouse import open_empty
 from ..views import VIEWS, view_sql
@@ -24,8 +25,7 @@ _ROWS = {
         ("position", "item_type", "occurrence", "artists", "source"),
     ),
     "Leaver": (
-        "SELECT track_key, item_id, uri, url, name, artist, last_position, peak_position, days, gap_days, entered_on, "
-        "entered_after, last_seen_on FROM runs",
+        f"SELECT {LEAVER} FROM runs",
         ("track_key", "last_position", "peak_position", "days", "gap_days", "entered_on", "last_seen_on"),
     ),
     "Run": (

@@ -23,6 +23,8 @@ _CHUNK = 1 << 18
 # Roots and separators of other systems, and what would cut a name short.
 _FOREIGN = re.compile(r"^[A-Za-z]:|\\|\0")
 _BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
+# What zipfile lets through besides: places beyond any file, names that are no text, versions that it does not know.
+_UNREADABLE = (*_BROKEN, RuntimeError, ValueError, OverflowError)
 # Small files compress absurdly well without meaning harm.
 _RATIO_COUNTS_FROM = 16 << 20
 
@@ -142,7 +144,7 @@ def _members(name: str, stream: BinaryIO, limits: Limits) -> list[zipfile.ZipInf
     try:
         with zipfile.ZipFile(stream) as archive:
             members = archive.infolist()
-    except (*_BROKEN, NotImplementedError, ValueError, OverflowError) as error:
+    except _UNREADABLE as error:
         raise refused(name, f"the ZIP archive cannot be read ({error})", "Fetch or pack it again.") from error
     if any(member.filename == "[Content_Types].xml" for member in members):
         raise refused(name, "it is an office document, not a text", "Save the sheet as CSV (UTF-8) and import that.")
@@ -183,7 +185,7 @@ def _opener(name: str, source: Path | bytes, member: zipfile.ZipInfo) -> Opener:
         try:
             archive = zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source)
             return cast(BinaryIO, archive.open(member))
-        except (*_BROKEN, NotImplementedError, RuntimeError) as error:
+        except _UNREADABLE as error:
             raise refused(name, f"it cannot be unpacked ({error})", "Pack the archive again.") from error
 
     return open_member
