@@ -46,7 +46,11 @@ def description_of_here() -> dict[str, Any]:
     # Signatures are API Gateway's business: locally nothing is authorised.
     del found["security"]
     # A playlist that Spotify does not know is a 502, rightly.
-    found["components"]["schemas"]["Backfill"]["properties"]["playlists"]["items"] = {"enum": [_LISTS[0], _LISTS[2]]}
+    extract, replay = (mode["properties"] for mode in found["components"]["schemas"]["Backfill"]["anyOf"])
+    for fields in (extract, replay):
+        fields["playlists"]["items"] = {"enum": [_LISTS[0], _LISTS[2]]}
+    # That the first day is not after the last no schema can tell.
+    replay |= {"from": {"enum": [_DAYS[0], None]}, "to": {"enum": [_DAYS[5], None]}}
     operations = [(path, operation) for path, methods in found["paths"].items() for operation in methods.values()]
     for path, operation in operations:
         # A cursor by chance is never the right one; one route suffices to try wrong ones.

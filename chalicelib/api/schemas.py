@@ -166,6 +166,27 @@ _COUNT: Schema = {"type": "integer", "minimum": 0}
 _CURSOR = _or_null(_TEXT | {"description": "the cursor of the next page; null: this is the last one"})
 _GAP: Schema = {"type": "integer", "description": "days in between of which nothing is known"}
 
+# What a backfill of either mode takes.
+_ASKED: dict[str, Schema] = {
+    "playlists": _or_null(
+        {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "string", "pattern": f"^({LINK}|{REFERENCE})$"},
+            "description": "ids, URIs or links; null: every followed playlist, or every one that has raw",
+        }
+    ),
+    "key": _or_null(
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 200,
+            "pattern": "^[ -~]+$",
+            "description": "with it the request is carried out once, however often it arrives",
+        }
+    ),
+}
+
 _ANSWERS: dict[str, Schema] = {
     "Artist": _object({"id": _or_null(_TEXT), "name": _or_null(_TEXT)}),
     "Playlists": _object({"playlists": _list_of("Playlist"), "next_cursor": _CURSOR}),
@@ -205,37 +226,27 @@ _ANSWERS: dict[str, Schema] = {
     "Document": {"type": "object", "description": "OpenAPI 3.1"},
     "Health": _object({"status": {"enum": ["fresh", "stale"]}, "age_hours": {"type": ["number", "null"]}}),
     "Version": _object({"chartlake": _TEXT, "python": _TEXT}),
-    "Backfill": _object(
-        {
-            "playlists": _or_null(
-                {
-                    "type": "array",
-                    "minItems": 1,
-                    "items": {"type": "string", "pattern": f"^({LINK}|{REFERENCE})$"},
-                    "description": "ids, URIs or links; null: every followed playlist",
-                }
+    "Backfill": {
+        "anyOf": [
+            _object(
+                _ASKED
+                | {
+                    "mode": {"enum": ["extract"], "description": "snapshots now; also without a mode"},
+                    "again": {"type": "boolean", "description": "take another snapshot of a day that is there already"},
+                },
+                optional=("playlists", "key", "mode", "again"),
             ),
-            "mode": {"enum": ["extract", "replay"], "description": "snapshots now, or the tables anew from raw"},
-            "again": {
-                "type": "boolean",
-                "description": "with extract: take another snapshot of a day that is there already",
-            },
-            **{
-                name: _or_null(_DAY | {"description": f"with replay: the {place} day"})
-                for name, place in (("from", "first"), ("to", "last"))
-            },
-            "key": _or_null(
-                {
-                    "type": "string",
-                    "minLength": 1,
-                    "maxLength": 200,
-                    "pattern": "^[ -~]+$",
-                    "description": "with it the request is carried out once, however often it arrives",
-                }
+            _object(
+                _ASKED
+                | {"mode": {"enum": ["replay"], "description": "the tables anew from raw"}}
+                | {
+                    name: _or_null(_DAY | {"description": f"the {place} day"})
+                    for name, place in (("from", "first"), ("to", "last"))
+                },
+                optional=("playlists", "key", "from", "to"),
             ),
-        },
-        optional=("playlists", "mode", "again", "from", "to", "key"),
-    ),
+        ]
+    },
     "BackfillRun": _object(
         {
             "run_id": _TEXT,
