@@ -8,8 +8,9 @@ from urllib.parse import unquote
 from chalice import Chalice, IAMAuthorizer, Response
 from chalice.app import CloudWatchEvent
 
-from chalicelib import logs, service
+from chalicelib import logs
 from chalicelib.api import answers
+from chalicelib.handlers import service
 from chalicelib.settings import parse_schedule, upload_pattern
 
 # Chalice's own logging swallows INFO of every logger below the app's name; Lambda's JSON logging is better.

@@ -23,7 +23,7 @@ from typing import Any
 from chalicelib.lake.lake import Lake, rank
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
 from chalicelib.lake.store import open_store
-from chalicelib.world import World
+from chalicelib.time_and_chance import World
 from simulator import TOP_50, Simulator
 from simulator.entries import SongRef
 

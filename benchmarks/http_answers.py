@@ -17,12 +17,12 @@ import tempfile
 import time
 from datetime import UTC, date, datetime, timedelta
 
+from chalicelib.analysis.charts import open_charts
 from chalicelib.api import answers
-from chalicelib.charts import open_charts
 from chalicelib.lake.lake import Lake, rank
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
 from chalicelib.lake.store import open_store
-from chalicelib.world import World
+from chalicelib.time_and_chance import World
 
 TODAY = date(2026, 11, 23)
 DAYS = [TODAY - timedelta(days=ago) for ago in range(365)]

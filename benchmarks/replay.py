@@ -15,10 +15,10 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from chalicelib.pipeline import open_lake, open_pipeline
-from chalicelib.replay import replay
 from chalicelib.settings import Settings
-from chalicelib.world import World
+from chalicelib.snapshots.pipeline import open_lake, open_pipeline
+from chalicelib.snapshots.replay import replay
+from chalicelib.time_and_chance import World
 from simulator import EXTENDED, TOP_50, Simulator
 
 

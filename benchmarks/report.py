@@ -20,10 +20,10 @@ from zoneinfo import ZoneInfo
 from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
-from chalicelib.pipeline import open_lake, open_pipeline
 from chalicelib.report.site import render_site
 from chalicelib.settings import Settings
-from chalicelib.world import World
+from chalicelib.snapshots.pipeline import open_lake, open_pipeline
+from chalicelib.time_and_chance import World
 from simulator import EXTENDED, TOP_50, Simulator
 
 TODAY = datetime(2026, 11, 23, 6, tzinfo=UTC)

@@ -24,12 +24,12 @@ from typing import Any
 
 import duckdb
 
-from chalicelib.days import empty_row
+from chalicelib.analysis.views import VIEWS, view_sql
 from chalicelib.lake.lake import Lake, rank
 from chalicelib.lake.schema import ENTRIES
 from chalicelib.lake.store import open_store
-from chalicelib.views import VIEWS, view_sql
-from chalicelib.world import World
+from chalicelib.snapshots.judgement import empty_row
+from chalicelib.time_and_chance import World
 
 _FIRST = date(2025, 1, 1)
 _ENTRIES = 50

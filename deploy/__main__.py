@@ -11,7 +11,7 @@ import boto3
 import click
 
 from chalicelib.errors import ChartlakeError
-from chalicelib.words import counted
+from chalicelib.text import counted
 
 from .package import build, lint
 from .stack import CannotDeploy, Change, Stack

@@ -10,8 +10,8 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-from chalicelib.views import VIEWS, view_sql
-from chalicelib.views.dialects import create_statements
+from chalicelib.analysis.views import VIEWS, view_sql
+from chalicelib.cli.view_dialects import create_statements
 
 QUESTIONS = sorted((Path(__file__).parent / "questions").glob("*.sql"))
 # At 5 USD a TB no query can cost more than five cents.

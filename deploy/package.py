@@ -18,11 +18,8 @@ from chalicelib.errors import Final
 from .athena import athena_resources
 
 ROOT = Path(__file__).parents[1]
-# Rooms that only a person at a terminal enters; Lambda would carry them for nothing.
-LAPTOP_ONLY = (
-    *("cli", "doctor", "__main__.py", "chart_tables.py", "columns.py", "cost.py", "demo.py", "dialects.py"),
-    *("login.py", "remote.py", "terminal.py", "prices.json"),
-)
+# The room that only a person at a terminal enters, and its door; Lambda would carry them for nothing.
+LAPTOP_ONLY = ("cli", "__main__.py")
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MOST_ZIPPED, MOST_UNZIPPED = 50_000_000, 250_000_000
 _OLDEST_PYTHON = (3, 12)

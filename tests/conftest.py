@@ -22,7 +22,7 @@ from moto.server import ThreadedMotoServer
 
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.store import ObjectStore, Stored, open_store
-from chalicelib.world import World
+from chalicelib.time_and_chance import World
 from deploy.package import Package, build
 
 SHARED_DATA = Path(os.environ.get("CHARTLAKE_SHARED_DATA") or Path(__file__).parents[2] / "shared" / "data")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from chalicelib.days import empty_row
 from chalicelib.lake.lake import Lake, rank
 from chalicelib.lake.schema import ENTRIES
+from chalicelib.snapshots.judgement import empty_row
 
 LIST = "1111111111111111111111"
 FIRST = date(2025, 12, 20)

@@ -11,9 +11,9 @@ from operator import itemgetter
 from random import Random
 from typing import Any
 
-from chalicelib.days import empty_row
+from chalicelib.analysis.views import VIEWS, view_sql
 from chalicelib.lake.schema import ENTRIES
-from chalicelib.views import VIEWS, view_sql
+from chalicelib.snapshots.judgement import empty_row
 from tests.chart_model import chart_rows, stays
 
 Row = dict[str, Any]

@@ -27,14 +27,14 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from chalicelib import cli
-from chalicelib.chart_tables import show_chart, show_playlists, show_rows, show_track, sparkline
-from chalicelib.charts import Listing, open_charts
+from chalicelib.analysis.charts import Listing, open_charts
+from chalicelib.analysis.views import VIEWS
+from chalicelib.cli.chart_tables import show_chart, show_playlists, show_rows, show_track, sparkline
 from chalicelib.lake.lake import Lake, rank
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
 from chalicelib.lake.store import open_store
 from chalicelib.lake.tables import to_json
-from chalicelib.views import VIEWS
-from chalicelib.world import World
+from chalicelib.time_and_chance import World
 
 TOP = "37i9dQZEVXbMDoHDwVN2tF"
 MINE = "5" * 22

@@ -18,16 +18,16 @@ import requests
 from chalice.test import Client
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from chalicelib.analysis.charts import open_charts
 from chalicelib.api import answers, schemas
 from chalicelib.api.answers import Request
 from chalicelib.api.openapi import document
-from chalicelib.charts import open_charts
-from chalicelib.imports import import_path
+from chalicelib.handlers.service import Answer
+from chalicelib.history.importing import import_path
 from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake, rank
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
 from chalicelib.lake.store import ObjectStore
-from chalicelib.service import Answer
 
 from .conftest import Clock
 from .test_imports import CHART, write

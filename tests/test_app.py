@@ -18,12 +18,13 @@ import pytest
 import requests
 from chalice.test import Client
 
-from chalicelib import __version__, service
+from chalicelib import __version__
 from chalicelib.errors import ConsentExpired
+from chalicelib.handlers import service
 from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.store import open_store
-from chalicelib.world import World
+from chalicelib.time_and_chance import World
 from simulator import DEVELOPMENT, EXTENDED, TOP_50, Fault, Simulator
 from tests.conftest import Clock
 
@@ -164,7 +165,9 @@ def test_a_page_that_cannot_be_rendered_fails_no_run(deployed: Client, monkeypat
 
     monkeypatch.setattr("chalicelib.report.site.render", broken)
     warned: list[str] = []
-    monkeypatch.setattr(logging.getLogger("chalicelib.service"), "warning", lambda text, **more: warned.append(text))
+    monkeypatch.setattr(
+        logging.getLogger("chalicelib.handlers.service"), "warning", lambda text, **more: warned.append(text)
+    )
     assert daily(deployed)["complete"] is True
     assert pages() == []
     assert warned == ["the pages could not be rendered; the rows are not affected"]
@@ -435,10 +438,10 @@ def test_a_secret_that_is_not_there_is_explained(deployed: Client, monkeypatch: 
 
 
 def test_each_playlist_and_each_run_is_one_json_line(deployed: Client, simulator: Simulator) -> None:
-    code = "import app, chalicelib.service as s; s.daily(lambda: 900_000)"
+    code = "import app, chalicelib.handlers.service as s; s.daily(lambda: 900_000)"
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     lines = [json.loads(line) for line in found.stderr.splitlines()]
-    ours = [line for line in lines if line["logger"] == "chalicelib.pipeline"]
+    ours = [line for line in lines if line["logger"] == "chalicelib.snapshots.pipeline"]
     assert [line["message"].split(" ")[0] for line in ours] == ["snapshot", "snapshot", "run"]
     assert (ours[0]["playlist_id"], ours[0]["status"], ours[0]["entry_count"]) == (TOP_50, "ok", 50)
     assert (ours[2]["complete"], ours[2]["published"], ours[2]["level"]) == (True, 2, "INFO")

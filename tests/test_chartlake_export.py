@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
+from chalicelib.analysis.exports import csv_lines
 from chalicelib.errors import BadImport
-from chalicelib.exports import csv_lines
-from chalicelib.history import chartlake_export
-from chalicelib.imports import import_path
+from chalicelib.history.formats import chartlake_export
+from chalicelib.history.importing import import_path
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
 from chalicelib.lake.store import open_store
-from chalicelib.verify import verify
+from chalicelib.snapshots.verify import verify
 
 from .conftest import Clock
 from .test_extract import TODAY, Rig

@@ -14,14 +14,16 @@ from typing import Any
 
 import pytest
 
-from chalicelib import cost, pipeline, service
+from chalicelib.cli import cost
+from chalicelib.handlers import service
+from chalicelib.handlers.lambda_usage import remember
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import Status
 from chalicelib.lake.store import ObjectStore, open_store
-from chalicelib.measured import remember
-from chalicelib.outcome import Outcome, Run
-from chalicelib.pipeline import open_pipeline
 from chalicelib.settings import Settings
+from chalicelib.snapshots import pipeline
+from chalicelib.snapshots.outcome import Outcome, Run
+from chalicelib.snapshots.pipeline import open_pipeline
 from simulator import EXTENDED, TOP_50, Simulator
 from tests.conftest import NOON, Clock
 

@@ -14,12 +14,12 @@ import boto3
 import pytest
 from dotenv import dotenv_values
 
-from chalicelib.credentials import load_credentials
 from chalicelib.errors import BadSetting, ConsentExpired
 from chalicelib.lake.lake import Lake
-from chalicelib.outcome import Run
-from chalicelib.pipeline import open_pipeline
 from chalicelib.settings import ENV_FILE, Settings
+from chalicelib.snapshots.outcome import Run
+from chalicelib.snapshots.pipeline import open_pipeline
+from chalicelib.spotify.credentials import load_credentials
 from simulator import DEVELOPMENT, Simulator
 from tests.conftest import NOON, Clock
 

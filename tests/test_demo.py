@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from chalicelib.coverage import coverage
-from chalicelib.demo import PLAYLISTS, demo_folder, take_days
+from chalicelib.analysis.coverage import coverage
+from chalicelib.cli.demo_lake import PLAYLISTS, demo_folder, take_days
 from chalicelib.errors import BadSetting
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.store import open_store
-from chalicelib.verify import verify
-from chalicelib.world import World
+from chalicelib.snapshots.verify import verify
+from chalicelib.time_and_chance import World
 from simulator import CURATED, TOP_50, VIRAL_50
 
 from .conftest import NOON

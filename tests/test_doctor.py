@@ -16,11 +16,11 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib.doctor import examine
-from chalicelib.doctor.check import Check
+from chalicelib.cli.doctor import examine
+from chalicelib.cli.doctor.check import Check
 from chalicelib.errors import BadSetting
-from chalicelib.pipeline import open_lake, open_pipeline
 from chalicelib.settings import Settings
+from chalicelib.snapshots.pipeline import open_lake, open_pipeline
 from simulator import DEVELOPMENT, EXTENDED, GRANDFATHERED, TOP_50, App, Fault, Simulator
 from tests.conftest import Clock
 

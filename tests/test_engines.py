@@ -17,14 +17,14 @@ import duckdb
 import pytest
 from sqlglot import exp, parse_one, transpile
 
-from chalicelib.charts import open_charts
-from chalicelib.imports import import_path
+from chalicelib.analysis.charts import open_charts
+from chalicelib.analysis.views import VIEWS, view_sql
+from chalicelib.cli.view_dialects import DIALECTS, create_statements, translated
+from chalicelib.history.importing import import_path
 from chalicelib.lake.lake import Lake, rank
 from chalicelib.lake.schema import ENTRIES, PUBLISHED, SNAPSHOTS
 from chalicelib.lake.store import open_store
 from chalicelib.lake.tables import to_json
-from chalicelib.views import VIEWS, view_sql
-from chalicelib.views.dialects import DIALECTS, create_statements, translated
 from deploy.athena import QUESTIONS
 from simulator import Simulator
 from tests.conftest import Clock

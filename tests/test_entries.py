@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.entries import Origin, Page, UnknownEntryShape, entry_rows, page_of, playlist_facts, summarise
 from chalicelib.lake.schema import ENTRIES
+from chalicelib.spotify.entries import Origin, Page, UnknownEntryShape, entry_rows, page_of, playlist_facts, summarise
 
 ORIGIN = Origin(date(2026, 11, 23), "p" * 22, datetime(2026, 11, 23, 6, tzinfo=UTC), "c" * 16, "spotify")
 

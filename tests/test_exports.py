@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import exports
+from chalicelib.analysis import exports
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
 
 ID = "4cOdK2wGLETKBW3PvgPWqT"

@@ -16,18 +16,18 @@ from typing import Any
 import pytest
 
 from chalicelib.errors import CredentialsRefused, LakeUnavailable, QuotaExceeded
-from chalicelib.imports import import_path
+from chalicelib.history.importing import import_path
 from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import Status
 from chalicelib.lake.store import open_store
-from chalicelib.outcome import Outcome, Run
-from chalicelib.pipeline import open_pipeline
 from chalicelib.settings import Settings
+from chalicelib.snapshots.outcome import Outcome, Run
+from chalicelib.snapshots.pipeline import open_pipeline
+from chalicelib.snapshots.verify import verify
 from chalicelib.spotify.capture import from_raw
 from chalicelib.spotify.retry import ATTEMPTS
-from chalicelib.verify import verify
-from chalicelib.world import World
+from chalicelib.time_and_chance import World
 from simulator import DEVELOPMENT, EXTENDED, GRANDFATHERED, TOP_50, App, Fault, Simulator
 
 from .conftest import NOON, SHARED_DATA, Clock
@@ -722,7 +722,7 @@ def test_a_refusal_whose_words_break_off_is_asked_about_again(rig: Rig) -> None:
 def test_a_silent_connection_ends_when_the_process_has_to(
     rig: Rig, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chalicelib.pipeline._SHORTEST", 0.5)
+    monkeypatch.setattr("chalicelib.snapshots.pipeline._SHORTEST", 0.5)
     end = time.monotonic() + 2
     monkeypatch.setattr(rig.clock, "world", lambda *_: World(time_left=lambda: end - time.monotonic()))
     with spotify_that_answers(b"") as url:

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from chalicelib.cli import main
-from chalicelib.imports import import_path
+from chalicelib.history.importing import import_path
 from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import ENTRIES
@@ -95,7 +95,7 @@ def test_a_full_temporary_folder_is_told(lake: Lake, tmp_path: Path, monkeypatch
     def full(*_: object) -> Any:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("chalicelib.staging.packed", full)
+    monkeypatch.setattr("chalicelib.history.staging.packed", full)
     found = only(import_path(lake, large(tmp_path)))
     assert found.error is not None
     assert (tempfile.gettempdir() in found.error.message, "TMPDIR" in found.error.advice) == (True, True)

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.coverage import coverage
-from chalicelib.imports import ImportedFile, Options, import_path
+from chalicelib.analysis.coverage import coverage
+from chalicelib.history.importing import ImportedFile, Options, import_path
 from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import ENTRIES
-from chalicelib.replay import replay
-from chalicelib.verify import verify
+from chalicelib.snapshots.replay import replay
+from chalicelib.snapshots.verify import verify
 
 from .conftest import Clock, Mortal
 from .test_extract import Rig

@@ -20,10 +20,10 @@ import pytest
 import requests
 from dotenv import dotenv_values
 
-from chalicelib.credentials import load_credentials
 from chalicelib.errors import ChartlakeError, SignInFailed
-from chalicelib.login import sign_in_by_browser
 from chalicelib.settings import Settings
+from chalicelib.spotify.credentials import load_credentials
+from chalicelib.spotify.login import sign_in_by_browser
 from chalicelib.spotify.tokens import Credentials
 from simulator import DEVELOPMENT, Simulator
 from tests.conftest import Clock

@@ -18,8 +18,8 @@ import pytest
 from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.store import open_store
-from chalicelib.verify import verify
-from chalicelib.world import World
+from chalicelib.snapshots.verify import verify
+from chalicelib.time_and_chance import World
 from simulator import DEVELOPMENT, EXTENDED, TOP_50, Fault, Simulator
 
 ROOT = Path(__file__).parents[1]
@@ -357,7 +357,7 @@ def test_no_secret_shows_anywhere(shell: Shell, trouble: Fault | None, tmp_path:
 import logging, os, sys
 logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
 from chalicelib.spotify.tokens import Tokens
-import chalicelib.pipeline, spotipy
+import chalicelib.snapshots.pipeline, spotipy
 for name in list(logging.root.manager.loggerDict):
     if name.startswith(("spotipy", "chalicelib", "requests")):
         logging.getLogger(name).setLevel(logging.DEBUG)

@@ -14,13 +14,13 @@ from click.testing import CliRunner
 
 from chalicelib import cli
 from chalicelib.errors import BadSetting, DamagedFile, NotKept
-from chalicelib.imports import import_path
+from chalicelib.history.importing import import_path
 from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.store import open_store
-from chalicelib.purge import Wish, purge, wish
-from chalicelib.replay import replay
-from chalicelib.verify import verify
+from chalicelib.snapshots.purge import Wish, purge, wish
+from chalicelib.snapshots.replay import replay
+from chalicelib.snapshots.verify import verify
 from simulator import Simulator
 
 from .conftest import Clock, Killed, Mortal

@@ -18,13 +18,13 @@ from botocore.credentials import Credentials
 from chalice.test import Client
 from click.testing import CliRunner, Result
 
-from chalicelib import service
 from chalicelib.cli import main
+from chalicelib.cli.deployed_api import Remote
 from chalicelib.errors import ApiRefused, ApiUnavailable, BadSetting, OutOfTime
+from chalicelib.handlers import service
 from chalicelib.lake import keys
 from chalicelib.lake.store import open_store
-from chalicelib.remote import Remote
-from chalicelib.world import World
+from chalicelib.time_and_chance import World
 from simulator import TOP_50, Fault, Simulator
 
 from .conftest import Clock

@@ -17,8 +17,8 @@ from chalicelib.errors import BadSetting, NotKept
 from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import Status
-from chalicelib.replay import replay
-from chalicelib.verify import verify
+from chalicelib.snapshots.replay import replay
+from chalicelib.snapshots.verify import verify
 from simulator import TOP_50, Fault, Simulator
 
 from .conftest import Clock
@@ -221,7 +221,7 @@ def test_what_is_too_much_to_be_written_at_once_is_written_bit_by_bit(
     lived_days(rig)
     before = tables(rig.lake)
     delete_tables(rig.lake)
-    monkeypatch.setattr("chalicelib.replay._MOST", 120)
+    monkeypatch.setattr("chalicelib.snapshots.replay._MOST", 120)
     assert len(replay(rig.lake, rig.clock.world()).changed) == 48
     assert tables(rig.lake) == before
 

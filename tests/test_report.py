@@ -22,17 +22,17 @@ from click.testing import CliRunner
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from chalicelib import cli
-from chalicelib.charts import open_charts
-from chalicelib.demo import CURATED, take_days
+from chalicelib.analysis.charts import open_charts
+from chalicelib.cli.demo_lake import CURATED, take_days
 from chalicelib.errors import NotKept
-from chalicelib.imports import import_path
+from chalicelib.history.importing import import_path
 from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.store import open_store
-from chalicelib.purge import Wish, purge
 from chalicelib.report import site
 from chalicelib.report.site import render_site, shared_index
-from chalicelib.world import World
+from chalicelib.snapshots.purge import Wish, purge
+from chalicelib.time_and_chance import World
 from simulator import TOP_50
 
 from .conftest import NOON, Clock, _as_aws

@@ -12,14 +12,14 @@ import pytest
 from botocore.exceptions import ClientError
 from chalice.test import Client
 
-from chalicelib import backfill, runs, service
 from chalicelib.errors import KeyTaken
+from chalicelib.handlers import backfill, runs, service
 from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.store import ObjectStore, open_store
-from chalicelib.outcome import Run as Extracted
-from chalicelib.replay import Replayed
-from chalicelib.world import World
+from chalicelib.snapshots.outcome import Run as Extracted
+from chalicelib.snapshots.replay import Replayed
+from chalicelib.time_and_chance import World
 from simulator import TOP_50, Fault, Simulator
 
 from .conftest import NOON, Clock

@@ -18,7 +18,7 @@ from chalicelib.errors import LakeUnavailable
 from chalicelib.lake.folder import FolderStore
 from chalicelib.lake.s3 import S3Store
 from chalicelib.lake.store import Conflict, DryRun, ObjectStore, open_store, update
-from chalicelib.world import World
+from chalicelib.time_and_chance import World
 
 from .conftest import Clock
 

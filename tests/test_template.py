@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib import metrics
+from chalicelib.analysis.views import VIEWS
+from chalicelib.handlers import metrics
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
-from chalicelib.views import VIEWS
 from deploy.athena import QUESTIONS
 from deploy.package import CannotPackage, Package, lint
 

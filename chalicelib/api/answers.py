@@ -14,13 +14,13 @@ from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import AnswerChanged, BadSetting, ChartlakeError, LakeUnavailable, NotKept, TooLarge
-from ..service import Answer
+from ..handlers.service import Answer
 from ..settings import Settings, from_environment
-from ..world import World
+from ..time_and_chance import World
 from . import routes
 
 if TYPE_CHECKING:
-    from ..charts import Charts
+    from ..analysis.charts import Charts
     from ..lake.lake import Lake
 
 # Lambda takes answers up to 6 MB, as JSON within which the body is a text with every quote escaped once more.
@@ -80,7 +80,7 @@ class Question:
 
     def charts(self, *playlist_ids: str, entries: bool = True) -> AbstractContextManager[Charts]:
         """The views over these playlists (none: over all)."""
-        from ..charts import open_charts
+        from ..analysis.charts import open_charts
 
         return open_charts(self.lake, self.today, playlist_ids, entries=entries)
 

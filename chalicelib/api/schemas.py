@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..charts import LEAVER
+from ..analysis.charts import LEAVER
+from ..analysis.views import VIEWS, view_sql
 from ..lake.schema import Status
 from ..lake.warehouse import open_empty
-from ..views import VIEWS, view_sql
 from .routes import LINK, REFERENCE
 
 Schema = dict[str, Any]

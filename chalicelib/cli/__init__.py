@@ -31,10 +31,10 @@ _ROOMS = {
     "coverage": "snapshots",
     "verify": "snapshots",
     "report": "pages",
-    "import": "past",
-    "replay": "past",
-    "purge": "past",
-    "backfill": "remote",
+    "import": "history",
+    "replay": "history",
+    "purge": "history",
+    "backfill": "backfill",
     "cost": "account",
     "doctor": "account",
     "login": "account",
@@ -54,7 +54,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _ROOMS:
             return None
-        room = import_module(f".{_ROOMS[cmd_name]}", __name__)
+        room = import_module(f".commands.{_ROOMS[cmd_name]}", __name__)
         command: click.Command = getattr(room, "import_" if cmd_name == "import" else cmd_name)
         return command
 
@@ -75,7 +75,7 @@ class _Commands(click.Group):
             if ctx.obj["as_json"]:
                 click.echo(json.dumps(error.to_json()))
             else:
-                from .. import terminal
+                from . import terminal
 
                 terminal.show_error(Console(stderr=True), error)
             ctx.exit(WRONG_USAGE if isinstance(error, BadSetting) else FAILED)

@@ -16,9 +16,9 @@ from rich.console import Console
 
 from ..errors import BadSetting
 from ..lake.lake import Lake
-from ..outcome import Run
 from ..settings import ENV_FILE, Settings, from_environment
-from ..world import World
+from ..snapshots.outcome import Run
+from ..time_and_chance import World
 
 # Wide enough for any table: what reads a pipe wants names whole.
 _UNBOUNDED = 10_000

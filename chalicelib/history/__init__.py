@@ -1,9 +1,9 @@
 """Foreign history files to rows: pure, streaming, one small module a format."""
 
 from ..errors import BadImport
-from .archive_clone import read_clone
-from .archive_json import Followers, read_followers
 from .day import Day
+from .formats.archive_clone import read_clone
+from .formats.archive_json import Followers, read_followers
 from .opening import Limits, expand
 from .reader import read_history
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from ..entries import Json, Origin, Page, Row, entry_rows, playlist_facts
 from ..errors import BadImport
+from ..spotify.entries import Json, Origin, Page, Row, entry_rows, playlist_facts
 
 _FILLED_BY_CALLER = ("snapshot_date", "playlist_id", "captured_at", "capture_id", "source")
 _NOWHERE = Origin(date.min, "", datetime.min.replace(tzinfo=UTC), "", "")

@@ -6,8 +6,8 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from ..entries import Json
 from ..errors import BadImport
+from ..spotify.entries import Json
 from .day import Day, Problems, refused
 from .naming import Named
 

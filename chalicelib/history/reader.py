@@ -6,8 +6,10 @@ import csv
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 
-from ..entries import Json
-from . import (
+from ..spotify.entries import Json
+from .day import Day, Problems, refused, shown
+from .document import parsed
+from .formats import (
     archive_json,
     archive_markdown,
     archive_other,
@@ -19,8 +21,6 @@ from . import (
     kaggle,
     spotify_json,
 )
-from .day import Day, Problems, refused, shown
-from .document import parsed
 from .naming import Named
 from .opening import Limits, Opener, opened, whole
 from .table import Layout, Table, decoded, read_table, unwrapped

@@ -10,7 +10,7 @@ from datetime import date
 from functools import partial
 from typing import BinaryIO
 
-from ..entries import Row
+from ..spotify.entries import Row
 from .day import NO_FACTS, Day, Problems, refused
 from .opening import Limits, Opener, opened
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DamagedFile
-from ..world import World
+from ..time_and_chance import World
 from . import keys
 from .schema import ENTRIES, PUBLISHED, SNAPSHOTS
 from .store import Conflict, ObjectStore, Stored, update

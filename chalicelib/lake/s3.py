@@ -18,7 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..errors import LakeUnavailable
-from ..world import World
+from ..time_and_chance import World
 from .store import Conflict, Stored
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import LakeUnavailable
-from ..world import World
+from ..time_and_chance import World
 
 # Of all that write an object at once one is done each time, so what counts is time, not tries: 150 days of one list,
 # dropped together, took 42 s.

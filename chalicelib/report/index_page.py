@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from itertools import groupby
 from typing import Any
 
-from ..charts import Charts
+from ..analysis.charts import Charts
 from ..lake.schema import PUBLISHED
 from ..lake.tables import Row
 from .calendar import look, why

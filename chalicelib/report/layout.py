@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..words import counted
+from ..text import counted
 from . import words
 
 _HERE = Path(__file__).parent

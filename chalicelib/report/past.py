@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import Any
 
-from ..charts import Charts
+from ..analysis.charts import Charts
 from ..lake.tables import Row
 from .words import clean, spotify_path, untitled
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from itertools import takewhile
 from typing import Any
 
-from ..charts import Charts
+from ..analysis.charts import Charts
 from ..lake.schema import PUBLISHED
 from ..lake.tables import Row
 from . import calendar

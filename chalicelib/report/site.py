@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo
 
-from ..charts import Charts, open_charts
+from ..analysis.charts import Charts, open_charts
 from ..errors import ChartlakeError, DamagedFile, LakeUnavailable, NotKept
 from ..lake import keys
 from ..lake.lake import Lake
 from ..lake.schema import SNAPSHOTS
 from ..lake.store import Conflict, ObjectStore, update
-from ..world import World
+from ..time_and_chance import World
 from .index_page import index_context, read_overview
 from .layout import render
 from .playlist_page import card_of, read_page

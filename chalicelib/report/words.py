@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from ..words import counted
+from ..text import counted
 
 # Not strftime: its names follow the machine's language, and the same data must give the same bytes.
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

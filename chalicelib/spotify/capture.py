@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from ..entries import Page, page_of
 from ..errors import DamagedFile
+from .entries import Page, page_of
 
 # What helps to explain an answer later; nothing that could hold a secret.
 KEPT_HEADERS = ("date", "content-type", "etag", "cache-control", "retry-after", "x-chartlake-simulator")

@@ -18,7 +18,7 @@ import spotipy
 from requests.adapters import HTTPAdapter
 
 from ..errors import ChartlakeError, SpotifyUnavailable, UnknownShape
-from ..world import World
+from ..time_and_chance import World
 from .capture import KEPT_HEADERS, Answer
 from .refusals import error_of, excerpt, network_words
 from .retry import timeouts

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from ..errors import ConsentExpired, SignInFailed, UnknownShape
-from ..world import World
+from ..time_and_chance import World
 from .tokens import Credentials, request_token
 
 SCOPES = "playlist-read-private playlist-read-collaborative"

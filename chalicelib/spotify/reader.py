@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from ..entries import Page, UnknownEntryShape, page_of, snapshot_id_of, summarise
 from ..errors import InconsistentPlaylist, OutOfTime, UnknownShape
-from ..world import World
+from ..time_and_chance import World
 from .capture import Answer, Capture
 from .client import PAGE_SIZE, Client
+from .entries import Page, UnknownEntryShape, page_of, snapshot_id_of, summarise
 from .retry import RetryBudget, with_retries
 
 READINGS = 4

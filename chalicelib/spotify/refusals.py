@@ -19,7 +19,7 @@ from ..errors import (
     SpotifyUnavailable,
     UnknownShape,
 )
-from ..world import World
+from ..time_and_chance import World
 from .capture import Answer
 
 _TEXT_LENGTH = 200

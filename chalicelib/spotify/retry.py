@@ -9,7 +9,7 @@ from typing import TypeVar
 from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from ..errors import RateLimited, SpotifyUnavailable
-from ..world import World
+from ..time_and_chance import World
 
 ATTEMPTS = 5
 # Spotify counts requests over a rolling 30 s; a 429 without Retry-After is waited for about as long.

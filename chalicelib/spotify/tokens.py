@@ -16,7 +16,7 @@ from typing import Any
 import requests
 
 from ..errors import ChartlakeError, ConsentExpired, CredentialsRefused, SpotifyUnavailable
-from ..world import World
+from ..time_and_chance import World
 from .refusals import network_words, pause_of, words_of
 from .retry import RetryBudget, timeouts, with_retries
 

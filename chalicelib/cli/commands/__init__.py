@@ -1,0 +1,1 @@
+"""The commands of chartlake, some related ones a file."""

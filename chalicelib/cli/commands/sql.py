@@ -1,0 +1,89 @@
+"""Commands for people who write SQL: ask the lake in it, and take the views to another engine."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from typing import IO
+
+import click
+
+from ...errors import BadSetting
+from .. import chart_tables
+from ..base import CannotPrint, a_console, as_json_option
+from ..lookup import Asked
+
+_ROWS = 50
+
+
+@click.command()
+@click.argument("sql")
+@click.option("--playlist", "playlists", multiple=True, metavar="PLAYLIST", help="Only this one; may be repeated.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print all rows as CSV; that is the form without a terminal, too.")
+@click.option("--parquet", type=click.File("wb"), metavar="FILE", help="Write all rows to a Parquet file.")
+@as_json_option
+def query(sql: str, playlists: tuple[str, ...], as_csv: bool, parquet: IO[bytes] | None, as_json: bool) -> None:
+    """Answer a question in SQL over the tables and views.
+
+    DuckDB's SQL. The tables: entries, snapshots. The views: albums, artists, chart, coverage, credits, known_days,
+    playlists, recordings, runs, standings, tracks. `DESCRIBE chart` shows one's columns. A - reads SQL from stdin. On
+    a terminal the first 50 rows are shown.
+
+    The question is asked of copies, so no SQL changes the lake. An S3 lake is downloaded for it whole; with
+    --playlist only that list's files are. Instants are UTC.
+
+    \b
+    Examples:
+      chartlake query "SELECT name, artist, days_seen FROM tracks ORDER BY days_seen DESC LIMIT 10"
+      chartlake query "FROM chart" --playlist 37i9dQZEVXbMDoHDwVN2tF --csv > chart.csv
+    """
+    if as_csv + as_json + (parquet is not None) > 1:
+        raise BadSetting("--csv, --json and --parquet are forms of one answer.", advice="Give one of them.")
+    text = sys.stdin.read() if sql == "-" else sql
+    asked, console = Asked(), a_console()
+    with asked.charts(*(asked.kept_id(one) for one in playlists)) as found:
+        question = found.warehouse.ask(text)
+        if parquet is None and not (as_csv or as_json) and console.is_terminal:
+            rows = question.head(_ROWS + 1)
+            chart_tables.show_rows(console, question.columns, rows[:_ROWS])
+            if len(rows) > _ROWS:
+                console.print(f"These are the first {_ROWS} rows; --csv and --json give all.")
+            return
+        form = "parquet" if parquet else "json" if as_json else "csv"
+        target: IO[bytes] = parquet or sys.stdout.buffer
+        with question.save(form).open("rb") as file:
+            _copy(file, target)
+
+
+def _copy(source: IO[bytes], target: IO[bytes]) -> None:
+    """Copy all; where it does not fit, that is no fault of the lake's."""
+    try:
+        shutil.copyfileobj(source, target)
+        target.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CannotPrint(error) from None
+
+
+@click.command()
+@click.option("--dialect", type=click.Choice(["duckdb", "athena", "spark"]), default="duckdb", show_default=True)
+@as_json_option
+def views(dialect: str, as_json: bool) -> None:
+    """Print the views for another engine, as CREATE VIEW.
+
+    The engine needs the lake's two tables under the names `entries` and `snapshots`; `make deploy` makes them in
+    Athena.
+
+    \b
+    Example:
+      chartlake views --dialect spark > views.sql
+    """
+    from ..view_dialects import create_statements
+
+    statements = create_statements(dialect)
+    if as_json:
+        click.echo(json.dumps({"dialect": dialect, "statements": statements}))
+    else:
+        click.echo("\n\n".join(f"{statement};" for statement in statements))

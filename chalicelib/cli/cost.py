@@ -1,0 +1,267 @@
+"""What a deployment costs a month, line by line: list prices times what the lake measured, or what is assumed.
+
+Prices and AWS's always-free allowance stand with their date in prices.json; credits and twelve-month offers do not
+count, since they end.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from statistics import mean
+from typing import Any, Literal
+
+from ..handlers.lambda_usage import remembered
+from ..lake.lake import Lake
+from ..lake.schema import PUBLISHED
+
+Basis = Literal["measured", "partly", "assumed", "known"]
+DAYS = 30.4
+# What a snapshot reads (last year's rows, this year's before and at the commit, its segment), writes (raw, segment,
+# commit) and lists (segments). Then what its page reads (the year's rows, these and the segment, the page as it stands,
+# and twice the rows for the index), writes (the page) and lists (the years, twice). And what a run does besides, with
+# its list of playlists, its state, the index and its cards. Each further year in the lake adds four reads.
+GETS, PUTS, LISTS = 4 + 6, 3 + 1, 1 + 2
+GETS_A_RUN, PUTS_A_RUN, LISTS_A_RUN = 10, 4, 2
+FIRST_PAGE, LATER_PAGES = 100, 50
+METRICS, ALARMS = 4, 10
+LINES_A_RUN = 20
+_SAMPLE = 20
+# What a function cannot see of itself: the start of its environment, which is billed since August 2025.
+_START_SECONDS = 1.0
+# A segment's first days take ten times the room of its later ones, which repeat them.
+_DAYS_TO_JUDGE_A_SEGMENT = 30
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number that the bill rests on, and where it is from."""
+
+    value: float
+    words: str
+    basis: Basis = "assumed"
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a day does. `kb_in_*` are kB that an entry of a day takes, compressed."""
+
+    playlists: int
+    entries: int
+    requests: Figure
+    seconds_a_request: Figure = Figure(0.4, "0.4 s a request to Spotify, with all that follows it")
+    seconds_a_page: Figure = Figure(0.4, "0.4 s a page, with its part of the index")
+    seconds_a_run: Figure = Figure(3.0, "3 s a run besides, with the start of its environment")
+    memory_gb: Figure = Figure(1.0, "1,024 MB")
+    kb_in_raw: Figure = Figure(0.3, "0.3 kB an entry a day in raw")
+    kb_in_tables: Figure = Figure(0.03, "0.03 kB an entry a day in the tables")
+
+    @property
+    def measured(self) -> bool:
+        """Whether playlists, entries and requests are those of a lake."""
+        return self.requests.basis == "measured"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the bill: USD a month at list price, and after what is always free; and what it rests on."""
+
+    name: str
+    amount: str
+    list_price: float
+    to_pay: float
+    basis: Basis = "known"
+    words: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "amount": self.amount,
+            "list_price": self.list_price,
+            "to_pay": self.to_pay,
+            "basis": self.basis,
+            "rests_on": self.words,
+        }
+
+
+def load_prices() -> dict[str, Any]:
+    """The data file: `date`, `region`, `currency`, `prices` and `always_free_each_month`."""
+    found: dict[str, Any] = json.loads((Path(__file__).parent / "prices.json").read_text())
+    return found
+
+
+def assumed(playlists: int, entries: int) -> Load:
+    """A day of so many playlists with so many entries each: one request, or the further pages and a proof."""
+    later = max(0, -(-(entries - FIRST_PAGE) // LATER_PAGES))
+    requests = 1 + (later + 1 if later else 0)
+    return Load(playlists, entries, Figure(requests, f"requests a playlist: {requests}, by Spotify's page sizes"))
+
+
+def load_of(lake: Lake, today: date, playlists: int | None = None, entries: int | None = None) -> Load:
+    """The load that the last 30 days of a lake show, but for what is given; assumed where they show nothing."""
+    days = list(_published(lake, today - timedelta(days=30), today))
+    shown = len({row["playlist_id"] for row in days})
+    if days and entries is None:
+        requests = mean(row["requests"] or 0 for row in days)
+        words = f"requests a playlist: {requests:.3g}, over {len(days)} snapshots"
+        average = round(mean(row["entry_count"] or 0 for row in days))
+        load = Load(playlists or shown, average, Figure(requests, words, "measured"))
+    else:
+        load = assumed(playlists or shown or 1, 50 if entries is None else entries)
+    return _with_sizes(_with_durations(load, lake), lake, days)
+
+
+def _with_durations(load: Load, lake: Lake) -> Load:
+    """What runs in Lambda took."""
+    runs = remembered(lake)
+    requests = sum(run["requests"] for run in runs)
+    if not requests:
+        return load
+    a_request = sum(run["seconds_in_playlists"] for run in runs) / requests
+    a_run = mean(run["seconds"] - run["seconds_in_playlists"] - run.get("seconds_in_pages", 0) for run in runs)
+    a_run += _START_SECONDS
+    memory, over = runs[-1]["memory_mb"], f"over {len(runs)} runs in Lambda"
+    start = f"of which {_START_SECONDS:.0f} s is assumed for the start of its environment"
+    if pages := sum(run.get("pages", 0) for run in runs):
+        a_page = sum(run.get("seconds_in_pages", 0) for run in runs) / pages
+        load = replace(
+            load, seconds_a_page=Figure(a_page, f"{a_page:.2g} s a page, with its part of the index", "measured")
+        )
+    return replace(
+        load,
+        seconds_a_request=Figure(a_request, f"{a_request:.2g} s a request to Spotify, {over}", "measured"),
+        seconds_a_run=Figure(a_run, f"{a_run:.2g} s a run besides, {start}", "measured"),
+        memory_gb=Figure(memory / 1024, f"{memory:,} MB", "measured"),
+    )
+
+
+def _with_sizes(load: Load, lake: Lake, days: list[Mapping[str, Any]]) -> Load:
+    """What the lake's own objects weigh, from a sample of them."""
+    with_raw = [row for row in days if row["raw_key"] and row["entry_count"]]
+    sample = with_raw[:: -(-len(with_raw) // _SAMPLE) or 1]
+    documents = [(row["entry_count"], lake.store.get(row["raw_key"])) for row in sample]
+    weighed = [(entries, len(raw.data)) for entries, raw in documents if raw]
+    if weighed:
+        kb = sum(size for _, size in weighed) / sum(entries for entries, _ in weighed) / 1000
+        words = f"{kb:.2g} kB an entry a day in raw, of {len(weighed)} documents"
+        load = replace(load, kb_in_raw=Figure(kb, words, "measured"))
+    segments = [one for one in _segments(lake, days) if one[0] >= _DAYS_TO_JUDGE_A_SEGMENT]
+    if segments:
+        kb = sum(size for _, _, size in segments) / sum(rows for _, rows, _ in segments) / 1000
+        words = f"{kb:.2g} kB an entry a day in the tables, of {len(segments)} of their objects"
+        load = replace(load, kb_in_tables=Figure(kb, words, "measured"))
+    return load
+
+
+def _segments(lake: Lake, days: list[Mapping[str, Any]]) -> Iterator[tuple[int, int, int]]:
+    """(days, rows, bytes) of the newest segments of some playlists."""
+    keys = {row["playlist_id"]: row["entries_key"] for row in days if row["entries_key"]}
+    for key in list(keys.values())[:_SAMPLE]:
+        segment, held = lake.store.get(key), lake.segment_days(key)
+        if segment and held:
+            yield len(held), sum(day["entries"] for day in held), len(segment.data)
+
+
+def bill(load: Load, prices: Mapping[str, Any]) -> list[Line]:
+    """The month's lines. Storage is that after a year, when nothing was purged and raw is kept."""
+    price, free = prices["prices"], prices["always_free_each_month"]
+    snapshots = load.playlists * DAYS
+    a_snapshot = load.requests.value * load.seconds_a_request.value + load.seconds_a_page.value
+    seconds = snapshots * a_snapshot + DAYS * load.seconds_a_run.value
+    puts = snapshots * (PUTS + LISTS) + DAYS * (PUTS_A_RUN + LISTS_A_RUN)
+    gets = snapshots * GETS + DAYS * GETS_A_RUN
+    kept = load.entries * load.playlists * 365 * (load.kb_in_raw.value + load.kb_in_tables.value) / 1e6
+    # Versions of a segment that were written over stay for 30 days: on average half a year of entries each.
+    versions = load.entries * load.playlists * 182 * load.kb_in_tables.value * 30 / 1e6
+    logs = (snapshots + LINES_A_RUN * DAYS) / 1e6
+    requests = known(f"{GETS} reads, {PUTS} writes and {LISTS} lists a snapshot with its page")
+    return [
+        _line(
+            "Lambda: computing",
+            seconds * load.memory_gb.value,
+            "GB-s",
+            price["lambda_gb_second_arm64"],
+            (load.requests, load.seconds_a_request, load.seconds_a_page, load.seconds_a_run, load.memory_gb),
+            free["lambda_gb_seconds"],
+        ),
+        _line(
+            "Lambda: requests",
+            DAYS,
+            "requests",
+            price["lambda_request"],
+            (known("a run a day"),),
+            free["lambda_requests"],
+        ),
+        _line("S3: writing and listing", puts, "requests", price["s3_put_or_list"], (requests,)),
+        _line("S3: reading", gets, "requests", price["s3_get"], (requests,)),
+        _line(
+            "S3: storage after a year",
+            kept + versions,
+            "GB",
+            price["s3_gb_month"],
+            (load.kb_in_raw, load.kb_in_tables),
+        ),
+        _line(
+            "CloudWatch: logs",
+            logs,
+            "GB",
+            price["logs_gb"],
+            (Figure(0, f"{LINES_A_RUN} lines a run and one a snapshot, of 1 kB"),),
+            free["logs_gb"],
+        ),
+        _line("CloudWatch: metrics", METRICS, "metrics", price["metric_month"], (_STACK,), free["metrics"]),
+        _line("CloudWatch: alarms", ALARMS, "alarms", price["alarm_month"], (_STACK,), free["alarms"]),
+        _line("API Gateway", DAYS, "requests", price["api_request"], (Figure(0, "a call a day"),)),
+        _line(
+            "Athena",
+            10 * DAYS,
+            "queries",
+            price["athena_query_of_10_mb"],
+            (Figure(0, "ten queries a day, each over less than 10 MB"),),
+        ),
+    ]
+
+
+def total(lines: Iterable[Line]) -> Line:
+    """All lines in one."""
+    found = list(lines)
+    list_price, to_pay = sum(line.list_price for line in found), sum(line.to_pay for line in found)
+    return Line("Total", "", list_price, to_pay, _together({line.basis for line in found}))
+
+
+def known(words: str) -> Figure:
+    """What is so by the program or by the stack, whatever the load."""
+    return Figure(0, words, "known")
+
+
+_STACK = known("what `make deploy` makes")
+
+
+def _line(name: str, amount: float, unit: str, price: float, figures: Iterable[Figure], free: float = 0) -> Line:
+    return Line(
+        name,
+        f"{amount:,.3g} {unit}" if amount < 1000 else f"{amount:,.0f} {unit}",
+        amount * price,
+        max(0.0, amount - free) * price,
+        _together({figure.basis for figure in figures}),
+        "; ".join(figure.words for figure in figures),
+    )
+
+
+def _together(bases: set[Basis]) -> Basis:
+    """What several figures are together."""
+    doubtful = bases - {"known"}
+    if not doubtful:
+        return "known"
+    return doubtful.pop() if len(doubtful) == 1 else "partly"
+
+
+def _published(lake: Lake, first: date, last: date) -> Iterable[Mapping[str, Any]]:
+    for playlist_id, year in lake.tried():
+        if year >= first.year:
+            for row in lake.snapshots(playlist_id, year):
+                if first <= row["snapshot_date"] <= last and row["status"] in PUBLISHED:
+                    yield row

@@ -1,0 +1,56 @@
+"""CSV downloads of charts.spotify.com (2021 and later): daily and weekly Top 200, viral 50 or 100.
+
+`rank,uri,artist_names,track_name,source,peak_rank,previous_rank,days_on_chart,streams`: `weeks_on_chart` makes a chart
+weekly, and a viral chart has no `streams`. Withheld tracks leave gaps in the ranks. Day and region stand in the name.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from operator import itemgetter
+
+from ...spotify.entries import Row
+from ..day import iso_date, track_id, track_row, whole_number
+from ..naming import Named
+from ..table import Key, Layout, Table
+
+REQUIRED = frozenset({"rank", "uri", "artist_names", "track_name"})
+# Columns in which people who re-saved the file noted its day.
+_NOTED = {"daily": ("date", "start date", "start_date", "end date"), "weekly": ("date", "end date", "end_date")}
+
+
+def table(header: list[str], layout: Layout, named: Named, sample: list[list[str]]) -> Table:
+    """Raises `BadImport` where day or region are nowhere to be found."""
+    every = "weekly" if "weeks_on_chart" in header else "daily"
+    kind = "regional" if "streams" in header else "viral"
+    name = named.chart()
+    region = named.region_or(name.region if name else None)
+    day = None if named.has_date() else _noted_day(header, every, sample)
+    key = (f"chart:{kind}-{region}-{every}", day or named.single_day())
+    format_ = f"charts-official-{every}" if kind == "regional" else f"charts-official-viral-{every}"
+    return Table(format_, layout, _Row(header, key))
+
+
+def _noted_day(header: list[str], every: str, sample: list[list[str]]) -> date | None:
+    for column in _NOTED[every]:
+        if column in header and sample:
+            try:
+                return iso_date(sample[0][header.index(column)])
+            except (ValueError, IndexError):
+                continue
+    return None
+
+
+class _Row:
+    def __init__(self, header: list[str], key: Key) -> None:
+        self._key = key
+        self._pick = itemgetter(*(header.index(name) for name in ("rank", "uri", "artist_names", "track_name")))
+        self._streams = header.index("streams") if "streams" in header else None
+
+    def __call__(self, fields: list[str]) -> tuple[Key, Row]:
+        rank, uri, artists, name = self._pick(fields)
+        position = whole_number(rank, "rank", smallest=1)
+        row = track_row(position, track_id(uri), name, [(None, artists)])
+        if self._streams is not None:
+            row["streams"] = whole_number(fields[self._streams], "streams", 2**63 - 1)
+        return self._key, row

@@ -1,0 +1,73 @@
+"""Spotify's own answers, as tutorials saved them (`spotify_raw_….json`).
+
+A playlist, a list of one, one page of entries, several pages, or nothing but the entries. None has a day. A list that
+is not whole is refused: what is missing would look like what had left.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from itertools import accumulate, chain
+
+from ...spotify.entries import Json, Page, UnknownEntryShape, page_of, payload_of, playlist_facts
+from ..day import Day, Problems, refused, rows_of_entries
+from ..document import single_day
+from ..naming import Named
+
+_HREF = re.compile(r"/playlists/([0-9A-Za-z]{22})(?![0-9A-Za-z])")
+
+
+def pages_of(body: Json) -> list[Page] | None:
+    """The pages in a saved answer, by offset; None where this is none of Spotify's lists of entries."""
+    bodies = body if isinstance(body, list) else [body]
+    pages = [page_of(one) for one in bodies]
+    whole = [page for page in pages if page is not None]
+    if not whole and bodies and isinstance(body, list):
+        whole = [Page(body, 0, None)]
+    elif len(whole) != len(bodies):
+        return None
+    first = next((entry for page in whole for entry in page.entries if entry is not None), None)
+    if first is not None and not (isinstance(first, Mapping) and ("track" in first or "item" in first)):
+        return None
+    return sorted(whole, key=lambda page: page.offset) if first is not None else None
+
+
+def read(body: Json, pages: list[Page], named: Named, problems: Problems) -> list[Day]:
+    _refuse_parts(pages, named.file)
+    facts = next((one for one in (body if isinstance(body, list) else [body]) if isinstance(one, Mapping)), {})
+    entries = []
+    for position, entry in enumerate(chain.from_iterable(page.entries for page in pages), start=1):
+        try:
+            payload_of(entry)
+        except UnknownEntryShape as error:
+            problems.add(0, f"entry {position}: {error}")
+        else:
+            entries.append((position, entry))
+    rows = list(rows_of_entries(entries))
+    return [single_day(named, _playlist_id(facts, named), "spotify-json", _facts(facts, pages), "exact", rows)]
+
+
+def _facts(body: Mapping[str, Json], pages: list[Page]) -> dict[str, Json]:
+    # A page has none of these; an entry's own keys are not the playlist's.
+    return playlist_facts(body if pages[0].wrapper else None)
+
+
+def _refuse_parts(pages: list[Page], file: str) -> None:
+    starts = list(accumulate((len(page.entries) for page in pages), initial=0))
+    total = next((page.total for page in pages if page.total is not None), None)
+    gapless = all(page.offset == start for page, start in zip(pages, starts, strict=False))
+    if not gapless or total not in (None, starts[-1]):
+        raise refused(
+            file,
+            f"it holds only a part of the list: {starts[-1]} entries from number "
+            f"{pages[0].offset + 1} on, of {'an unknown number' if total is None else total}",
+            "Put all pages of that day into one file, as a JSON list; a day that is not whole is not imported.",
+        )
+
+
+def _playlist_id(body: Mapping[str, Json], named: Named) -> str:
+    if isinstance(body.get("id"), str) and re.fullmatch(r"[0-9A-Za-z]{22}", body["id"]):
+        return str(body["id"])
+    found = _HREF.search(body["href"]) if isinstance(body.get("href"), str) else None
+    return found[1] if found else named.playlist()

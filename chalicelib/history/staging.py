@@ -1,0 +1,174 @@
+"""Foreign days on their way into the lake: all of a file on disk first, then playlist by playlist into the tables."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+from ..errors import BadImport, LakeUnavailable
+from ..lake.lake import Lake, rank, worth
+from ..lake.schema import ENTRIES, PUBLISHED, Status
+from ..lake.tables import LONGEST_PACK, packed, to_json
+from ..lake.tombstones import Tombstones, read_tombstones
+from ..snapshots.judgement import empty_row
+from ..spotify.entries import Row
+from . import Day
+
+# How often days are placed anew because another import of the same days came in between.
+_TRIES = 12
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What came of a file's days: their formats, the playlists to which they belong, the days and rows that were
+    taken, how many days are new or other than before, and how many were left out because they were purged."""
+
+    formats: tuple[str, ...]
+    playlists: tuple[str, ...]
+    days: int
+    rows: int
+    changed: int
+    purged: int
+
+
+@dataclass
+class _Staged:
+    """The days of one playlist's year: their entries in a file, for the commits what is not null, and of days that came
+    out of a lake the captures that they are copies of."""
+
+    path: Path
+    commits: dict[date, Row] = field(default_factory=dict)
+    copies: dict[date, frozenset[str]] = field(default_factory=dict)
+
+
+def keep_days(
+    lake: Lake, name: str, days: Iterable[Day], digest: str, progress: Callable[[float], None] = lambda share: None
+) -> Kept:
+    """Put the days of the file `name` into the lake.
+
+    A fault at the end of the file leaves the lake as it was, and memory holds one day at a time. Killed while it writes
+    and run again it comes to the same lake, and writes only what is not there yet. `progress` gets the share that is
+    written (0 to 1). Raises `BadImport`, also for what `days` raise.
+    """
+    staged: dict[tuple[str, int], _Staged] = {}
+    formats: dict[str, None] = {}
+    purged = read_tombstones(lake)
+    # It is tomorrow already somewhere.
+    last = lake.now().astimezone(UTC).date() + timedelta(days=1)
+    count = rows = left_out = changed = 0
+    with tempfile.TemporaryDirectory(prefix="chartlake-") as folder:
+        for day in days:
+            if day.snapshot_date > last:
+                raise BadImport(
+                    name,
+                    [(0, f"it tells of {day.snapshot_date}, a day that is still to come")],
+                    advice="Correct the date in the file or its name, or give it with --date; nothing was imported.",
+                )
+            formats[day.format] = None
+            if purged.covers(day.playlist_id, day.snapshot_date):
+                left_out += 1
+                continue
+            key = (day.playlist_id, day.snapshot_date.year)
+            target = staged.setdefault(key, _Staged(Path(folder) / f"{len(staged)}.ndjson"))
+            _stage(target, _without_users(day, purged), name, digest)
+            count, rows = count + 1, rows + len(day.rows)
+        for number, (playlist_id, year) in enumerate(sorted(staged), start=1):
+            changed += _place(lake, playlist_id, year, staged[playlist_id, year])
+            progress(number / len(staged))
+    playlists = dict.fromkeys(playlist_id for playlist_id, _ in sorted(staged))
+    return Kept(tuple(formats), tuple(playlists), count, rows, changed, left_out)
+
+
+def is_imported(row: Row) -> bool:
+    """Whether a day's row in `snapshots` was brought in, not captured."""
+    return (row["source"] or "").startswith("import:")
+
+
+def _without_users(day: Day, purged: Tombstones) -> Day:
+    if not purged.users:
+        return day
+    rows = [purged.entry_without_users(row, day.snapshot_date) for row in day.rows]
+    return replace(day, rows=rows, facts=purged.facts_without_users(day.facts, day.snapshot_date))
+
+
+def _stage(target: _Staged, day: Day, name: str, digest: str) -> None:
+    origin: Row = {
+        # The start of the day where the format tells no moment: the same file always gives the same rows.
+        "captured_at": day.moment or datetime.combine(day.snapshot_date, time.min, UTC),
+        "capture_id": (day.origin or digest)[:16],
+        "source": "simulator" if day.simulated else f"import:{day.format}:{name.rsplit('/', 1)[-1]}",
+    }
+    common = to_json(origin | {"snapshot_date": day.snapshot_date, "playlist_id": day.playlist_id})
+    with target.path.open("ab") as file:
+        for pack in packed((row | common for row in day.rows), ENTRIES):
+            if len(pack) > LONGEST_PACK:
+                raise BadImport(name, [(0, f"the texts of {day.snapshot_date} are longer than those of any list")])
+            file.write(pack)
+    if day.copy_of:
+        target.copies[day.snapshot_date] = day.copy_of
+    told = {column: value for column, value in day.facts.items() if value is not None}
+    target.commits[day.snapshot_date] = (
+        told | origin | {"entry_count": len(day.rows), "position_quality": day.position_quality}
+    )
+
+
+def _place(lake: Lake, playlist_id: str, year: int, staged: _Staged) -> int:
+    """Entries first, then their commits; gives how many days are new or other than before.
+
+    Of two imports of one day at once each could leave its commit above the other's entries. So only days whose entries
+    are this file's get its commit, and those whose entries were replaced meanwhile are placed anew: whoever writes last
+    has seen that both tables tell of one file.
+    """
+    before = {row["snapshot_date"]: row for row in lake.snapshots(playlist_id, year)}
+    there = lake.captures_of_year(playlist_id, year) if staged.copies else {}
+    todo = {
+        day: facts
+        for day, facts in staged.commits.items()
+        if day not in before or not _stays(before[day], facts, staged.copies.get(day) if day in there else None)
+    }
+    changed: set[date] = set()
+    for _ in range(_TRIES):
+        ranks = {day: rank(row["source"], row["captured_at"]) for day, row in todo.items()}
+        placed = lake.put_days(playlist_id, ranks, staged.path)
+        changed |= placed.changed
+        own = {day: facts for day, facts in sorted(todo.items()) if day not in placed.stayed}
+        rows = [
+            _commit(playlist_id, day, facts, before.get(day)) | {"entries_key": placed.keys[day]}
+            for day, facts in own.items()
+        ]
+        lake.put_snapshots(playlist_id, year, rows)
+        held = lake.captures_of_year(playlist_id, year) if own else {}
+        todo = {
+            day: facts
+            for day, facts in own.items()
+            if held.get(day) != (facts["capture_id"] if facts["entry_count"] else None)
+        }
+        if not todo:
+            break
+    else:
+        raise LakeUnavailable(f"{playlist_id}: its days were changed by other imports {_TRIES} times meanwhile.")
+    after = {row["snapshot_date"]: row for row in lake.snapshots(playlist_id, year)}
+    return sum(day in changed or before.get(day) != after.get(day) for day in staged.commits)
+
+
+def _stays(row: Row, facts: Row, copied: frozenset[str] | None) -> bool:
+    """Whether the day in the lake is worth more than that of a file; a copy (of the captures `copied`) knows less than
+    what it was made from, and than what raw proves."""
+    if worth(row) > worth(facts | {"status": Status.OK}):
+        return True
+    if not copied or row["status"] not in PUBLISHED:
+        return False
+    simulated = facts["source"] == "simulator" == row["source"]
+    return row["capture_id"] in copied or (simulated and row["raw_key"] is not None)
+
+
+def _commit(playlist_id: str, day: date, facts: Row, before: Row | None) -> Row:
+    """A day's row, without its `entries_key`; `before` is the one that stands there."""
+    row = empty_row(playlist_id, day, facts["captured_at"]) | facts | {"status": Status.OK}
+    if row["followers"] is None and before and is_imported(before):
+        # They come from a file of their own, and stay when this one is imported again.
+        row["followers"] = before["followers"]
+    return row

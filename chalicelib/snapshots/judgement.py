@@ -1,0 +1,113 @@
+"""What a day is worth: the rows of the table `snapshots`, and the judgement behind their status. Pure."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from .. import __version__
+from ..errors import ChartlakeError, InconsistentPlaylist, UnknownShape
+from ..lake.schema import PUBLISHED, SNAPSHOTS, Status
+from ..spotify.capture import NOT_UNDERSTOOD, Capture
+from ..spotify.entries import Row, Summary, UnknownEntryShape, playlist_facts, summarise
+
+# A long list whose snapshot_id stands still is read whole every so many days all the same.
+_LONGEST_UNCHANGED = 6
+
+
+def judge(capture: Capture, day: date, raw: Row, history: list[Row]) -> tuple[Row, ChartlakeError | None]:
+    """A capture's row, with the status that it deserves after the days before it.
+
+    `raw` holds `raw_key` and `raw_sha256`, `history` the playlist's earlier rows by day (the day's own included). Gives
+    the row without its `entries_key`, and the error that stands behind a status other than `ok`.
+    """
+    name = f"playlist {capture.playlist_id}"
+    if capture.proof == NOT_UNDERSTOOD:
+        return suspect_row(capture, day, raw, UnknownShape(f"{name}: Spotify's answer was not understood."))
+    try:
+        summary = summarise(capture.pages())
+    except UnknownEntryShape as error:
+        return suspect_row(capture, day, raw, UnknownShape(f"{name}: {error}."))
+    row = row_of(capture, day) | raw
+    row |= {
+        "entry_count": summary.entry_count,
+        "content_hash": summary.content_hash,
+        "dialect": summary.dialect,
+        "position_quality": "exact",
+        "status": Status.OK,
+    }
+    if row["entry_count"] != row["total"]:
+        missing = InconsistentPlaylist(f"{name}: Spotify counts {row['total']} entries and gave {row['entry_count']}.")
+        return row | {"status": Status.INCOMPLETE, "reason": missing.message}, missing
+    doubted = doubt(row, summary, history)
+    return (row | {"status": Status.SUSPECT, "reason": doubted} if doubted else row), None
+
+
+def suspect_row(capture: Capture, day: date, raw: Row, error: UnknownShape) -> tuple[Row, UnknownShape]:
+    """The row of what could not be understood."""
+    row = empty_row(capture.playlist_id, day, capture.captured_at) | raw
+    row |= {"capture_id": capture.capture_id, "source": capture.source, "requests": capture.requests}
+    return row | {"status": Status.SUSPECT, "reason": error.message}, error
+
+
+def unchanged_row(capture: Capture, day: date, raw: Row, last: Row) -> Row:
+    """The row of a day whose list is that of `last`, an earlier day."""
+    row = row_of(capture, day) | raw
+    row |= {name: last[name] for name in ("total", "entry_count", "content_hash", "dialect", "position_quality")}
+    reason = f"Spotify's snapshot_id is that of {last['snapshot_date']}, whose entries stand for this day."
+    return row | {"status": Status.UNCHANGED, "reason": reason}
+
+
+def row_of(capture: Capture, day: date) -> Row:
+    """What the playlist object itself says, without a status."""
+    page = next(capture.pages(), None)
+    return (
+        empty_row(capture.playlist_id, day, capture.captured_at)
+        | playlist_facts(capture.playlist())
+        | {
+            "total": page.total if page else None,
+            "requests": capture.requests,
+            "capture_id": capture.capture_id,
+            "source": capture.source,
+        }
+    )
+
+
+def empty_row(playlist_id: str, day: date, moment: datetime) -> Row:
+    """A day of which nothing is known yet but that it was tried at `moment`."""
+    return dict.fromkeys(SNAPSHOTS) | {
+        "snapshot_date": day,
+        "playlist_id": playlist_id,
+        "captured_at": moment,
+        "app_version": __version__,
+    }
+
+
+def last_published(history: list[Row]) -> Row | None:
+    """The newest day that has its entries."""
+    return next((row for row in reversed(history) if row["status"] in PUBLISHED), None)
+
+
+def known_snapshot(history: list[Row]) -> tuple[str, int] | None:
+    """The snapshot_id and total that make a long list's reading unnecessary, unless it is due to be read whole."""
+    last = last_published(history)
+    published = [row["status"] for row in history if row["status"] in PUBLISHED]
+    whole = all(status == Status.UNCHANGED for status in published[-_LONGEST_UNCHANGED:])
+    if last is None or last["snapshot_id"] is None or (whole and len(published) >= _LONGEST_UNCHANGED):
+        return None
+    return last["snapshot_id"], last["total"]
+
+
+def doubt(row: Row, summary: Summary, history: list[Row]) -> str | None:
+    """Why a reading is not believed yet: everything is gone at once, and no earlier reading said so."""
+    if summary.readable_count:
+        return None
+    before = last_published(history)
+    if row["total"] == 0 and not (before and before["entry_count"]):
+        return None
+    # A day on which nothing could be read says nothing; a replay does not even know of it.
+    last = next((one for one in reversed(history) if one["capture_id"] is not None), None)
+    if last and last["status"] == Status.SUSPECT and last["content_hash"] == row["content_hash"]:
+        return None
+    gone = "the list is empty" if row["total"] == 0 else f"all {row['total']} slots are empty"
+    was = f"; {before['snapshot_date']} had {before['entry_count']} entries" if before else ""
+    return f"Everything vanished at once: {gone}{was}. The next reading that says the same is believed."

@@ -1,0 +1,356 @@
+"""The jobs. The only place where Spotify and the lake meet.
+
+The order of writes is what keeps a day honest: raw first, then the entries, and last the snapshot's row, which is the
+commit. A process that dies in between leaves a day that is not there yet, and the next run makes it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from ..errors import (
+    BadSetting,
+    ChartlakeError,
+    ConsentDoubted,
+    ConsentExpired,
+    DamagedFile,
+    LakeUnavailable,
+    OutOfTime,
+    QuotaExceeded,
+    RateLimited,
+    UnknownShape,
+)
+from ..lake import keys
+from ..lake.lake import Lake
+from ..lake.schema import PUBLISHED, Status
+from ..lake.store import open_store
+from ..settings import Settings
+from ..spotify.capture import NOT_UNDERSTOOD, UNCHANGED, Capture
+from ..spotify.client import Client
+from ..spotify.credentials import open_tokens
+from ..spotify.entries import Origin, Row, entry_rows
+from ..spotify.reader import Reader, Unchanged
+from ..spotify.references import parse_playlist_list
+from ..spotify.retry import RetryBudget
+from ..time_and_chance import World
+from .judgement import empty_row, judge, known_snapshot, last_published, suspect_row, unchanged_row
+from .outcome import Outcome, Run
+
+RUN_BUDGET = 300.0
+# Less time than this is left: no further playlist is begun, whatever the earlier ones took.
+_SHORTEST = 5.0
+# A quota ban without Retry-After: the shortest seen in practice took hours.
+_UNNAMED_BAN = 3600.0
+# A sign-in that is refused is doubted that long: Lambda's own retries come within minutes of the first run.
+_DOUBT_HOURS = 6.0
+
+_log = logging.getLogger(__name__)
+
+
+class Pipeline:
+    """Takes snapshots of playlists into a lake."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        lake: Lake,
+        timezone: ZoneInfo,
+        world: World,
+        consent_days_left: Callable[[], int | None] = lambda: None,
+    ) -> None:
+        self._reader = reader
+        self._consent_days_left = consent_days_left
+        self._lake = lake
+        self._timezone = timezone
+        self._world = world
+
+    def extract(
+        self,
+        playlist_ids: Sequence[str],
+        *,
+        again: bool = False,
+        report: Callable[[Outcome], None] = lambda outcome: None,
+    ) -> Run:
+        """Make sure that each playlist has today's snapshot; `again` takes another one where it has.
+
+        One playlist's failure is its own day's status. What makes further calls pointless stops the run, and the
+        remaining playlists get that as the reason of their gap. Near the end of the process's time the rest is left.
+        """
+        outcomes: list[Outcome] = []
+        left: tuple[str, ...] = ()
+        stopped: ChartlakeError | None = None
+        slowest = _SHORTEST
+        try:
+            stopped = standing_ban(self._lake, self._world.now())
+            for number, playlist_id in enumerate(playlist_ids):
+                if self._world.time_left() < slowest:
+                    left = tuple(playlist_ids[number:])
+                    break
+                try:
+                    outcome = self._attempt(playlist_id, again, stopped)
+                except OutOfTime:
+                    left = tuple(playlist_ids[number:])
+                    break
+                outcomes.append(outcome)
+                slowest = max(slowest, outcome.seconds)
+                report(outcome)
+                if stopped is None and outcome.error is not None and outcome.error.stops_run:
+                    stopped = outcome.error
+                    self._remember(stopped)
+            self._note_newest(outcomes)
+        except LakeUnavailable as error:
+            # Without the lake not even the reason can be written down.
+            stopped, left = error, tuple(playlist_ids[len(outcomes) :])
+        run = Run(tuple(outcomes), left, stopped, self._consent_days_left())
+        _log_run(run)
+        return run
+
+    def _attempt(self, playlist_id: str, again: bool, stopped: ChartlakeError | None) -> Outcome:
+        """One playlist's outcome, whatever happens to it (but for the lake being gone, and the time being over)."""
+        began = self._world.monotonic()
+        try:
+            if stopped is not None:
+                outcome = self._gap(playlist_id, stopped)
+            else:
+                outcome = self.snapshot(playlist_id, again=again)
+        except (LakeUnavailable, OutOfTime):
+            raise
+        except ConsentExpired as error:
+            outcome = self._gap(playlist_id, self._doubted(error))
+        except ChartlakeError as error:
+            outcome = self._gap(playlist_id, error)
+        except Exception as error:
+            _log.exception("a defect of chartlake", extra={"playlist_id": playlist_id})
+            defect = ChartlakeError(
+                f"playlist {playlist_id}: {type(error).__name__} inside chartlake: {error}.",
+                advice="This is a defect of chartlake; please report it. Other playlists are not affected.",
+            )
+            outcome = self._gap(playlist_id, defect)
+        outcome = replace(outcome, seconds=self._world.monotonic() - began)
+        _log.log(
+            logging.INFO if outcome.published else logging.WARNING,
+            "snapshot %s: %s",
+            playlist_id,
+            outcome.status,
+            extra=_loggable(outcome.to_json()),
+        )
+        return outcome
+
+    def snapshot(self, playlist_id: str, *, again: bool = False) -> Outcome:
+        """Take today's snapshot of one playlist, or find that it is there. Raises the errors of `errors.py`."""
+        today = self._day(self._world.now())
+        history = self._lake.history(playlist_id, today)
+        standing = history[-1] if history and history[-1]["snapshot_date"] == today else None
+        if standing and not again and self._is_whole(standing, history):
+            return Outcome(playlist_id, today, Status(standing["status"]), standing, already=True)
+        try:
+            reading = self._reader.read(playlist_id, None if again or standing else known_snapshot(history))
+        except UnknownShape as error:
+            return self._keep_evidence(playlist_id, error)
+        if isinstance(reading, Unchanged):
+            return self._carry(playlist_id, reading, history)
+        return self._keep(reading, history)
+
+    def _is_whole(self, row: Row, history: list[Row]) -> bool:
+        """Whether a committed day was read from Spotify and has the very entries that it was committed with. A process
+        that died while it replaced a day leaves the entries of one capture under the row of another; that day is taken
+        anew."""
+        if row["status"] not in PUBLISHED or (row["source"] or "").startswith("import:"):
+            return False
+        if not row["entry_count"]:
+            return True
+        owner: Row | None = row
+        if row["status"] == Status.UNCHANGED:
+            # Its entries are those of the day that was read last.
+            owner = next((one for one in reversed(history) if one["status"] == Status.OK), None)
+        found = self._lake.captures_of_day(row["playlist_id"], row["snapshot_date"])
+        return owner is not None and found == [owner["capture_id"]]
+
+    def _keep(self, capture: Capture, history: list[Row]) -> Outcome:
+        """Raw, entries, commit."""
+        day = self._day(capture.captured_at)
+        row, error = judge(capture, day, self._put_raw(capture, day), history)
+        if row["status"] == Status.OK:
+            origin = Origin(day, capture.playlist_id, capture.captured_at, capture.capture_id, capture.source)
+            entries = entry_rows(capture.pages(), origin)
+            key = self._lake.put_entries(capture.playlist_id, day, capture.captured_at, capture.source, entries)
+            row["entries_key"] = key if row["entry_count"] else None
+        return self._commit(row, error)
+
+    def _carry(self, playlist_id: str, reading: Unchanged, history: list[Row]) -> Outcome:
+        """The list is the one already kept: its entries stand for today too, marked by status and capture."""
+        last = last_published(history)
+        if last is None:
+            raise DamagedFile(f"playlist {playlist_id}: the day that Spotify calls unchanged is not in the lake.")
+        capture = Capture(
+            playlist_id=playlist_id,
+            capture_id=self._world.new_id(),
+            captured_at=reading.answer.received_at,
+            source=reading.answer.source,
+            requests=reading.requests,
+            answers=(reading.answer,),
+            proof=UNCHANGED,
+        )
+        day = self._day(capture.captured_at)
+        row = unchanged_row(capture, day, self._put_raw(capture, day), last)
+        row["entries_key"] = self._lake.carry_entries(playlist_id, last["snapshot_date"], day)
+        return self._commit(row)
+
+    def _keep_evidence(self, playlist_id: str, error: UnknownShape) -> Outcome:
+        """Keep the answers that the reader could not understand, and publish nothing of them."""
+        capture = Capture(
+            playlist_id=playlist_id,
+            capture_id=self._world.new_id(),
+            captured_at=self._world.now(),
+            source=error.evidence[0].source,
+            requests=len(error.evidence),
+            answers=error.evidence,
+            proof=NOT_UNDERSTOOD,
+        )
+        day = self._day(capture.captured_at)
+        return self._commit(*suspect_row(capture, day, self._put_raw(capture, day), error))
+
+    def _gap(self, playlist_id: str, error: ChartlakeError) -> Outcome:
+        """Write down that there is no snapshot, and why; a day that has one keeps it."""
+        now = self._world.now()
+        row = empty_row(playlist_id, self._day(now), now) | {"status": Status(error.status), "reason": error.message}
+        try:
+            return self._commit(row, error)
+        except DamagedFile as damage:
+            # The very file that would hold the reason cannot be read: say both, write nothing over it.
+            return Outcome(
+                playlist_id, row["snapshot_date"], Status(error.status), row | {"reason": damage.message}, error=damage
+            )
+
+    def _commit(self, row: Row, error: ChartlakeError | None = None) -> Outcome:
+        """Put the row in place; where a better one stands already, that one is the outcome."""
+        playlist_id, day = row["playlist_id"], row["snapshot_date"]
+        if self._lake.put_snapshot(row):
+            return Outcome(playlist_id, day, row["status"], row, error=error)
+        standing = self._lake.snapshot(playlist_id, day) or row
+        return Outcome(playlist_id, day, Status(standing["status"]), standing, already=True, error=error)
+
+    def _put_raw(self, capture: Capture, day: date) -> Row:
+        return self._lake.put_raw(capture.playlist_id, day, capture.captured_at, capture.capture_id, capture.to_raw())
+
+    def _day(self, moment: datetime) -> date:
+        return moment.astimezone(self._timezone).date()
+
+    def _doubted(self, error: ConsentExpired) -> ChartlakeError:
+        """A sign-in is called dead when its six months are over, or a run some hours later finds it refused still.
+
+        https://github.com/metabrainz/listenbrainz-server/pull/3766: Spotify once refused good ones for some hours.
+        """
+        days_left = self._consent_days_left()
+        now = self._world.now().astimezone(UTC)
+        refused_at = self._lake.read_state(keys.SIGN_IN).get("refused_at")
+        if (days_left is not None and days_left <= 0) or (refused_at and _hours_since(refused_at, now) >= _DOUBT_HOURS):
+            return error
+        if not refused_at:
+            refused_at = now.isoformat()
+            self._lake.update_state(keys.SIGN_IN, lambda _: {"refused_at": refused_at})
+        return ConsentDoubted(f"{error.message} Refused since {refused_at[:16].replace('T', ' ')} UTC.")
+
+    def _remember(self, error: ChartlakeError) -> None:
+        """Keep the moment before which nothing may be asked, for every run that comes before it."""
+        if not isinstance(error, QuotaExceeded | RateLimited):
+            return
+        seconds = error.retry_after
+        if seconds is None:
+            if not isinstance(error, QuotaExceeded):
+                return
+            seconds = _UNNAMED_BAN
+        until = (self._world.now() + timedelta(seconds=seconds)).astimezone(UTC).isoformat()
+
+        def later(state: dict[str, Any]) -> dict[str, Any]:
+            if state.get("not_before", "") >= until:
+                return state
+            return {"not_before": until, "reason": error.message, "error": error.kind}
+
+        self._lake.update_state(keys.NOT_BEFORE, later)
+
+    def _note_newest(self, outcomes: Iterable[Outcome]) -> None:
+        """Keep the moment of the newest complete day, which is all that `/health` may know; what was read just now
+        also proves the sign-in."""
+        moments = [outcome.row["captured_at"] for outcome in outcomes if outcome.published]
+        if not moments:
+            return
+        read_now = any(outcome.published and not outcome.already for outcome in outcomes)
+        if read_now and self._lake.read_state(keys.SIGN_IN):
+            self._lake.update_state(keys.SIGN_IN, lambda _: {})
+        newest = max(moments).astimezone(UTC).isoformat()
+        self._lake.update_state(
+            keys.NEWEST_OK, lambda state: {"captured_at": max(newest, state.get("captured_at", ""))}
+        )
+
+
+def _hours_since(moment: str, now: datetime) -> float:
+    return (now - datetime.fromisoformat(moment)).total_seconds() / 3600
+
+
+def standing_ban(lake: Lake, now: datetime) -> QuotaExceeded | RateLimited | None:
+    """Spotify's own wish to be left alone, while it lasts."""
+    state = lake.read_state(keys.NOT_BEFORE)
+    try:
+        until = datetime.fromisoformat(state["not_before"]).astimezone(UTC)
+    except (KeyError, TypeError, ValueError):
+        return None
+    if until <= now:
+        return None
+    error = QuotaExceeded if state.get("error") == QuotaExceeded.__name__ else RateLimited
+    reason = state.get("reason", "no reason kept")
+    return error(
+        f"Spotify asked to be left alone until {until:%Y-%m-%d %H:%M:%S} UTC: {reason}",
+        retry_after=(until - now).total_seconds(),
+    )
+
+
+def _log_run(run: Run) -> None:
+    found = {name: value for name, value in run.to_json().items() if name != "snapshots"}
+    _log.log(logging.INFO if run.complete else logging.ERROR, "run finished", extra=_loggable(found))
+
+
+def _loggable(found: dict[str, Any]) -> dict[str, Any]:
+    # logging keeps `name` and `message` for itself and raises where `extra` brings them.
+    taken = {"name": "playlist_name", "message": "stopped_by"}
+    return {taken.get(name, name): value for name, value in found.items()}
+
+
+def open_lake(settings: Settings, world: World) -> Lake:
+    return Lake(open_store(settings.lake, world), world)
+
+
+def open_pipeline(settings: Settings, world: World, lake: Lake) -> Pipeline:
+    """Everything wired as the settings say."""
+    budget = RetryBudget(RUN_BUDGET, world)
+    tokens = open_tokens(settings, world, budget)
+    reader = Reader(Client(settings.api_url, tokens, world), world, budget)
+    return Pipeline(reader, lake, settings.timezone, world, tokens.consent_days_left)
+
+
+def followed_playlists(settings: Settings, lake: Lake) -> tuple[list[str], BadSetting | None]:
+    """The ids to take snapshots of: CHARTLAKE_PLAYLISTS, else the lake's own list; and what is wrong with the first
+    reference that is none, since it must not keep the others from being read. Raises `BadSetting` where none is right.
+    """
+    text, where = settings.playlists, "CHARTLAKE_PLAYLISTS"
+    if not text:
+        found = lake.store.get(keys.PLAYLISTS)
+        text, where = (found.data.decode("utf-8-sig", "replace") if found else ""), lake.store.locate(keys.PLAYLISTS)
+    playlist_ids, wrong = parse_playlist_list(text)
+    told = [f"{where}: {error.message}" for error in wrong]
+    if not playlist_ids and wrong:
+        raise BadSetting(told[0], advice=wrong[0].advice)
+    if not playlist_ids:
+        raise BadSetting(
+            "No playlist is followed.",
+            advice=(
+                "Name one: chartlake extract https://open.spotify.com/playlist/…, or set CHARTLAKE_PLAYLISTS, or write "
+                f"one link a line into {lake.store.locate(keys.PLAYLISTS)}."
+            ),
+        )
+    return playlist_ids, BadSetting(told[0], advice="Correct it; the others were read all the same.") if told else None

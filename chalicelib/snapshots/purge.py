@@ -1,0 +1,144 @@
+"""Removing what must go: a playlist's past, a user's traces, old raw documents.
+
+The order makes a killed purge harmless: first the tombstone, so that nothing comes back; then the rows, commits before
+entries; then the raw documents, to which no row points any more; the pages last, when nothing could be rendered again.
+Repeated, a purge finishes what is left of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from ..errors import BadSetting, NotKept
+from ..lake import keys
+from ..lake.lake import Lake
+from ..lake.schema import ENTRIES, SNAPSHOTS
+from ..lake.store import DryRun
+from ..lake.tombstones import bury, read_tombstones, users_of
+from ..spotify.capture import from_raw
+from ..time_and_chance import World
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to go: the days of a playlist, a user's traces, or (with neither) raw documents; all before a day."""
+
+    before: date
+    playlist_id: str | None = None
+    user_id: str | None = None
+
+
+@dataclass
+class Purged:
+    """What went (or would go): raw documents and rendered pages by key, and how many rows of which table objects."""
+
+    raw_keys: list[str] = field(default_factory=list)
+    pages: list[str] = field(default_factory=list)
+    removed: dict[str, int] = field(default_factory=dict)
+    redacted: dict[str, int] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "raw_keys": self.raw_keys,
+            "pages": self.pages,
+            "removed_rows": self.removed,
+            "redacted_rows": self.redacted,
+        }
+
+
+def wish(lake: Lake, today: date, playlist_id: str | None, user_id: str | None, before: date | None) -> Wish:
+    """What a person asks for; without `before`, every day up to today and whatever the lake holds beyond.
+
+    Raises `BadSetting` for a `before` that would bury days to come, and `NotKept` for a playlist that is not there.
+    """
+    tomorrow = today + timedelta(days=1)
+    if before is not None and before > tomorrow:
+        raise BadSetting(
+            f"A purge of the days before {before} would bury days that are still to come.",
+            advice=f"The latest day that can be given is {tomorrow}: everything until today goes. Nothing was removed.",
+        )
+    if playlist_id is not None and not _knows(lake, playlist_id):
+        raise NotKept(f"The lake holds nothing of playlist {playlist_id}; nothing was removed.")
+    if before is None:
+        newest = [day for one, day, _ in lake.raw_keys(playlist_id or "")]
+        newest += [
+            row["snapshot_date"]
+            for one, year in lake.tried()
+            if year >= today.year and playlist_id in (None, one)
+            for row in lake.snapshots(one, year)
+        ]
+        before = max([today, *newest]) + timedelta(days=1)
+    return Wish(before, playlist_id, user_id)
+
+
+def _knows(lake: Lake, playlist_id: str) -> bool:
+    """Whether anything of a playlist is there, or a purge of it that was perhaps killed."""
+    held = any(playlist_id == one for one, _ in lake.held())
+    return held or any(lake.raw_keys(playlist_id)) or playlist_id in read_tombstones(lake).playlists
+
+
+def purge(
+    lake: Lake,
+    world: World,
+    asked: Wish,
+    *,
+    dry_run: bool = True,
+    progress: Callable[[str], None] = lambda key: None,
+) -> Purged:
+    """Remove what is asked for and leave a tombstone; a dry run does the same in memory and writes nothing."""
+    target = Lake(DryRun(lake.store), world) if dry_run else lake
+    bury(target, asked.before, playlist_id=asked.playlist_id, user_id=asked.user_id)
+    done = Purged(_raw_to_go(target, asked, progress))
+    for playlist_id, year in target.held():
+        if asked.playlist_id in (None, playlist_id) and year <= asked.before.year:
+            _purge_year(target, playlist_id, year, asked, done)
+    if asked.playlist_id is not None or asked.user_id is not None:
+        # All of them: the index names every playlist and owner, and the next run renders it again.
+        done.pages = list(target.store.list(keys.SITE))
+    for key in (*done.raw_keys, *done.pages):
+        target.store.delete(key)
+    return done
+
+
+def _raw_to_go(lake: Lake, asked: Wish, progress: Callable[[str], None]) -> list[str]:
+    found = [key for _, day, key in lake.raw_keys(asked.playlist_id or "") if day < asked.before]
+    if asked.user_id is None:
+        return found
+    naming = []
+    for key in found:
+        progress(key)
+        if asked.user_id in users_of(from_raw(lake.read_raw(key), lake.store.locate(key))):
+            naming.append(key)
+    return naming
+
+
+def _purge_year(lake: Lake, playlist_id: str, year: int, asked: Wish, done: Purged) -> None:
+    commits = keys.snapshots(playlist_id, year)
+    segments = lake.segment_keys(playlist_id, year)
+    day = {"before": asked.before}
+    if asked.playlist_id is not None:
+        for key in [commits, *segments]:
+            schema = SNAPSHOTS if key == commits else ENTRIES
+            _note(done.removed, key, lake.remove_rows(key, schema, "snapshot_date < $before", day))
+        return
+    if asked.user_id is None:
+        old = "snapshot_date < $before AND raw_key IS NOT NULL"
+        _note(done.redacted, commits, lake.forget(commits, SNAPSHOTS, ("raw_key", "raw_sha256"), old, day))
+        return
+    raw = {"raw_keys": done.raw_keys}
+    gone = "list_contains($raw_keys::VARCHAR[], raw_key)"
+    _note(done.redacted, commits, lake.forget(commits, SNAPSHOTS, ("raw_key", "raw_sha256"), gone, raw))
+    user = day | {"user": asked.user_id}
+    owned = "snapshot_date < $before AND owner_id = $user"
+    _note(done.redacted, commits, lake.forget(commits, SNAPSHOTS, ("owner_id", "owner_name"), owned, user))
+    added = "snapshot_date < $before AND added_by = $user"
+    for key in segments:
+        _note(done.redacted, key, lake.forget(key, ENTRIES, ("added_by",), added, user))
+
+
+def _note(counts: dict[str, int], key: str, rows: int) -> None:
+    if rows:
+        counts[key] = max(rows, counts.get(key, 0))

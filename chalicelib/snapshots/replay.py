@@ -1,0 +1,228 @@
+"""Rebuilding the tables from raw, with today's code. Asks nothing of Spotify."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date
+from itertools import groupby
+from typing import Any
+
+from ..errors import BadSetting, DamagedFile, NotKept
+from ..lake.lake import Lake, Rank, rank, worth
+from ..lake.schema import PUBLISHED
+from ..lake.store import DryRun
+from ..lake.tables import to_json
+from ..lake.tombstones import Tombstones, read_tombstones
+from ..spotify.capture import UNCHANGED, Capture, from_raw
+from ..spotify.entries import Origin, Row, entry_rows
+from ..time_and_chance import World
+from .judgement import judge, last_published, row_of, unchanged_row
+
+# Less time than this is left (seconds): nothing further is begun.
+_SHORTEST = 5.0
+# Entries that are written at once: they wait in a temporary file.
+_MOST = 250_000
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What a replay read, the days whose rows it changed (or would change), and where it was when the time was over:
+    the (playlist, day) at which it is to be continued, and how many captures remain. Of the captures that stand in raw
+    `purged` were left out because they were purged, and `damaged` (their keys, each with the reason) are no captures
+    that can be read; the former are not among `captures`, the latter are."""
+
+    captures: int
+    changed: tuple[tuple[str, date], ...]
+    left: tuple[str, date] | None = None
+    remaining: int = 0
+    purged: int = 0
+    damaged: tuple[tuple[str, str], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        changed = [{"playlist_id": one, "snapshot_date": day.isoformat()} for one, day in self.changed]
+        damaged = [{"raw_key": key, "problem": problem} for key, problem in self.damaged]
+        return {"captures": self.captures, "changed": changed, "purged": self.purged, "damaged": damaged}
+
+
+@dataclass
+class _LeftOut:
+    """The captures that were not judged, as `Replayed` tells them."""
+
+    purged: int = 0
+    damaged: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Day:
+    """A day's row, and where its entries come from: a raw document, or an earlier day that the lake holds."""
+
+    row: Row
+    rank: Rank
+    raw_key: str | None = None
+    held_since: date | None = None
+
+
+def replay(
+    lake: Lake,
+    world: World,
+    *,
+    playlist_ids: Iterable[str] = (),
+    first: date = date.min,
+    last: date = date.max,
+    start: tuple[str, date] | None = None,
+    dry_run: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Replayed:
+    """Make the rows of both tables anew from every raw document of these playlists (none: all) and days.
+
+    What raw does not tell stays as it is: days without raw, and days on which something newer stands. What was purged
+    is not brought back, and a damaged document holds up no other. Interrupted and run again it does the same once more;
+    where the process's time was over, `start` goes on at what was left. `progress` gets how many captures of how many
+    are done. Raises `BadSetting`, and `NotKept` for a playlist without any raw document.
+    """
+    if first > last:
+        raise BadSetting(f"The first day, {first}, is after the last one, {last}.", advice="Exchange them.")
+    target = Lake(DryRun(lake.store), world) if dry_run else lake
+    asked = _captures(lake, sorted(set(playlist_ids)), first, last, start)
+    purged = read_tombstones(lake)
+    found = [one for one in asked if not purged.covers_raw(*one[:2])]
+    left_out = _LeftOut()
+    changed: list[tuple[str, date]] = []
+    left: tuple[str, date] | None = None
+    done = 0
+    for (playlist_id, year), group in groupby(found, key=lambda one: (one[0], one[1].year)):
+        captures = [(day, key) for _, day, key in group]
+        until = done + len(captures)
+        before = lake.fingerprints(playlist_id, year)
+        while done < until and (done == 0 or world.time_left() > _SHORTEST):
+            for _ in _replay_some(target, world, playlist_id, captures[done - until :], purged, left_out):
+                done += 1
+                progress(done, len(found))
+        after = target.fingerprints(playlist_id, year)
+        changed += [(playlist_id, day) for day in sorted({*before, *after}) if before.get(day) != after.get(day)]
+        if done < until:
+            left = found[done][:2]
+            break
+    # What comes after the place where this stopped is counted by whoever goes on there.
+    over = sum(purged.covers_raw(*one[:2]) and (left is None or one[:2] < left) for one in asked)
+    return Replayed(done, tuple(changed), left, len(found) - done, left_out.purged + over, tuple(left_out.damaged))
+
+
+def _captures(
+    lake: Lake, playlist_ids: list[str], first: date, last: date, start: tuple[str, date] | None
+) -> list[tuple[str, date, str]]:
+    """Raw documents as (playlist, day, key), by playlist and day. Raises `NotKept`."""
+    found: list[tuple[str, date, str]] = []
+    for playlist_id in playlist_ids or [""]:
+        those = list(lake.raw_keys(playlist_id))
+        if playlist_id and not those:
+            raise NotKept(f"The lake holds no raw document of playlist {playlist_id}; there is nothing to replay.")
+        found += those
+    return sorted(one for one in found if first <= one[1] <= last and (start is None or one[:2] >= start))
+
+
+def _replay_some(
+    lake: Lake,
+    world: World,
+    playlist_id: str,
+    captures: list[tuple[date, str]],
+    purged: Tombstones,
+    left_out: _LeftOut,
+) -> Iterator[None]:
+    """Judge one capture of a year after the other, as many as can be written at once and in the time that is left, and
+    write them; yields for each that is done with, be it judged or left out."""
+    began, earlier = world.monotonic(), captures[0][0]
+    known = lake.history(playlist_id, captures[-1][0])
+    history = [row for row in known if row["snapshot_date"] < earlier or _lost_raw(row)]
+    days: dict[date, _Day] = {}
+    for day, key in captures:
+        if days and day not in days and _enough(days, world, began):
+            break
+        try:
+            data = lake.read_raw(key)
+            capture = from_raw(data, lake.store.locate(key))
+        except DamagedFile as error:
+            left_out.damaged.append((key, error.message))
+            if day not in days:
+                # Later days may still stand on what was kept of it.
+                history = _with(history, [row for row in known if row["raw_key"] == key])
+            yield
+            continue
+        if purged.covers_capture(capture, day):
+            left_out.purged += 1
+        else:
+            until = [row for row in history if row["snapshot_date"] <= day]
+            made = _judged(lake, capture, day, _raw_facts(key, data), until, days)
+            if day not in days or worth(made.row) >= worth(days[day].row):
+                days[day] = made
+                history = _with(history, [made.row])
+        yield
+    if days:
+        _write(lake, playlist_id, days)
+
+
+def _with(history: list[Row], rows: list[Row]) -> list[Row]:
+    """The history, by day, with these days' rows in place of its own."""
+    given = {row["snapshot_date"] for row in rows}
+    others = [row for row in history if row["snapshot_date"] not in given]
+    return sorted([*others, *rows], key=lambda row: row["snapshot_date"])
+
+
+def _enough(days: dict[date, _Day], world: World, began: float) -> bool:
+    """Whether these days should be written before any other is judged; writing reads their raw documents again."""
+    entries = sum(made.row["entry_count"] or 0 for made in days.values())
+    return entries >= _MOST or world.time_left() < 2 * (world.monotonic() - began) + _SHORTEST
+
+
+def _lost_raw(row: Row) -> bool:
+    """Whether it is a captured day whose raw document was purged: later days may still stand on it."""
+    return row["raw_key"] is None and row["status"] in PUBLISHED and not (row["source"] or "").startswith("import:")
+
+
+def _raw_facts(key: str, data: bytes) -> Row:
+    return {"raw_key": key, "raw_sha256": hashlib.sha256(data).hexdigest()}
+
+
+def _judged(lake: Lake, capture: Capture, day: date, raw: Row, history: list[Row], days: dict[date, _Day]) -> _Day:
+    last = _meant(capture, day, history) if capture.proof == UNCHANGED else None
+    if last is not None:
+        row = unchanged_row(capture, day, raw, last)
+        standing = days.get(last["snapshot_date"])
+        if standing is not None:
+            return replace(standing, row=row)
+        held = lake.entries(capture.playlist_id, last["snapshot_date"])
+        if held:
+            return _Day(row, rank(held[0]["source"], held[0]["captured_at"]), held_since=last["snapshot_date"])
+    row, _ = judge(capture, day, raw, history)
+    return _Day(row, rank(capture.source, capture.captured_at), raw["raw_key"])
+
+
+def _meant(capture: Capture, day: date, history: list[Row]) -> Row | None:
+    """The day whose list an unchanged one is: where that day's document is damaged, an earlier one is another list."""
+    told = row_of(capture, day)
+    same = [row for row in history if all(row[name] == told[name] for name in ("snapshot_id", "total"))]
+    return last_published([row for row in same if row["snapshot_date"] < day])
+
+
+def _write(lake: Lake, playlist_id: str, days: dict[date, _Day]) -> None:
+    published = {day: made for day, made in days.items() if made.row["status"] in PUBLISHED}
+    ranks = {day: made.rank for day, made in published.items()}
+    keys = lake.put_days(playlist_id, ranks, _entries(lake, playlist_id, published)).keys
+    rows = [
+        made.row | {"entries_key": keys[day] if day in keys and made.row["entry_count"] else None}
+        for day, made in sorted(days.items())
+    ]
+    lake.put_snapshots(playlist_id, rows[0]["snapshot_date"].year, rows)
+
+
+def _entries(lake: Lake, playlist_id: str, days: dict[date, _Day]) -> Iterator[Row]:
+    for day, made in days.items():
+        if made.raw_key:
+            capture = from_raw(lake.read_raw(made.raw_key), lake.store.locate(made.raw_key))
+            origin = Origin(day, playlist_id, capture.captured_at, capture.capture_id, capture.source)
+            yield from entry_rows(capture.pages(), origin)
+        elif made.held_since:
+            for entry in lake.entries(playlist_id, made.held_since):
+                yield to_json(entry) | {"snapshot_date": day.isoformat()}
