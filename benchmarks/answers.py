@@ -20,9 +20,9 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake, rank
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
-from chalicelib.lake.store import open_store
 from chalicelib.time_and_chance import World
 from simulator import TOP_50, Simulator
 from simulator.entries import SongRef

@@ -19,9 +19,9 @@ from datetime import UTC, date, datetime, timedelta
 
 from chalicelib.analysis.charts import open_charts
 from chalicelib.api import answers
+from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake, rank
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
-from chalicelib.lake.store import open_store
 from chalicelib.time_and_chance import World
 
 TODAY = date(2026, 11, 23)

@@ -25,10 +25,9 @@ from typing import Any
 import duckdb
 
 from chalicelib.analysis.views import VIEWS, view_sql
+from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake, rank
-from chalicelib.lake.schema import ENTRIES
-from chalicelib.lake.store import open_store
-from chalicelib.snapshots.judgement import empty_row
+from chalicelib.lake.schema import ENTRIES, empty_row
 from chalicelib.time_and_chance import World
 
 _FIRST = date(2025, 1, 1)

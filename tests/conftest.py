@@ -20,8 +20,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.server import ThreadedMotoServer
 
+from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
-from chalicelib.lake.store import ObjectStore, Stored, open_store
+from chalicelib.lake.store import ObjectStore, Stored
 from chalicelib.time_and_chance import World
 from deploy.package import Package, build
 

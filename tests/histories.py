@@ -6,8 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from chalicelib.lake.lake import Lake, rank
-from chalicelib.lake.schema import ENTRIES
-from chalicelib.snapshots.judgement import empty_row
+from chalicelib.lake.schema import ENTRIES, empty_row
 
 LIST = "1111111111111111111111"
 FIRST = date(2025, 12, 20)

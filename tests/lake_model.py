@@ -12,8 +12,7 @@ from random import Random
 from typing import Any
 
 from chalicelib.analysis.views import VIEWS, view_sql
-from chalicelib.lake.schema import ENTRIES
-from chalicelib.snapshots.judgement import empty_row
+from chalicelib.lake.schema import ENTRIES, empty_row
 from tests.chart_model import chart_rows, stays
 
 Row = dict[str, Any]

@@ -30,9 +30,9 @@ from chalicelib import cli
 from chalicelib.analysis.charts import Listing, open_charts
 from chalicelib.analysis.views import VIEWS
 from chalicelib.cli.chart_tables import show_chart, show_playlists, show_rows, show_track, sparkline
+from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake, rank
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
-from chalicelib.lake.store import open_store
 from chalicelib.lake.tables import to_json
 from chalicelib.time_and_chance import World
 

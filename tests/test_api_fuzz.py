@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, settings
 from chalicelib.api.openapi import document
 from chalicelib.history.importing import import_path
 from chalicelib.lake import keys
+from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
-from chalicelib.lake.store import open_store
 from simulator import EXTENDED, TOP_50, Fault, Simulator
 
 from .chalice_local import chalice_local

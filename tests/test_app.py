@@ -22,8 +22,8 @@ from chalicelib import __version__
 from chalicelib.errors import ConsentExpired
 from chalicelib.handlers import service
 from chalicelib.lake import keys
+from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
-from chalicelib.lake.store import open_store
 from chalicelib.time_and_chance import World
 from simulator import DEVELOPMENT, EXTENDED, TOP_50, Fault, Simulator
 from tests.conftest import Clock

@@ -16,9 +16,9 @@ from chalicelib.analysis.exports import csv_lines
 from chalicelib.errors import BadImport
 from chalicelib.history.formats import chartlake_export
 from chalicelib.history.importing import import_path
+from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
-from chalicelib.lake.store import open_store
 from chalicelib.snapshots.verify import verify
 
 from .conftest import Clock

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from chalicelib.analysis.charts import Charts, open_charts
 from chalicelib.errors import NotKept
 from chalicelib.history.importing import import_path
+from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
-from chalicelib.lake.store import open_store
+from chalicelib.lake.schema import empty_row
 from chalicelib.settings import Settings
-from chalicelib.snapshots.judgement import empty_row
 from chalicelib.snapshots.pipeline import open_pipeline
 from simulator import EXTENDED, TOP_50, Fault, Simulator
 from tests.chart_model import Entry, Stay, chart_rows, stays

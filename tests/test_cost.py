@@ -17,9 +17,10 @@ import pytest
 from chalicelib.cli import cost
 from chalicelib.handlers import service
 from chalicelib.handlers.lambda_usage import remember
+from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import Status
-from chalicelib.lake.store import ObjectStore, open_store
+from chalicelib.lake.store import ObjectStore
 from chalicelib.settings import Settings
 from chalicelib.snapshots import pipeline
 from chalicelib.snapshots.outcome import Outcome, Run

@@ -17,8 +17,8 @@ import pytest
 from chalicelib.analysis.coverage import coverage
 from chalicelib.cli.demo_lake import PLAYLISTS, demo_folder, take_days
 from chalicelib.errors import BadSetting
+from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
-from chalicelib.lake.store import open_store
 from chalicelib.snapshots.verify import verify
 from chalicelib.time_and_chance import World
 from simulator import CURATED, TOP_50, VIRAL_50

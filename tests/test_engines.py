@@ -21,9 +21,9 @@ from chalicelib.analysis.charts import open_charts
 from chalicelib.analysis.views import VIEWS, view_sql
 from chalicelib.cli.view_dialects import DIALECTS, create_statements, translated
 from chalicelib.history.importing import import_path
+from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake, rank
 from chalicelib.lake.schema import ENTRIES, PUBLISHED, SNAPSHOTS
-from chalicelib.lake.store import open_store
 from chalicelib.lake.tables import to_json
 from deploy.athena import QUESTIONS
 from simulator import Simulator

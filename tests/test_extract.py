@@ -18,9 +18,9 @@ import pytest
 from chalicelib.errors import CredentialsRefused, LakeUnavailable, QuotaExceeded
 from chalicelib.history.importing import import_path
 from chalicelib.lake import keys
+from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import Status
-from chalicelib.lake.store import open_store
 from chalicelib.settings import Settings
 from chalicelib.snapshots.outcome import Outcome, Run
 from chalicelib.snapshots.pipeline import open_pipeline

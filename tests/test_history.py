@@ -20,7 +20,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.history import BadImport, Day, Limits, expand, read_clone, read_followers, read_history
+from chalicelib.errors import BadImport
+from chalicelib.history.day import Day
+from chalicelib.history.formats.archive_clone import read_clone
+from chalicelib.history.formats.archive_json import read_followers
+from chalicelib.history.opening import Limits, expand
+from chalicelib.history.reader import read_history
 from chalicelib.lake import schema
 
 FILLED_BY_CALLER = {"snapshot_date", "playlist_id", "captured_at", "capture_id", "source"}

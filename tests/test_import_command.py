@@ -18,9 +18,9 @@ from click.testing import CliRunner
 from chalicelib.cli import main
 from chalicelib.history.importing import import_path
 from chalicelib.lake import keys
+from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import ENTRIES
-from chalicelib.lake.store import open_store
 
 from .conftest import Clock, Killed, Mortal
 from .test_history import kaggle, kaggle_line

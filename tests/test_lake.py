@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from chalicelib.errors import DamagedFile, LakeUnavailable
 from chalicelib.lake import keys
+from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
-from chalicelib.lake.store import open_store
 
 from .conftest import NOON, Clock
 

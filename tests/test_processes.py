@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from chalicelib.lake import keys
+from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
-from chalicelib.lake.store import open_store
 from chalicelib.snapshots.verify import verify
 from chalicelib.time_and_chance import World
 from simulator import DEVELOPMENT, EXTENDED, TOP_50, Fault, Simulator

@@ -16,8 +16,8 @@ from chalicelib import cli
 from chalicelib.errors import BadSetting, DamagedFile, NotKept
 from chalicelib.history.importing import import_path
 from chalicelib.lake import keys
+from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
-from chalicelib.lake.store import open_store
 from chalicelib.snapshots.purge import Wish, purge, wish
 from chalicelib.snapshots.replay import replay
 from chalicelib.snapshots.verify import verify

@@ -23,7 +23,7 @@ from chalicelib.cli.deployed_api import Remote
 from chalicelib.errors import ApiRefused, ApiUnavailable, BadSetting, OutOfTime
 from chalicelib.handlers import service
 from chalicelib.lake import keys
-from chalicelib.lake.store import open_store
+from chalicelib.lake.address import open_store
 from chalicelib.time_and_chance import World
 from simulator import TOP_50, Fault, Simulator
 

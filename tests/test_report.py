@@ -27,8 +27,8 @@ from chalicelib.cli.demo_lake import CURATED, take_days
 from chalicelib.errors import NotKept
 from chalicelib.history.importing import import_path
 from chalicelib.lake import keys
+from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
-from chalicelib.lake.store import open_store
 from chalicelib.report import site
 from chalicelib.report.site import render_site, shared_index
 from chalicelib.snapshots.purge import Wish, purge

@@ -15,8 +15,9 @@ from chalice.test import Client
 from chalicelib.errors import KeyTaken
 from chalicelib.handlers import backfill, runs, service
 from chalicelib.lake import keys
+from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
-from chalicelib.lake.store import ObjectStore, open_store
+from chalicelib.lake.store import ObjectStore
 from chalicelib.snapshots.outcome import Run as Extracted
 from chalicelib.snapshots.replay import Replayed
 from chalicelib.time_and_chance import World

@@ -15,9 +15,10 @@ import requests
 from botocore.stub import ANY, Stubber
 
 from chalicelib.errors import LakeUnavailable
+from chalicelib.lake.address import open_store
 from chalicelib.lake.folder import FolderStore
 from chalicelib.lake.s3 import S3Store
-from chalicelib.lake.store import Conflict, DryRun, ObjectStore, open_store, update
+from chalicelib.lake.store import Conflict, DryRun, ObjectStore, update
 from chalicelib.time_and_chance import World
 
 from .conftest import Clock

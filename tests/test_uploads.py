@@ -20,8 +20,9 @@ from chalicelib.errors import LakeUnavailable
 from chalicelib.handlers import service
 from chalicelib.handlers.uploads import take_in
 from chalicelib.lake import keys
+from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
-from chalicelib.lake.store import Conflict, open_store
+from chalicelib.lake.store import Conflict
 from chalicelib.report import site
 from chalicelib.settings import upload_pattern
 from chalicelib.snapshots.verify import verify

@@ -16,11 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.analysis.views import VIEWS
+from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
-from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
-from chalicelib.lake.store import open_store
+from chalicelib.lake.schema import ENTRIES, SNAPSHOTS, empty_row
 from chalicelib.lake.tables import Scratch, to_json
-from chalicelib.snapshots.judgement import empty_row
 from tests.conftest import Clock
 from tests.lake_model import LISTS, Row, Views, assert_equal, define_views, invented, reckoned, views_in
 

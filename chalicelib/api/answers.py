@@ -73,8 +73,8 @@ class Question:
 
     @cached_property
     def lake(self) -> Lake:
+        from ..lake.address import open_store
         from ..lake.lake import Lake
-        from ..lake.store import open_store
 
         return Lake(open_store(self.settings.lake, self.world), self.world)
 

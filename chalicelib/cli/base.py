@@ -106,7 +106,7 @@ def settings_now() -> Settings:
 
 def open_lake_now(settings: Settings | None = None, world: World | None = None) -> Lake:
     """The lake that the settings name."""
-    from ..lake.store import open_store
+    from ..lake.address import open_store
 
     world = world or World()
     return Lake(open_store((settings or settings_now()).lake, world), world)

@@ -18,7 +18,7 @@ from simulator import CURATED, EXTENDED, TOP_50, VIRAL_50, Fault, Simulator
 
 from ..analysis.coverage import Coverage
 from ..errors import BadSetting, LakeUnavailable
-from ..lake.store import open_store
+from ..lake.address import open_store
 from ..settings import Settings
 from ..snapshots.outcome import Run
 from ..snapshots.pipeline import open_lake, open_pipeline

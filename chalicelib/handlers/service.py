@@ -165,7 +165,7 @@ def run(run_id: str, world: World | None = None) -> Answer:
 def health(world: World | None = None) -> Answer:
     """Whether the newest complete snapshot is fresh, and nothing about what is followed: this route is public."""
     from ..lake import keys
-    from ..lake.store import open_store
+    from ..lake.address import open_store
 
     world = world or World()
     try:

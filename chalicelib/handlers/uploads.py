@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from ..errors import BadImport, ChartlakeError
-from ..history import Limits
 from ..history.importing import ImportedFile, Options, import_path, is_clutter
+from ..history.opening import Limits
 from ..lake import keys
 from ..lake.lake import Lake
 from ..time_and_chance import World

@@ -14,7 +14,10 @@ from typing import Any, BinaryIO, cast
 
 from ..errors import BadImport
 from ..lake.lake import Lake
-from . import Followers, Limits, expand, read_clone, read_followers, read_history
+from .formats.archive_clone import read_clone
+from .formats.archive_json import Followers, read_followers
+from .opening import Limits, expand
+from .reader import read_history
 from .staging import Kept, is_imported, keep_days
 
 Opener = Callable[[], BinaryIO]

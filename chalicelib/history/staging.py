@@ -10,12 +10,11 @@ from pathlib import Path
 
 from ..errors import BadImport, LakeUnavailable
 from ..lake.lake import Lake, rank, worth
-from ..lake.schema import ENTRIES, PUBLISHED, Status
+from ..lake.schema import ENTRIES, PUBLISHED, Status, empty_row
 from ..lake.tables import LONGEST_PACK, packed, to_json
 from ..lake.tombstones import Tombstones, read_tombstones
-from ..snapshots.judgement import empty_row
 from ..spotify.entries import Row
-from . import Day
+from .day import Day
 
 # How often days are placed anew because another import of the same days came in between.
 _TRIES = 12

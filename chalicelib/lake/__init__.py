@@ -1,1 +1,1 @@
-"""Keeping: objects in S3 or in a folder, and the two Parquet tables made of them. Knows nothing of Spotify."""
+"""Keeping: objects in S3 or a folder, the Parquet tables made of them, tombstones. May import the ground only."""

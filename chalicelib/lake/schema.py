@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
+
+from .. import __version__
 
 ENTRIES = {
     "snapshot_date": "DATE",
@@ -83,3 +87,13 @@ class Status(StrEnum):
 
 # A day with one of these has its entries; a day with any other status, or without a row, has none.
 PUBLISHED = (Status.OK, Status.UNCHANGED)
+
+
+def empty_row(playlist_id: str, day: date, moment: datetime) -> dict[str, Any]:
+    """A day of which nothing is known yet but that it was tried at `moment`."""
+    return dict.fromkeys(SNAPSHOTS) | {
+        "snapshot_date": day,
+        "playlist_id": playlist_id,
+        "captured_at": moment,
+        "app_version": __version__,
+    }

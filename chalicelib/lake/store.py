@@ -1,4 +1,4 @@
-"""The object store that a lake lives in: the one interface, and how an address becomes a store."""
+"""The object store that a lake lives in: the one interface, a dry run of it, and how an object is changed."""
 
 from __future__ import annotations
 
@@ -113,17 +113,6 @@ class DryRun:
 
     def link(self, key: str, seconds: int) -> str:
         return self._store.link(key, seconds)
-
-
-def open_store(address: str, world: World) -> ObjectStore:
-    """The store behind `s3://bucket/prefix` or a folder's path."""
-    if address.startswith("s3://"):
-        from .s3 import S3Store
-
-        return S3Store(address, world)
-    from .folder import FolderStore
-
-    return FolderStore(address)
 
 
 def update(

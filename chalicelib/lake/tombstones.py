@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
-from urllib.parse import unquote
 
 from ..errors import DamagedFile
-from ..spotify.capture import Capture
-from ..spotify.entries import Row
 from . import keys
 from .lake import Lake
-
-_USER_ADDRESS = re.compile(r"\b(?:spotify:user:|/users?/)([^\s\"'\\/:?#<>&]+)")
+from .tables import Row
 
 
 @dataclass(frozen=True)
@@ -40,9 +35,9 @@ class Tombstones:
         """Whether that user may not be named on that day."""
         return bool(self.users and user_id) and day < self.users.get(digest_of(user_id or ""), date.min)
 
-    def covers_capture(self, capture: Capture, day: date) -> bool:
-        """Whether a raw document of that day is to go because it names a purged user."""
-        return bool(self.users) and any(self.covers_user(user_id, day) for user_id in users_of(capture))
+    def covers_any_user(self, user_ids: Iterable[str], day: date) -> bool:
+        """Whether one of these users may not be named on that day."""
+        return any(self.covers_user(user_id, day) for user_id in user_ids)
 
     def entry_without_users(self, row: Row, day: date) -> Row:
         """An entry's row that does not name a purged user."""
@@ -87,27 +82,3 @@ def bury(lake: Lake, before: date, *, playlist_id: str | None = None, user_id: s
 
 def digest_of(user_id: str) -> str:
     return hashlib.sha256(user_id.encode()).hexdigest()
-
-
-def users_of(capture: Capture) -> set[str]:
-    """The ids of all users that the answers of a capture name: owners, adders, and links to users in any text."""
-    found: set[str] = set()
-    for answer in capture.answers:
-        try:
-            found.update(_users_in(answer.json()))
-        except (ValueError, RecursionError):
-            found.update(map(unquote, _USER_ADDRESS.findall(answer.body.decode("utf-8", "replace"))))
-    return found
-
-
-def _users_in(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield from map(unquote, _USER_ADDRESS.findall(value))
-    elif isinstance(value, list):
-        for one in value:
-            yield from _users_in(one)
-    elif isinstance(value, dict):
-        for name, one in value.items():
-            if name in ("owner", "added_by") and isinstance(one, dict) and isinstance(one.get("id"), str):
-                yield one["id"]
-            yield from _users_in(one)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 
-from .. import __version__
 from ..errors import ChartlakeError, InconsistentPlaylist, UnknownShape
-from ..lake.schema import PUBLISHED, SNAPSHOTS, Status
+from ..lake.schema import PUBLISHED, Status, empty_row
 from ..spotify.capture import NOT_UNDERSTOOD, Capture
 from ..spotify.entries import Row, Summary, UnknownEntryShape, playlist_facts, summarise
 
@@ -70,16 +69,6 @@ def row_of(capture: Capture, day: date) -> Row:
             "source": capture.source,
         }
     )
-
-
-def empty_row(playlist_id: str, day: date, moment: datetime) -> Row:
-    """A day of which nothing is known yet but that it was tried at `moment`."""
-    return dict.fromkeys(SNAPSHOTS) | {
-        "snapshot_date": day,
-        "playlist_id": playlist_id,
-        "captured_at": moment,
-        "app_version": __version__,
-    }
 
 
 def last_published(history: list[Row]) -> Row | None:

@@ -26,9 +26,9 @@ from ..errors import (
     UnknownShape,
 )
 from ..lake import keys
+from ..lake.address import open_store
 from ..lake.lake import Lake
-from ..lake.schema import PUBLISHED, Status
-from ..lake.store import open_store
+from ..lake.schema import PUBLISHED, Status, empty_row
 from ..settings import Settings
 from ..spotify.capture import NOT_UNDERSTOOD, UNCHANGED, Capture
 from ..spotify.client import Client
@@ -38,7 +38,7 @@ from ..spotify.reader import Reader, Unchanged
 from ..spotify.references import parse_playlist_list
 from ..spotify.retry import RetryBudget
 from ..time_and_chance import World
-from .judgement import empty_row, judge, known_snapshot, last_published, suspect_row, unchanged_row
+from .judgement import judge, known_snapshot, last_published, suspect_row, unchanged_row
 from .outcome import Outcome, Run
 
 RUN_BUDGET = 300.0

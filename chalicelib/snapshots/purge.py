@@ -17,9 +17,10 @@ from ..lake import keys
 from ..lake.lake import Lake
 from ..lake.schema import ENTRIES, SNAPSHOTS
 from ..lake.store import DryRun
-from ..lake.tombstones import bury, read_tombstones, users_of
+from ..lake.tombstones import bury, read_tombstones
 from ..spotify.capture import from_raw
 from ..time_and_chance import World
+from .named_users import users_of
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from ..spotify.capture import UNCHANGED, Capture, from_raw
 from ..spotify.entries import Origin, Row, entry_rows
 from ..time_and_chance import World
 from .judgement import judge, last_published, row_of, unchanged_row
+from .named_users import users_of
 
 # Less time than this is left (seconds): nothing further is begun.
 _SHORTEST = 5.0
@@ -150,7 +151,7 @@ def _replay_some(
                 history = _with(history, [row for row in known if row["raw_key"] == key])
             yield
             continue
-        if purged.covers_capture(capture, day):
+        if purged.users and purged.covers_any_user(users_of(capture), day):
             left_out.purged += 1
         else:
             until = [row for row in history if row["snapshot_date"] <= day]

@@ -1,1 +1,1 @@
-"""Reading Spotify truthfully. Knows nothing of S3."""
+"""Reading Spotify truthfully: credentials, requests, retries, entries as rows. May import the ground only."""
