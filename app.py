@@ -10,7 +10,7 @@ from chalice.app import CloudWatchEvent
 
 from chalicelib import logs
 from chalicelib.api import answers
-from chalicelib.handlers import service
+from chalicelib.handlers import http, scheduled, uploads, worker
 from chalicelib.settings import parse_schedule, upload_pattern
 
 # Chalice's own logging swallows INFO of every logger below the app's name; Lambda's JSON logging is better.
@@ -31,45 +31,45 @@ HEADERS = {
 # Lambda retrying it, skips what is there.
 @app.schedule(SCHEDULE)
 def daily(event: CloudWatchEvent) -> dict:
-    return service.daily(event.context.get_remaining_time_in_millis)
+    return scheduled.daily(event.context.get_remaining_time_in_millis)
 
 
 # A history file was dropped below imports/ in the lake: into the tables with it. What became of it is told in
 # state/imports/<key>.json. S3 tells EventBridge of it (the bucket must be set to), and may tell twice.
 @app.on_cw_event(UPLOADS)
 def upload(event: CloudWatchEvent) -> dict:
-    return service.upload(event.detail, event.context.get_remaining_time_in_millis)
+    return uploads.upload(event.detail, event.context.get_remaining_time_in_millis)
 
 
 # What POST /backfill cannot finish within API Gateway's 29 seconds; also `chalice invoke -n extract`.
 @app.lambda_function(name="extract")
 def extract(event: dict, context) -> dict:
-    return service.extract(event or {}, context.get_remaining_time_in_millis)
+    return worker.extract(event or {}, context.get_remaining_time_in_millis)
 
 
 # Take snapshots now: {"playlists": ["<id, URI or link>", …], "again": false}; or rebuild tables from raw: {"mode":
 # "replay", "playlists": […], "from": "2026-11-01", "to": "2026-11-30"}. All optional; with a "key" it is done once.
 @app.route("/backfill", methods=["POST"], authorizer=IAMAuthorizer(), content_types=["application/json"])
 def backfill() -> Response:
-    return _response(service.backfill(app.current_request.raw_body, app.lambda_context.get_remaining_time_in_millis))
+    return _response(http.backfill(app.current_request.raw_body, app.lambda_context.get_remaining_time_in_millis))
 
 
 # How far a run of POST /backfill is, and what came of it.
 @app.route("/runs/{run_id}", methods=["GET"], authorizer=IAMAuthorizer())
 def run(run_id: str) -> Response:
-    return _response(service.run(run_id))
+    return _response(http.run(run_id))
 
 
 # Fresh or stale: public, so it tells nothing of what is followed.
 @app.route("/health", methods=["GET"])
 def health() -> Response:
-    return _response(service.health())
+    return _response(http.health())
 
 
 # Which chartlake answers here.
 @app.route("/version", methods=["GET"], authorizer=IAMAuthorizer())
 def version() -> Response:
-    return _response(service.version())
+    return _response(http.version())
 
 
 # What is kept, and how fresh it is.
@@ -133,6 +133,6 @@ def _asked(**path: str) -> answers.Request:
     )
 
 
-def _response(answer: service.Answer) -> Response:
+def _response(answer: http.Answer) -> Response:
     headers = {"Content-Type": "application/json", **answer.headers}
     return Response(body=answer.body, status_code=answer.status, headers=headers)

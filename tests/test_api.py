@@ -22,7 +22,7 @@ from chalicelib.analysis.charts import open_charts
 from chalicelib.api import answers, schemas
 from chalicelib.api.answers import Request
 from chalicelib.api.openapi import document
-from chalicelib.handlers.service import Answer
+from chalicelib.handlers.http import Answer
 from chalicelib.history.importing import import_path
 from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake, rank

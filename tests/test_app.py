@@ -20,7 +20,7 @@ from chalice.test import Client
 
 from chalicelib import __version__
 from chalicelib.errors import ConsentExpired
-from chalicelib.handlers import service
+from chalicelib.handlers import http, scheduled
 from chalicelib.lake import keys
 from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
@@ -166,7 +166,7 @@ def test_a_page_that_cannot_be_rendered_fails_no_run(deployed: Client, monkeypat
     monkeypatch.setattr("chalicelib.report.site.render", broken)
     warned: list[str] = []
     monkeypatch.setattr(
-        logging.getLogger("chalicelib.handlers.service"), "warning", lambda text, **more: warned.append(text)
+        logging.getLogger("chalicelib.handlers.invocation"), "warning", lambda text, **more: warned.append(text)
     )
     assert daily(deployed)["complete"] is True
     assert pages() == []
@@ -177,9 +177,9 @@ def test_without_time_left_nothing_is_rendered_and_the_run_is_whole(
     deployed: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "chartlake-dev-daily")
-    assert service.daily(lambda: 14_000)["complete"] is True
+    assert scheduled.daily(lambda: 14_000)["complete"] is True
     assert pages() == []
-    assert service.daily(lambda: 600_000)["complete"] is True
+    assert scheduled.daily(lambda: 600_000)["complete"] is True
     assert len(pages()) == 3
 
 
@@ -275,7 +275,7 @@ def test_every_answer_of_every_route_forbids_what_a_browser_might_do_with_it(
     for broken in (False, True):
         if broken:
             for view in (entry.view_name for methods in app.routes.values() for entry in methods.values()):
-                monkeypatch.setattr(service if hasattr(service, view) else answers, view, break_down)
+                monkeypatch.setattr(http if hasattr(http, view) else answers, view, break_down)
         for path, methods in app.routes.items():
             for method in methods:
                 answer = deployed.http.request(method, path, headers={"Content-Type": "application/json"}, body=b"{}")
@@ -359,7 +359,7 @@ def test_a_sign_in_is_warned_of_rung_for_ended_and_renewed(
 
     def run() -> dict[str, Any]:
         try:
-            service.daily(lambda: 900_000, clock.world())
+            scheduled.daily(lambda: 900_000, clock.world())
         finally:
             (found,) = counted(capsys.readouterr().out)
             told.append((found["ConsentDaysLeft"], found["RunsCompleted"], ringing(found)))
@@ -409,7 +409,7 @@ def test_health_tells_fresh_or_stale_and_nothing_else(deployed: Client) -> None:
     )
     assert answer.json_body["age_hours"] < 1
     tomorrow = World(now=lambda: datetime.now(UTC) + timedelta(hours=27))
-    assert service.health(tomorrow).status == 503
+    assert http.health(tomorrow).status == 503
 
 
 def test_health_of_a_broken_lake_is_stale_and_tells_no_details(
@@ -438,7 +438,7 @@ def test_a_secret_that_is_not_there_is_explained(deployed: Client, monkeypatch: 
 
 
 def test_each_playlist_and_each_run_is_one_json_line(deployed: Client, simulator: Simulator) -> None:
-    code = "import app, chalicelib.handlers.service as s; s.daily(lambda: 900_000)"
+    code = "import app, chalicelib.handlers.scheduled as s; s.daily(lambda: 900_000)"
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     lines = [json.loads(line) for line in found.stderr.splitlines()]
     ours = [line for line in lines if line["logger"] == "chalicelib.snapshots.pipeline"]

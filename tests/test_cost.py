@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from chalicelib.cli import cost
-from chalicelib.handlers import service
+from chalicelib.handlers import scheduled
 from chalicelib.handlers.lambda_usage import remember
 from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
@@ -157,7 +157,7 @@ def test_a_day_takes_the_requests_to_s3_that_the_bill_counts(
     simulator, counts = Simulator(now=clock.now), []
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")
     with simulator.serve() as server:
-        monkeypatch.setattr(service, "from_environment", lambda _: settings_for(server))
+        monkeypatch.setattr(scheduled, "from_environment", lambda _: settings_for(server))
         for playlists in (["fifty"], ["fifty", "one", "top-50"]):
             store = Counted(open_store(str(tmp_path / str(len(playlists))), clock.world()))
             ids = [simulator.playlist_id(name) for name in playlists]
@@ -167,7 +167,7 @@ def test_a_day_takes_the_requests_to_s3_that_the_bill_counts(
             )
             for _ in range(3):
                 store.calls.clear()
-                assert service.daily(lambda: 900_000, clock.world())["complete"]
+                assert scheduled.daily(lambda: 900_000, clock.world())["complete"]
                 clock.advance(days=1)
             calls = store.calls
             counts.append((calls["get"], calls["create"] + calls["replace"], calls["list"] + calls["folders"]))

@@ -21,7 +21,7 @@ from click.testing import CliRunner, Result
 from chalicelib.cli import main
 from chalicelib.cli.deployed_api import Remote
 from chalicelib.errors import ApiRefused, ApiUnavailable, BadSetting, OutOfTime
-from chalicelib.handlers import service
+from chalicelib.handlers import http, worker
 from chalicelib.lake import keys
 from chalicelib.lake.address import open_store
 from chalicelib.time_and_chance import World
@@ -48,13 +48,13 @@ class Api(ThreadingHTTPServer):
         self.looks_until_work = 2
         self.faults: list[Any] = []
 
-    def answer(self, method: str, path: str, body: bytes) -> service.Answer:
+    def answer(self, method: str, path: str, body: bytes) -> http.Answer:
         if method == "POST":
-            return service.backfill(body, lambda: int(self.seconds * 1000))
+            return http.backfill(body, lambda: int(self.seconds * 1000))
         looks = sum(one[0] == "GET" for one in self.heard)
         if self.worker.calls and looks >= self.looks_until_work:
-            service.extract(json.loads(self.worker.calls.pop()["Payload"]), lambda: 900_000)
-        return service.run(path.rsplit("/", 1)[-1])
+            worker.extract(json.loads(self.worker.calls.pop()["Payload"]), lambda: 900_000)
+        return http.run(path.rsplit("/", 1)[-1])
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -173,7 +173,7 @@ def test_waiting_has_an_end_and_says_how_to_look_again(api: Api, simulator: Simu
 
 
 def test_a_request_whose_answer_got_lost_is_carried_out_once(api: Api, simulator: Simulator, clock: Clock) -> None:
-    api.faults = ["hang up", "answer lost", service.Answer(504, {"message": "Endpoint request timed out"})]
+    api.faults = ["hang up", "answer lost", http.Answer(504, {"message": "Endpoint request timed out"})]
     told = Remote(api.url, clock.world()).backfill({"key": "x", "playlists": [TOP_50], "again": True}, seconds=60)
     assert told["state"] == "done"
     assert len({one[3] for one in api.heard}) == 1
@@ -198,7 +198,7 @@ def test_an_api_that_stays_away_is_told(clock: Clock, aws: str) -> None:
 def test_refusals_are_told_at_once(
     api: Api, clock: Clock, status: int, body: dict[str, Any], kind: type[Exception], words: str
 ) -> None:
-    api.faults = [service.Answer(status, body)]
+    api.faults = [http.Answer(status, body)]
     with pytest.raises(kind, match=words):
         Remote(api.url, clock.world()).backfill({"key": "x"}, seconds=60)
     assert clock.slept == []

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from chalice.test import Client
 
 from chalicelib.errors import KeyTaken
-from chalicelib.handlers import backfill, runs, service
+from chalicelib.handlers import backfill, http, runs, worker
 from chalicelib.lake import keys
 from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
@@ -58,9 +58,9 @@ def aws_lambda(monkeypatch: pytest.MonkeyPatch) -> Lambda:
     return found
 
 
-def asked(seconds: float, **fields: Any) -> service.Answer:
+def asked(seconds: float, **fields: Any) -> http.Answer:
     """A request to a function that has so many seconds left, five of which it keeps for its last writes."""
-    return service.backfill(json.dumps(fields).encode(), lambda: int(seconds * 1000))
+    return http.backfill(json.dumps(fields).encode(), lambda: int(seconds * 1000))
 
 
 # Handed over, and told of.
@@ -81,13 +81,13 @@ def test_what_does_not_fit_is_handed_over_and_told_when_it_is_done(
     assert event == {"run": run_id}
     before = told(deployed, run_id)
     assert (before.status_code, before.json_body["state"], before.json_body["total"]) == (200, "queued", 2)
-    done = service.extract(event, lambda: 900_000)
+    done = worker.extract(event, lambda: 900_000)
     after = told(deployed, run_id).json_body
     assert after == done
     assert (after["state"], after["complete"], after["published"], after["done"]) == ("done", True, 2, 2)
     # The same event once more: nothing is asked of Spotify again.
     served = len(simulator.requests)
-    assert service.extract(event, lambda: 900_000) == done
+    assert worker.extract(event, lambda: 900_000) == done
     assert len(simulator.requests) == served
 
 
@@ -104,7 +104,7 @@ def test_a_run_goes_from_process_to_process_until_it_is_done(
     while found["state"] == "queued":
         event, before, turns = json.loads(aws_lambda.calls[-1]["Payload"]), kept(), turns + 1
         # As soon as one playlist is kept, the time is nearly over; the last has time for the pages, also of the others.
-        found = service.extract(event, lambda before=before: 60_000 if kept() in (before, 3) else 1_000)  # type: ignore[misc]
+        found = worker.extract(event, lambda before=before: 60_000 if kept() in (before, 3) else 1_000)  # type: ignore[misc]
         assert (found["done"], found["total"], len(found["left"])) == (turns, 3, 3 - turns)
     assert (found["state"], found["published"], [one["playlist_id"] for one in found["snapshots"]]) == ("done", 3, ids)
     assert found == told(deployed, run_id).json_body
@@ -117,11 +117,11 @@ def test_a_process_without_time_for_anything_fails_rather_than_go_in_circles(
 ) -> None:
     run_id = asked(6).body["run_id"]
     with pytest.raises(Exception, match="not time enough"):
-        service.extract({"run": run_id}, lambda: 6_000)
+        worker.extract({"run": run_id}, lambda: 6_000)
     found = told(deployed, run_id).json_body
     assert (found["state"], found["error"], len(aws_lambda.calls)) == ("failed", "OutOfTime", 1)
     # Lambda's own retry of the event finds it ended.
-    assert service.extract({"run": run_id}, lambda: 900_000)["state"] == "failed"
+    assert worker.extract({"run": run_id}, lambda: 900_000)["state"] == "failed"
 
 
 def test_a_worker_that_cannot_be_started_is_told(deployed: Client, aws_lambda: Lambda) -> None:

@@ -17,7 +17,7 @@ import pytest
 from chalice.test import Client
 
 from chalicelib.errors import LakeUnavailable
-from chalicelib.handlers import service
+from chalicelib.handlers import uploads
 from chalicelib.handlers.uploads import take_in
 from chalicelib.lake import keys
 from chalicelib.lake.address import open_store
@@ -118,9 +118,9 @@ def test_a_page_that_its_killed_process_did_not_make_is_made_by_lambdas_retry(
     with monkeypatch.context() as patch:
         patch.setattr(site, "render_site", killed)
         with pytest.raises(KeyboardInterrupt):
-            service.upload(event["detail"], lambda: 900_000)
+            uploads.upload(event["detail"], lambda: 900_000)
     assert lake_now().store.get(keys.playlist_page(CHART)) is None
-    assert service.upload(event["detail"], lambda: 900_000)["files"][0]["changed"] == 0
+    assert uploads.upload(event["detail"], lambda: 900_000)["files"][0]["changed"] == 0
     assert lake_now().store.get(keys.playlist_page(CHART))
 
 

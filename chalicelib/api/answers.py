@@ -14,7 +14,7 @@ from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import AnswerChanged, BadSetting, ChartlakeError, LakeUnavailable, NotKept, TooLarge
-from ..handlers.service import Answer
+from ..handlers.http import Answer
 from ..settings import Settings, from_environment
 from ..time_and_chance import World
 from . import routes

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from ..history.importing import ImportedFile, Options, import_path, is_clutter
 from ..history.opening import Limits
 from ..lake import keys
 from ..lake.lake import Lake
+from ..settings import from_environment
 from ..time_and_chance import World
+from .invocation import FUNCTION_MEMORY, limited_world, render_pages
 
 READING, IMPORTED, REFUSED, FAILED = "reading", "imported", "refused", "failed"
 # A JSON document takes twenty times its size in memory while it is understood, beside what the process has anyway.
@@ -27,6 +30,27 @@ _LONGEST_SECONDS = 900.0
 _MOST_PROBLEMS = 1000
 
 _log = logging.getLogger(__name__)
+
+
+def upload(
+    detail: Mapping[str, Any], milliseconds_left: Callable[[], int], world: World | None = None
+) -> dict[str, Any]:
+    """What follows on a file that was dropped below `imports/`; see `take_in`.
+
+    Raises where a file is refused, so that Lambda counts an error.
+    """
+    from ..snapshots.pipeline import open_lake
+
+    settings = from_environment(os.environ)
+    limited = limited_world(world, milliseconds_left, float("inf"))
+    memory = os.environ.get(FUNCTION_MEMORY)
+    told, refused = take_in(open_lake(settings, limited), limited, detail, int(memory) if memory else None)
+    if files := told.get("files"):
+        changed = [file for file in files if file["changed"]]
+        render_pages([playlist_id for file in changed for playlist_id in file["playlists"]], settings, limited)
+    if refused is not None:
+        raise refused
+    return told
 
 
 def take_in(

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 
 from ...errors import BadSetting
-from ...handlers.service import STALE_AFTER_HOURS
+from ...handlers.http import STALE_AFTER_HOURS
 from .check import Check
 
 _MONTHS = {name.upper(): number for number, name in enumerate(calendar.month_abbr) if name}
