@@ -12,14 +12,15 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import DamagedFile
 from ..time_and_chance import World
 from . import keys
 from .schema import ENTRIES, PUBLISHED, SNAPSHOTS
-from .store import Conflict, ObjectStore, Stored, update
+from .store import Conflict, ObjectStore, Plan, Stored, carry_out, update
 from .tables import Row, Scratch, Tables, to_json
 
 # A rewrite of a segment of this many rows takes half a second and 290 MB; a year of a Top 50 is a tenth of it.
@@ -42,6 +43,33 @@ class Placed:
     keys: dict[date, str]
     changed: set[date]
     stayed: set[date]
+
+
+class Content(NamedTuple):
+    """What a day holds: how many rows, and a number that is another one as soon as any of their values is."""
+
+    rows: int
+    digest: int
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """A segment as just read (None: not there yet), what it holds, and its last day."""
+
+    key: str
+    found: Stored | None
+    relation: str
+    rows: int = 0
+    last: date = date.min
+
+
+@dataclass(frozen=True)
+class _SegmentPlan(Plan):
+    """What is to become of a segment: its days, and of these the ones to write and the ones that stay."""
+
+    days: list[date]
+    changed: list[date]
+    stayed: list[date]
 
 
 class Lake:
@@ -113,19 +141,13 @@ class Lake:
     def entries(self, playlist_id: str, day: date) -> list[Row]:
         """A day's entries in order; [] where there are none."""
         with self._tables.scratch(f"the entries of {playlist_id} of {day}") as scratch:
-            _, found = self._find_segment(scratch, playlist_id, day)
-            if found is None:
-                return []
-            kept = scratch.parquet(found.data, ENTRIES)
+            kept = self._find_segment(scratch, playlist_id, day).relation
             return scratch.read(f"SELECT * FROM {kept} WHERE snapshot_date = DATE '{day}' ORDER BY position")
 
     def captures_of_day(self, playlist_id: str, day: date) -> list[str]:
         """The capture ids of a day's entries: one, where they are there."""
         with self._tables.scratch(f"the entries of {playlist_id} of {day}") as scratch:
-            _, found = self._find_segment(scratch, playlist_id, day)
-            if found is None:
-                return []
-            rows = f"{scratch.parquet(found.data, ENTRIES)} WHERE snapshot_date = DATE '{day}'"
+            rows = f"{self._find_segment(scratch, playlist_id, day).relation} WHERE snapshot_date = DATE '{day}'"
             return [row["capture_id"] for row in scratch.read(f"SELECT DISTINCT capture_id FROM {rows}")]
 
     def captures_of_year(self, playlist_id: str, year: int) -> dict[date, str]:
@@ -150,44 +172,36 @@ class Lake:
             )
 
     def _put_days(self, scratch: Scratch, playlist_id: str, ranks: Mapping[date, Rank], relation: str) -> Placed:
-        given = _contents(scratch, relation)
-        counts = {day: rows for day, (rows, _) in given.items()}
-        todo, placed = sorted(ranks), Placed({}, set(), set())
+        given, todo = _contents(scratch, relation), sorted(ranks)
+        placed = Placed({}, set(), set())
         while todo:
-            batch: list[date] = []
-            changed: list[date] = []
-            stayed: list[date] = []
-
-            def find(todo: list[date] = todo, batch: list[date] = batch) -> tuple[str, Stored | None]:
-                key, found = self._find_segment(scratch, playlist_id, todo[0])
-                batch[:] = self._days_of_segment(scratch, playlist_id, key, found, todo, counts)
-                return key, found
-
-            def change(
-                old: bytes | None,
-                batch: list[date] = batch,
-                changed: list[date] = changed,
-                stayed: list[date] = stayed,
-            ) -> bytes | None:
-                kept = scratch.parquet(old, ENTRIES) if old is not None else None
-                changed[:], stayed[:] = _fresh(scratch, kept, given, {day: ranks[day] for day in batch})
-                return _merged(scratch, kept, relation, changed) if changed else None
-
-            key = update(self.store, find, change, self._world)
-            placed.keys.update(dict.fromkeys(batch, key))
-            placed.changed.update(changed)
-            placed.stayed.update(stayed)
-            todo = todo[len(batch) :]
+            make_plan = partial(self._plan_segment, scratch, playlist_id, todo, ranks, given, relation)
+            plan = carry_out(self.store, make_plan, self._world)
+            placed.keys.update(dict.fromkeys(plan.days, plan.key))
+            placed.changed.update(plan.changed)
+            placed.stayed.update(plan.stayed)
+            todo = todo[len(plan.days) :]
         return placed
 
-    def _days_of_segment(
+    def _plan_segment(
         self,
         scratch: Scratch,
         playlist_id: str,
-        key: str,
-        found: Stored | None,
         todo: list[date],
-        counts: Mapping[date, int],
+        ranks: Mapping[date, Rank],
+        given: Mapping[date, Content],
+        relation: str,
+    ) -> _SegmentPlan:
+        """Which segment the first days of `todo` go to, which of them, and what that segment then holds."""
+        segment = self._find_segment(scratch, playlist_id, todo[0])
+        days = self._days_of_segment(playlist_id, segment, todo, given)
+        kept = segment.relation if segment.found else None
+        changed, stayed = _fresh(scratch, kept, given, {day: ranks[day] for day in days})
+        data = _merged(scratch, kept, relation, changed) if changed else None
+        return _SegmentPlan(segment.key, segment.found, data, days, changed, stayed)
+
+    def _days_of_segment(
+        self, playlist_id: str, segment: _Segment, todo: list[date], given: Mapping[date, Content]
     ) -> list[date]:
         """The first days of `todo`, as many as go into this segment one after the other."""
         days = [day for day in todo if day.year == todo[0].year]
@@ -195,14 +209,11 @@ class Lake:
             return days
         starts = self._segment_starts(playlist_id, days[0].year)
         end = min((first for first in starts if first > days[0]), default=date.max)
-        rows, last = 0, date.min
-        if found is not None:
-            held = _extent(scratch, found.data)
-            rows, last = held["rows"], held["last"] or date.min
-        taken = [days[0]]
+        rows, taken = segment.rows, [days[0]]
         for day in days[1:]:
-            rows += counts.get(taken[-1], 0) if taken[-1] > last else 0
-            if day >= end or (day > last and rows >= self._segment_rows):
+            before = taken[-1]
+            rows += given[before].rows if before > segment.last and before in given else 0
+            if day >= end or (day > segment.last and rows >= self._segment_rows):
                 break
             taken.append(day)
         return taken
@@ -211,19 +222,21 @@ class Lake:
         found = self.store.list(keys.segments_prefix(playlist_id, year))
         return [first for key in found if (first := keys.segment_first_day(key, playlist_id, year))]
 
-    def _find_segment(self, scratch: Scratch, playlist_id: str, day: date) -> tuple[str, Stored | None]:
-        """The segment that `day` belongs to, as it is now (None: `day` starts it)."""
+    def _find_segment(self, scratch: Scratch, playlist_id: str, day: date) -> _Segment:
+        """The segment that `day` belongs to, as it is now; one that is not there yet is started by `day`."""
         starts = [first for first in self._segment_starts(playlist_id, day.year) if first <= day]
-        if not starts:
-            return keys.segment(playlist_id, day), None
-        key = keys.segment(playlist_id, max(starts))
+        segment = self._read_segment(scratch, playlist_id, max(starts, default=day))
+        full = segment.rows >= self._segment_rows and segment.last < day
+        return self._read_segment(scratch, playlist_id, day) if full and max(starts) != day else segment
+
+    def _read_segment(self, scratch: Scratch, playlist_id: str, first: date) -> _Segment:
+        key = keys.segment(playlist_id, first)
         found = self.store.get(key)
-        if found is not None and max(starts) != day:
-            held = _extent(scratch, found.data)
-            if held["rows"] >= self._segment_rows and held["last"] < day:
-                key = keys.segment(playlist_id, day)
-                return key, self.store.get(key)
-        return key, found
+        if found is None:
+            return _Segment(key, None, scratch.rows([], ENTRIES))
+        relation = scratch.parquet(found.data, ENTRIES)
+        extent = _extent(scratch, relation)
+        return _Segment(key, found, relation, extent["rows"], extent["last"] or date.min)
 
     # Snapshots: the commit.
 
@@ -254,7 +267,7 @@ class Lake:
             return scratch.write(f"SELECT * FROM ({' UNION ALL '.join(selects)}) ORDER BY snapshot_date")
 
         with self._tables.scratch(self.store.locate(key)) as scratch:
-            update(self.store, lambda: (key, self.store.get(key)), change, self._world)
+            update(self.store, key, change, self._world)
         return placed
 
     def snapshots(self, playlist_id: str, year: int) -> list[Row]:
@@ -346,9 +359,9 @@ class Lake:
             return scratch.write(f"{query(kept)} ORDER BY {order}", parameters) if touched else None
 
         with self._tables.scratch(self.store.locate(key)) as scratch:
-            update(self.store, lambda: (key, self.store.get(key)), change, self._world)
+            update(self.store, key, change, self._world)
             left = self.store.get(key)
-            if left is not None and _extent(scratch, left.data, schema)["rows"] == 0:
+            if left is not None and _extent(scratch, scratch.parquet(left.data, schema))["rows"] == 0:
                 self.store.delete(key)
         return touched
 
@@ -366,7 +379,7 @@ class Lake:
             state = change(_state(old, self.store.locate(key)) if old else {})
             return json.dumps(state, indent=2, sort_keys=True).encode() + b"\n"
 
-        update(self.store, lambda: (key, self.store.get(key)), changed, self._world)
+        update(self.store, key, changed, self._world)
 
 
 def _state(data: bytes, name: str) -> dict[str, Any]:
@@ -388,17 +401,16 @@ def worth(row: Mapping[str, Any]) -> tuple[bool, int, datetime]:
     return row["status"] in PUBLISHED, *rank(row["source"] or "", row["captured_at"])
 
 
-def _contents(scratch: Scratch, relation: str, where: str = "true") -> dict[date, tuple[int, int]]:
-    """How many rows each day has, and a number that is another one as soon as any of their values is."""
+def _contents(scratch: Scratch, relation: str, where: str = "true") -> dict[date, Content]:
     rows = scratch.read(
         "SELECT snapshot_date, count(*) AS rows, sum(hash(entry)) AS digest "
         f"FROM {relation} AS entry WHERE {where} GROUP BY snapshot_date"
     )
-    return {row["snapshot_date"]: (row["rows"], row["digest"]) for row in rows}
+    return {row["snapshot_date"]: Content(row["rows"], row["digest"]) for row in rows}
 
 
 def _fresh(
-    scratch: Scratch, kept: str | None, given: Mapping[date, tuple[int, int]], ranks: Mapping[date, Rank]
+    scratch: Scratch, kept: str | None, given: Mapping[date, Content], ranks: Mapping[date, Rank]
 ) -> tuple[list[date], list[date]]:
     """The days that are other than in the segment `kept`: those that are to be written, and those that are worth more
     there."""
@@ -425,8 +437,8 @@ def _merged(scratch: Scratch, kept: str | None, relation: str, days: Iterable[da
     return scratch.write(f"SELECT * FROM ({selects}) ORDER BY snapshot_date, position")
 
 
-def _extent(scratch: Scratch, data: bytes, schema: Mapping[str, str] = ENTRIES) -> Row:
-    return scratch.read(f"SELECT count(*) AS rows, max(snapshot_date) AS last FROM {scratch.parquet(data, schema)}")[0]
+def _extent(scratch: Scratch, relation: str) -> Row:
+    return scratch.read(f"SELECT count(*) AS rows, max(snapshot_date) AS last FROM {relation}")[0]
 
 
 def _dates(days: Iterable[date]) -> str:

@@ -230,7 +230,7 @@ def shared_index(store: ObjectStore, world: World, seconds: int) -> str:
     html = pages.sub(lambda page: escape(store.link(keys.SITE + unquote(page[0]), seconds)), found.data.decode())
     # Every link to it is to be as good as it says, so the last one written stays.
     key = keys.SHARED_INDEX_PAGE
-    update(store, lambda: (key, store.get(key)), lambda before: html.encode(), world)
+    update(store, key, lambda before: html.encode(), world)
     return store.link(keys.SHARED_INDEX_PAGE, seconds)
 
 
