@@ -11,8 +11,8 @@ from ..charts import Charts
 from ..lake.schema import PUBLISHED
 from ..lake.tables import Row
 from .calendar import look, why
+from .phrases import day_words
 from .playlist_page import playlist_facts
-from .words import day_words
 
 _STRIP_DAYS = 60
 # The groups of the index, in order: what needs a person first, what has ended last.

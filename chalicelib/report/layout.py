@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..words import counted
-from . import words
+from . import phrases
 
 _HERE = Path(__file__).parent
 # The files of `script/` in the order in which they run, in one scope: each knows what the ones before it have made, and
@@ -23,7 +23,7 @@ _HERE = Path(__file__).parent
 SCRIPT = (
     "basics",  # elements, dates and counts
     "every_page",  # what the index has too: how old it is, the filter
-    "data",  # the list's past, as `past.py` wrote it
+    "data",  # the list's past, as `script_data.py` wrote it
     "pieces",  # a name, a movement, a small line
     "chart",  # the table of any known day
     "export",  # the table to take along
@@ -62,9 +62,9 @@ def _environment() -> Environment:
     found.filters |= {
         "counted": counted,
         "data": _data,
-        "day": words.day_words,
-        "short_day": words.short_day,
-        "span": words.span_words,
+        "day": phrases.day_words,
+        "short_day": phrases.short_day,
+        "span": phrases.span_words,
     }
     return found
 

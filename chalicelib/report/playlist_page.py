@@ -11,8 +11,8 @@ from ..charts import Charts
 from ..lake.schema import PUBLISHED
 from ..lake.tables import Row
 from . import calendar
-from .past import Past
-from .words import change_mark, change_words, clean, compared_words, list_name, spotify_path, unit_of, untitled
+from .phrases import change_mark, change_words, clean, compared_words, list_name, spotify_path, unit_of, untitled
+from .script_data import Past
 
 # What a browser lays out at once, and a person reads.
 _ROWS = 1000

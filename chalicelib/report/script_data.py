@@ -9,7 +9,7 @@ from typing import Any
 
 from ..charts import Charts
 from ..lake.tables import Row
-from .words import clean, spotify_path, untitled
+from .phrases import clean, spotify_path, untitled
 
 # How far up an item must have come for its history to be on the page: the first of these that fits into the page.
 _DEPTHS = (1000, 200, 100, 50, 10)
