@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import socket
@@ -18,6 +19,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from filelock import FileLock
 from moto.server import ThreadedMotoServer
 
 from chalicelib.lake.lake import Lake
@@ -208,9 +210,28 @@ def lake(tmp_path: Path, clock: Clock) -> Lake:
 @pytest.fixture(scope="session")
 def arm64(tmp_path_factory: pytest.TempPathFactory) -> Package:
     """What `make deploy` deploys."""
+    return _packaged("arm64", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def x86_64(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """The same for the other kind of processor."""
+    return _packaged("x86_64", tmp_path_factory)
+
+
+def _packaged(architecture: str, tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """The package of this session, which the first worker that needs it makes for all."""
     if sys.version_info < (3, 12):
         pytest.skip("DuckDB has no wheel for Lambda's Python 3.11, so nothing can be packaged with it")
-    return build("prod", tmp_path_factory.mktemp("arm64"), "arm64")
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    made = shared / f"{architecture}.json"
+    with FileLock(shared / f"{architecture}.lock"):
+        if not made.exists():
+            package = build("prod", tmp_path_factory.mktemp(architecture), architecture)
+            made.write_text(json.dumps([str(package.bundle), package.template]))
+    bundle, template = json.loads(made.read_text())
+    return Package(Path(bundle), template)
 
 
 @pytest.fixture(scope="session")
