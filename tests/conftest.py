@@ -31,6 +31,18 @@ SHARED_DATA = Path(os.environ.get("CHARTLAKE_SHARED_DATA") or Path(__file__).par
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
+# The files that take longest, the longest first: none of them shall begin when the others have ended.
+_LONG = (
+    *("test_stack.py", "test_bundle.py", "test_report.py", "test_processes.py", "test_api_fuzz.py", "test_engines.py"),
+    *("test_answers.py", "test_history.py", "test_views.py", "test_charts.py"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files before the others."""
+    items.sort(key=lambda item: _LONG.index(item.path.name) if item.path.name in _LONG else len(_LONG))
+
+
 class Clock:
     """A clock that moves only when it is told to, or when somebody sleeps."""
 
