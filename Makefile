@@ -23,9 +23,10 @@ run: .venv/ready
 demo: .venv/ready
 	@.venv/bin/chartlake demo --open
 
-# A file's tests stay together, since they share servers and bundles that take seconds to make.
+# A file's tests stay together, since they share servers and lakes that take seconds to make; in the order of
+# tests/conftest.py, with the longest first.
 test: lint
-	.venv/bin/python -m pytest -n auto --dist loadfile
+	.venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: .venv/ready-for-tests
 	.venv/bin/ruff check .
