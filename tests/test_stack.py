@@ -350,7 +350,9 @@ def test_a_name_that_is_taken_is_told_and_the_way_out_works(person: Person) -> N
 
 def documented_step(pattern: str) -> str:
     """The one block that begins so in docs/deploy.md's section on `chalice deploy`."""
-    section = (ROOT / "docs" / "deploy.md").read_text().split("## A first try with `chalice deploy`")[1].split("\n## ")[0]
+    section = (
+        (ROOT / "docs" / "deploy.md").read_text().split("## A first try with `chalice deploy`")[1].split("\n## ")[0]
+    )
     (found,) = re.findall(rf"```.*\n +({pattern}[^`]*?)\s*```", section)
     return str(found)
 
