@@ -167,9 +167,9 @@ def is_known(words: list[str]) -> bool:
     if name == ".venv/bin/python":
         return rest[0] == "-m" or (ROOT / rest[0]).is_file()
     if name == "chartlake":
-        context = click.Context(main)
-        command = main.get_command(context, rest[0]) or main
-        command.make_parser(context).parse_args(rest[1:] if command is not main else rest)
+        command = main.get_command(click.Context(main), rest[0])
+        found, options = (command, rest[1:]) if command else (main, rest)
+        found.make_parser(click.Context(found)).parse_args(options)
         return True
     return name in SHELL | {".venv/bin/chalice"}
 
