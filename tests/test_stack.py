@@ -1,6 +1,6 @@
-"""README's two ways of deploying followed by their words, in the simulated AWS of tests/cloud.py.
+"""The two ways of deploying followed by their words, in the simulated AWS of tests/cloud.py.
 
-The commands are those of README.md and those that they print; what they make is looked at through AWS's own APIs.
+The commands are those of docs/deploy.md and those that they print; what they make is looked at through AWS's own APIs.
 """
 
 from __future__ import annotations
@@ -96,10 +96,10 @@ class Person:
         return self.invoke(start[start.index("--function-name") + 1], {})
 
 
-def command_of_the_readme(begins_with: str) -> str:
-    """The one line of README.md's code that begins so."""
-    text = (ROOT / "README.md").read_text()
-    (found,) = re.findall(rf"^    ({re.escape(begins_with)}\S*(?: [A-Z]\S*)*)", text, re.MULTILINE)
+def documented_command(begins_with: str) -> str:
+    """The one line of docs/deploy.md's code that begins so."""
+    text = (ROOT / "docs" / "deploy.md").read_text()
+    (found,) = re.findall(rf"^({re.escape(begins_with)}\S*(?: [A-Z]\S*)*)", text, re.MULTILINE)
     return str(found)
 
 
@@ -159,7 +159,7 @@ class Deployed:
 
 @pytest.fixture(scope="module")
 def deployed(person: Person) -> Deployed:
-    said = person.does(command_of_the_readme("make deploy EMAIL="))
+    said = person.does(documented_command("make deploy EMAIL="))
     return Deployed(person, person.aws, said, person.follow(said))
 
 
@@ -369,10 +369,12 @@ def test_a_name_that_is_taken_is_told_and_the_way_out_works(person: Person) -> N
 # With `chalice deploy`.
 
 
-def step_of_the_readme(pattern: str) -> str:
-    """What README.md's section on `chalice deploy` has between backticks."""
-    section = (ROOT / "README.md").read_text().split("## Deploying with `chalice deploy`")[1].split("\n## ")[0]
-    (found,) = re.findall(f"`({pattern}[^`]*)`", section)
+def documented_step(pattern: str) -> str:
+    """The one block that begins so in docs/deploy.md's section on `chalice deploy`."""
+    section = (
+        (ROOT / "docs" / "deploy.md").read_text().split("## A first try with `chalice deploy`")[1].split("\n## ")[0]
+    )
+    (found,) = re.findall(rf"```.*\n +({pattern}[^`]*?)\s*```", section)
     return str(found)
 
 
@@ -380,20 +382,20 @@ def test_a_first_try_with_chalice_deploy(person: Person, tmp_path: Path) -> None
     clone = clone_of_the_project(tmp_path / "chartlake")
     (tmp_path / "bundles").mkdir()
     here = replace(person, clone=clone, bundles=tmp_path / "bundles")
-    bucket = step_of_the_readme("aws s3 mb ").removeprefix("aws s3 mb s3://")
+    bucket = documented_step("aws s3 mb ").removeprefix("aws s3 mb s3://")
     s3 = person.aws.client("s3")
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    here.does(f"bash -c {shlex.quote(step_of_the_readme('sed '))}")
+    here.does(f"bash -c {shlex.quote(documented_step('sed '))}")
 
     config = clone / ".chalice" / "config.json"
-    settings = json.loads("{" + step_of_the_readme('"environment_variables": ') + "}")
+    settings = json.loads("{" + documented_step('"environment_variables": ') + "}")
     settings["environment_variables"]["CHARTLAKE_PLAYLISTS"] = TOP_50
     written = json.loads(config.read_text())
     written["stages"]["dev"] |= settings
     config.write_text(json.dumps(written))
 
-    person.store_credentials(shlex.split(step_of_the_readme("aws ssm put-parameter ")))
-    _, _, command = step_of_the_readme("make .venv/ready-for-tests ").partition(" && ")
+    person.store_credentials(shlex.split(documented_step("aws ssm put-parameter ")))
+    _, _, command = documented_step("make .venv/ready-for-tests ").partition(" && ")
     said = here.does(command)
     assert "chartlake-dev-daily" in said
 
