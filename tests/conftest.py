@@ -71,7 +71,7 @@ class Clock:
         )
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """The process ended."""
 
 
