@@ -38,6 +38,8 @@ class Settings:
     consented_at: date | None = None
     api_url: str = SPOTIFY_API_URL
     accounts_url: str = SPOTIFY_ACCOUNTS_URL
+    # Requests to Spotify a second, counted over any 30 seconds.
+    rate: float = 10.0
 
     @property
     def has_credentials(self) -> bool:
@@ -58,6 +60,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         consented_at=_date(environment, "SPOTIPY_CONSENTED_AT"),
         api_url=_url(environment, "SPOTIFY_API_URL", SPOTIFY_API_URL),
         accounts_url=_url(environment, "SPOTIFY_ACCOUNTS_URL", SPOTIFY_ACCOUNTS_URL),
+        rate=_rate(_text(environment, "CHARTLAKE_RATE") or "10"),
     )
 
 
@@ -109,6 +112,16 @@ def _lake(text: str) -> str:
             f"CHARTLAKE_LAKE={text!r} is no S3 address: write s3://bucket/prefix, or the path of a folder."
         )
     return text
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate <= 1000:
+        raise BadSetting(f"CHARTLAKE_RATE={text!r} is no number of requests a second: write 10, or 0.5.")
+    return rate
 
 
 def _timezone(name: str) -> ZoneInfo:

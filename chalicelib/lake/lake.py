@@ -263,7 +263,9 @@ class Lake:
     def _find_segment(self, scratch: Scratch, playlist_id: str, day: date) -> _Segment:
         """The segment that `day` belongs to, as it is now; one that is not there yet is started by `day`."""
         starts = [first for first in self._segment_starts(playlist_id, day.year) if first <= day]
-        segment = self._read_segment(scratch, playlist_id, max(starts, default=day))
+        if not starts:
+            return _Segment(keys.segment(playlist_id, day), None, scratch.rows([], ENTRIES))
+        segment = self._read_segment(scratch, playlist_id, max(starts))
         full = segment.rows >= self._segment_rows and segment.last < day
         return self._read_segment(scratch, playlist_id, day) if full and max(starts) != day else segment
 

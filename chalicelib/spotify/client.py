@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -17,9 +18,10 @@ import requests
 import spotipy
 from requests.adapters import HTTPAdapter
 
-from ..errors import ChartlakeError, Final, SpotifyUnavailable, UnknownShape
+from ..errors import ChartlakeError, Final, QuotaExceeded, RateLimited, SpotifyUnavailable, UnknownShape
 from ..time_and_chance import World
 from .capture import KEPT_HEADERS, Answer
+from .pace import Pace
 from .refusals import error_of, excerpt, network_words
 from .retry import timeouts
 from .tokens import Tokens
@@ -39,9 +41,10 @@ for _name in ("spotipy.client", "spotipy.oauth2", "spotipy.util", "spotipy.cache
 class Client:
     """GETs of the Web API as `Answer`s. Safe to use from several threads."""
 
-    def __init__(self, api_url: str, tokens: Tokens, world: World, connections: int = 4) -> None:
+    def __init__(self, api_url: str, tokens: Tokens, world: World, pace: Pace, connections: int = 8) -> None:
         self._world = world
         self._tokens = tokens
+        self._pace = pace
         self._last = threading.local()
         self._session = requests.Session()
         self._session.max_redirects = _REDIRECTS
@@ -50,13 +53,12 @@ class Client:
         self._session.hooks["response"].append(self._keep)
         self._spotify = spotipy.Spotify(auth_manager=tokens, requests_session=self._session)
         self._spotify.prefix = f"{api_url}/"
-        self._count = 0
+        self._counts: Counter[str] = Counter()
         self._count_lock = threading.Lock()
 
-    @property
-    def request_count(self) -> int:
-        """How many requests were sent so far."""
-        return self._count
+    def request_count(self, playlist_id: str) -> int:
+        """How many requests were sent so far for that playlist."""
+        return self._counts[playlist_id]
 
     def playlist(self, playlist_id: str) -> Answer:
         """`GET /playlists/{id}`: the playlist object with its first entries (100 at most) embedded."""
@@ -87,6 +89,8 @@ class Client:
             if answer.status == 200:
                 return answer
             error = error_of(answer, playlist_id, self._world)
+            if isinstance(error, RateLimited | QuotaExceeded):
+                self._pace.refused(error.retry_after)
             # Spotify has refused good apps and good tokens for a moment: what would end the run is asked once more.
             if answer.status in doubted or not (isinstance(error, Final) and error.stops_run):
                 raise error
@@ -99,12 +103,13 @@ class Client:
     def _answer(self, playlist_id: str, call: Callable[[], Any]) -> Answer:
         self._last.response = None
         with self._count_lock:
-            self._count += 1
+            self._counts[playlist_id] += 1
         result: Any = None
         # Threads may set it at the same time, each to what is left at that moment.
         self._spotify.requests_timeout = timeouts(self._world)
         try:
-            result = call()
+            with self._pace.turn(f"playlist {playlist_id}"):
+                result = call()
         except ChartlakeError:
             raise
         except requests.RequestException as error:
