@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -58,7 +57,7 @@ def keep_days(
     # It is tomorrow already somewhere.
     last = lake.now().astimezone(UTC).date() + timedelta(days=1)
     count = rows = left_out = changed = 0
-    with tempfile.TemporaryDirectory(prefix="chartlake-") as folder:
+    with lake.folder() as folder:
         for day in days:
             if day.snapshot_date > last:
                 raise BadImport(
@@ -71,7 +70,7 @@ def keep_days(
                 left_out += 1
                 continue
             key = (day.playlist_id, day.snapshot_date.year)
-            target = staged.setdefault(key, _Staged(Path(folder) / f"{len(staged)}.ndjson"))
+            target = staged.setdefault(key, _Staged(folder / f"{len(staged)}.ndjson"))
             _stage(target, _without_users(day, purged), name, digest)
             count, rows = count + 1, rows + len(day.rows)
         for number, (playlist_id, year) in enumerate(sorted(staged), start=1):
