@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import ast
-from datetime import UTC, datetime
+import csv
+import gzip
+import io
+import zipfile
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from rich.console import Console
 
-from chalicelib.errors import BadSetting, DamagedFile
+from chalicelib.cli.terminal import show_error
+from chalicelib.errors import BadImport, BadSetting, DamagedFile
+from chalicelib.history.day import NO_FACTS, Day, track_row
+from chalicelib.history.opening import expand
+from chalicelib.history.staging import keep_days
 from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
 from chalicelib.lake.tables import Tables
 from chalicelib.lake.warehouse import open_empty, open_warehouse
+from chalicelib.spotify.capture import from_raw
 
 from .test_lake import DAY, PLAYLIST, put, row
 
@@ -189,3 +199,60 @@ def test_a_temporary_folder_may_have_an_apostrophe(lake: Lake, tmp_path: Path, m
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "it's"))
     put(lake)
     assert len(lake.entries(PLAYLIST, DAY)) == 3
+
+
+# What else strangers send.
+
+
+def test_the_csv_of_a_question_holds_no_formula(lake: Lake) -> None:
+    kept(lake)
+    with open_warehouse(lake) as warehouse:
+        sql = "SELECT '=1+1' AS a, 'x;=1+1' AS b, '＠x' AS c, -1 AS d, ['y;-2'] AS e, '''=1' AS f"
+        with warehouse.ask(sql).save("csv").open(newline="") as file:
+            _, cells = csv.reader(file)
+    assert cells == ["'=1+1", "x;'=1+1", "'＠x", "-1", '["y;\'-2"]', "''=1"]
+
+
+def test_a_compression_bomb_in_raw_is_a_damaged_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    bomb = gzip.compress(b" " * (40 << 20))
+    monkeypatch.setattr("chalicelib.spotify.capture._LONGEST", 32 << 20)
+    with pytest.raises(DamagedFile, match="unpacks to more than"):
+        from_raw(bomb, "raw/x.json.gz")
+
+
+def test_the_terminal_gets_no_control_character_of_an_error_or_a_reason() -> None:
+    file = io.StringIO()
+    show_error(Console(file=file, force_terminal=False), DamagedFile("a\x1b]0;title\x07\nb", advice="\x1b[2Jc"))
+    assert file.getvalue() == "a�]0;title�\nb\n�[2Jc\n"
+
+
+def test_an_archives_directory_is_read_once_however_many_members_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for number in range(300):
+            archive.writestr(f"{number}.csv", str(number))
+    reads = 0
+    read = zipfile.ZipFile._RealGetContents  # type: ignore[attr-defined]
+
+    def counted(self: zipfile.ZipFile) -> None:
+        nonlocal reads
+        reads += 1
+        read(self)
+
+    monkeypatch.setattr(zipfile.ZipFile, "_RealGetContents", counted)
+    for name, opener in expand("many.zip", packed.getvalue()):
+        with opener() as member:
+            assert member.read().decode() == Path(name).stem
+    assert reads == 2
+
+
+@pytest.mark.parametrize(
+    ("day", "name", "said"),
+    [(date(1000, 1, 1), "Song", "founded in 2006"), (date(1, 1, 1), "Song", "2006"), (DAY, "x" * 124_000, "letters")],
+)
+def test_days_before_spotify_and_endless_texts_are_refused(lake: Lake, day: date, name: str, said: str) -> None:
+    rows = [track_row(1, "a" * 22, name, [(None, "Ann")])]
+    with pytest.raises(BadImport) as caught:
+        keep_days(lake, "odd.csv", [Day("chart:x", day, "official", dict(NO_FACTS), "exact", rows)], "digest")
+    assert said in str(caught.value)
+    assert not list(lake.store.list("tables/"))

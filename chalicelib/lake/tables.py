@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 
 from ..errors import BadSetting, DamagedFile, LakeUnavailable
+from ..text import FORMULA
 from .schema import FIRST_DAY, LAST_DAY
 
 Row = dict[str, Any]
@@ -36,6 +37,7 @@ _QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.MULTI)
 # What a WITH may hold beside a SELECT; as a name such a word needs quotes.
 _WORD = re.compile(rb"\w+")
 _WRITING = {b"COPY", b"INSERT", b"UPDATE", b"DELETE", b"MERGE"}
+_APOSTROPHE = r"\1'\2"
 # Of every row: a day, and the moment that ranks it, that somebody can have seen.
 _SPAN = f"BETWEEN DATE '{FIRST_DAY}' AND DATE '{LAST_DAY}'"
 _SOUND = f"CAST(snapshot_date AS DATE) {_SPAN} AND CAST(captured_at AS {_INSTANT}) {_SPAN}"
@@ -293,7 +295,10 @@ def _in_form(form: str, name: str, kind: str) -> str:
         # JSON has neither NaN nor infinity.
         return f"CASE WHEN isfinite({_quoted(name)}) THEN {_quoted(name)} END"
     nested = kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION"))
-    return f"to_json({_quoted(name)})" if nested and form == "csv" else _quoted(name)
+    if form == "csv" and (nested or kind == "VARCHAR"):
+        text = f"CAST(to_json({_quoted(name)}) AS VARCHAR)" if nested else _quoted(name)
+        return f"regexp_replace({text}, {_text(FORMULA)}, {_text(_APOSTROPHE)}, 'g')"
+    return _quoted(name)
 
 
 def _quoted(name: str) -> str:

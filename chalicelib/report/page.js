@@ -268,8 +268,8 @@
   // What is shown, to take along. The table itself is the source, so that the file says what the page says.
 
   const cell = (line, name) => $(`.${name}`, line)?.firstChild?.textContent.trim() ?? "";
-  // A spreadsheet takes a text that begins like this for a formula.
-  const harmless = (text) => `"${(/^[=+\-@＝＋－＠\t\r]/.test(text) ? "'" : "") + text.replaceAll('"', '""')}"`;
+  // A spreadsheet takes a text that begins like this for a formula, and what stands after a semicolon for a text.
+  const harmless = (text) => `"${text.replace(/(^|;)('*[=+\-@\t\r＝＋－＠])/g, "$1'$2").replaceAll('"', '""')}"`;
 
   $("#csv").addEventListener("click", () => {
     const extra = shownDay === newest && $("thead .extra", table);
