@@ -161,6 +161,15 @@ class UnknownShape(Final):
         self.evidence = evidence
 
 
+class UnexpectedStatus(UnknownShape):
+    """An HTTP status that Spotify's playlists are not known to give, such as 204, 304, 410 or a redirect to nowhere."""
+
+    advice = (
+        "The answer is kept under raw/. Run `chartlake extract` again later; if it stays so, check SPOTIFY_API_URL and "
+        "any proxy, and what Spotify says of this status."
+    )
+
+
 class OutOfTime(Retryable):
     """The time that this process may run is nearly over; the playlist was left for the next one."""
 

@@ -129,7 +129,7 @@ def request_token(url: str, app: Credentials, form: dict[str, str], world: World
         raise _unavailable(f"No answer from Spotify's token endpoint {url}: {network_words(error)}.") from None
     try:
         document = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     answer: dict[str, Any] = document if isinstance(document, dict) else {}
     if response.status_code == 200 and isinstance(answer.get("access_token"), str) and answer["access_token"]:

@@ -13,7 +13,8 @@ from ...lake.schema import PUBLISHED
 from ...settings import Settings
 from ...snapshots.pipeline import followed_playlists
 from ...spotify.client import Client
-from ...spotify.entries import Page, page_of
+from ...spotify.entries import Page
+from ...spotify.reader import page_in
 from ...spotify.retry import RetryBudget, with_retries
 from ...time_and_chance import World
 from .check import Check, Mark, bad, clock
@@ -73,14 +74,14 @@ def _cover(client: Client, playlist_id: str, budget: RetryBudget, world: World) 
         answer = with_retries(lambda: client.playlist(playlist_id), budget, world)
     except ChartlakeError as error:
         return _Cover(refusal=error)
-    body, date_header = answer.json(), answer.headers.get("date")
-    title, page = _title(body), page_of(body)
-    if page is None:
-        # A 200 proves nothing: the cover of a list that is not one's own comes without contents.
-        try:
-            page = page_of(with_retries(lambda: client.page(playlist_id, 0), budget, world).json())
-        except ChartlakeError as error:
-            return _Cover(title, None, date_header, error)
+    date_header, title = answer.headers.get("date"), _title(answer.json())
+    try:
+        page = page_in(answer, playlist_id)
+        if page is None:
+            # A 200 proves nothing: the cover of a list that is not one's own comes without contents.
+            page = page_in(with_retries(lambda: client.page(playlist_id, 0), budget, world), playlist_id)
+    except ChartlakeError as error:
+        return _Cover(title, None, date_header, error)
     return _Cover(title, page, date_header)
 
 
