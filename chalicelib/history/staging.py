@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from ..errors import BadImport, LakeUnavailable
 from ..lake.lake import Lake, Rank, rank, worth
-from ..lake.schema import ENTRIES, PUBLISHED, Status, empty_row
+from ..lake.schema import ENTRIES, FIRST_DAY, PUBLISHED, Status, empty_row
 from ..lake.tables import LONGEST_PACK, packed, to_json
 from ..lake.tombstones import Tombstones, read_tombstones
 from ..spotify.entries import Row
@@ -18,6 +17,8 @@ from .day import Day
 
 # How often days are placed anew because another import of the same days came in between.
 _TRIES = 12
+# Letters: no name or description has a tenth of it, and pages and answers hold hundreds of them.
+_LONGEST_TEXT = 5_000
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def keep_days(
     # It is tomorrow already somewhere.
     last = lake.now().astimezone(UTC).date() + timedelta(days=1)
     count = rows = left_out = changed = 0
-    with tempfile.TemporaryDirectory(prefix="chartlake-") as folder:
+    with lake.folder() as folder:
         for day in days:
             if day.snapshot_date > last:
                 raise BadImport(
@@ -66,12 +67,13 @@ def keep_days(
                     [(0, f"it tells of {day.snapshot_date}, a day that is still to come")],
                     advice="Correct the date in the file or its name, or give it with --date; nothing was imported.",
                 )
+            _refuse_odd(day, name)
             formats[day.format] = None
             if purged.covers(day.playlist_id, day.snapshot_date):
                 left_out += 1
                 continue
             key = (day.playlist_id, day.snapshot_date.year)
-            target = staged.setdefault(key, _Staged(Path(folder) / f"{len(staged)}.ndjson"))
+            target = staged.setdefault(key, _Staged(folder / f"{len(staged)}.ndjson"))
             _stage(target, _without_users(day, purged), name, digest)
             count, rows = count + 1, rows + len(day.rows)
         for number, (playlist_id, year) in enumerate(sorted(staged), start=1):
@@ -79,6 +81,24 @@ def keep_days(
             progress(number / len(staged))
     playlists = dict.fromkeys(playlist_id for playlist_id, _ in sorted(staged))
     return Kept(tuple(formats), tuple(playlists), count, rows, changed, left_out)
+
+
+def _refuse_odd(day: Day, name: str) -> None:
+    """Raises `BadImport` for a day before there were any lists, and for texts that no name or description has."""
+    if day.snapshot_date < FIRST_DAY:
+        raise BadImport(
+            name,
+            [(0, f"it tells of {day.snapshot_date}, and Spotify was founded in {FIRST_DAY.year}")],
+            advice="Correct the date in the file or its name, or give it with --date; nothing was imported.",
+        )
+    for row in (day.facts, *day.rows):
+        texts = [*row.values(), *(artist["name"] for artist in row.get("artists") or ())]
+        if any(isinstance(text, str) and len(text) > _LONGEST_TEXT for text in texts):
+            raise BadImport(
+                name,
+                [(0, f"a text of {day.snapshot_date} has more than {_LONGEST_TEXT:,} letters")],
+                advice="Shorten or leave out that line; nothing was imported.",
+            )
 
 
 def is_imported(row: Row) -> bool:

@@ -95,6 +95,10 @@ class Lake:
         """Room for SQL over objects of this lake, known to a person as `what`."""
         return self._tables.scratch(what)
 
+    def folder(self) -> AbstractContextManager[Path]:
+        """A temporary folder for rows that are to be put into this lake."""
+        return self._tables.folder()
+
     def now(self) -> datetime:
         """The moment, as whoever opened the lake tells it."""
         return self._world.now()

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from ...spotify.entries import Json, Row
+from ...text import cell_text
 from ..day import EMPTY_ROW, NO_FACTS, Day, Problems, iso_date, refused, shown, whole_number
 from ..naming import Named
 from ..table import Key, Layout, Table
@@ -20,7 +21,6 @@ from ..table import Key, Layout, Table
 REQUIRED = frozenset({"snapshot_date", "playlist_id", "position", "item_type", "captured_at", "capture_id", "source"})
 _DOCUMENT = "chartlake-export-1"
 _LIST = re.compile(r"[0-9A-Za-z]{22}|chart:[a-z0-9-]{1,80}")
-_ESCAPED = re.compile(r"'+[=+\-@\t\r]")
 _NUMBERS = {
     **dict.fromkeys(("position", "album_total_tracks", "popularity", "disc_number", "track_number"), 2**31 - 1),
     **dict.fromkeys(("duration_ms", "streams", "followers"), 2**63 - 1),
@@ -91,9 +91,9 @@ def _from_cell(name: str, text: str) -> Json:
     if name in _TRUTHS:
         return {"true": True, "false": False}.get(text.lower(), text)
     if name != "artists":
-        return text[1:] if _ESCAPED.match(text) else text
+        return cell_text(text)
     try:
-        return json.loads(text)
+        return json.loads(cell_text(text))
     except (ValueError, RecursionError):
         raise ValueError(f"artists is {shown(text)}, not JSON") from None
 
