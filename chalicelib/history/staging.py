@@ -10,11 +10,11 @@ from pathlib import Path
 
 from ..errors import BadImport, LakeUnavailable
 from ..lake.lake import Lake, rank, worth
-from ..lake.schema import ENTRIES, PUBLISHED, Status, empty_row
+from ..lake.schema import ENTRIES, PUBLISHED, empty_row
 from ..lake.tables import LONGEST_PACK, packed, to_json
 from ..lake.tombstones import Tombstones, read_tombstones
 from ..spotify.entries import Row
-from .day import Day
+from .day import PARTIAL, Day
 
 # How often days are placed anew because another import of the same days came in between.
 _TRIES = 12
@@ -23,7 +23,8 @@ _TRIES = 12
 @dataclass(frozen=True)
 class Kept:
     """What came of a file's days: their formats, the playlists to which they belong, the days and rows that were
-    taken, how many days are new or other than before, and how many were left out because they were purged."""
+    taken, how many days are new or other than before, and how many were left out because they were purged; `remarks`
+    are what is to be said of a day, as (playlist, day, reason)."""
 
     formats: tuple[str, ...]
     playlists: tuple[str, ...]
@@ -31,6 +32,7 @@ class Kept:
     rows: int
     changed: int
     purged: int
+    remarks: tuple[tuple[str, date, str], ...] = ()
 
 
 @dataclass
@@ -54,6 +56,7 @@ def keep_days(
     """
     staged: dict[tuple[str, int], _Staged] = {}
     formats: dict[str, None] = {}
+    remarks: list[tuple[str, date, str]] = []
     purged = read_tombstones(lake)
     # It is tomorrow already somewhere.
     last = lake.now().astimezone(UTC).date() + timedelta(days=1)
@@ -67,6 +70,8 @@ def keep_days(
                     advice="Correct the date in the file or its name, or give it with --date; nothing was imported.",
                 )
             formats[day.format] = None
+            if day.reason:
+                remarks.append((day.playlist_id, day.snapshot_date, day.reason))
             if purged.covers(day.playlist_id, day.snapshot_date):
                 left_out += 1
                 continue
@@ -78,7 +83,7 @@ def keep_days(
             changed += _place(lake, playlist_id, year, staged[playlist_id, year])
             progress(number / len(staged))
     playlists = dict.fromkeys(playlist_id for playlist_id, _ in sorted(staged))
-    return Kept(tuple(formats), tuple(playlists), count, rows, changed, left_out)
+    return Kept(tuple(formats), tuple(playlists), count, rows, changed, left_out, tuple(sorted(remarks)))
 
 
 def is_imported(row: Row) -> bool:
@@ -109,9 +114,13 @@ def _stage(target: _Staged, day: Day, name: str, digest: str) -> None:
     if day.copy_of:
         target.copies[day.snapshot_date] = day.copy_of
     told = {column: value for column, value in day.facts.items() if value is not None}
-    target.commits[day.snapshot_date] = (
-        told | origin | {"entry_count": len(day.rows), "position_quality": day.position_quality}
-    )
+    target.commits[day.snapshot_date] = told | origin | _verdict(day)
+
+
+def _verdict(day: Day) -> Row:
+    count = len(day.rows) if day.status in PUBLISHED else None
+    quality = {"position_quality": day.position_quality, "total": day.total}
+    return {"status": day.status, "reason": day.reason, "entry_count": count} | quality
 
 
 def _place(lake: Lake, playlist_id: str, year: int, staged: _Staged) -> int:
@@ -128,6 +137,10 @@ def _place(lake: Lake, playlist_id: str, year: int, staged: _Staged) -> int:
         for day, facts in staged.commits.items()
         if day not in before or not _stays(before[day], facts, staged.copies.get(day) if day in there else None)
     }
+    unpublished = {day: todo.pop(day) for day in sorted(todo) if todo[day]["status"] not in PUBLISHED}
+    failed = [_commit(playlist_id, day, facts, before.get(day)) for day, facts in unpublished.items()]
+    if failed:
+        lake.put_snapshots(playlist_id, year, failed)
     changed: set[date] = set()
     for _ in range(_TRIES):
         ranks = {day: rank(row["source"], row["captured_at"]) for day, row in todo.items()}
@@ -154,9 +167,11 @@ def _place(lake: Lake, playlist_id: str, year: int, staged: _Staged) -> int:
 
 
 def _stays(row: Row, facts: Row, copied: frozenset[str] | None) -> bool:
-    """Whether the day in the lake is worth more than that of a file; a copy (of the captures `copied`) knows less than
-    what it was made from, and than what raw proves."""
-    if worth(row) > worth(facts | {"status": Status.OK}):
+    """Whether the day in the lake is worth more than that of a file. A whole day is, beside one that lacks places; and
+    a copy (of the captures `copied`) knows less than what it was made from, and than what raw proves."""
+    if worth(row) > worth(facts):
+        return True
+    if _is_whole(row) and facts["position_quality"] == PARTIAL and row["capture_id"] != facts["capture_id"]:
         return True
     if not copied or row["status"] not in PUBLISHED:
         return False
@@ -164,9 +179,13 @@ def _stays(row: Row, facts: Row, copied: frozenset[str] | None) -> bool:
     return row["capture_id"] in copied or (simulated and row["raw_key"] is not None)
 
 
+def _is_whole(row: Row) -> bool:
+    return is_imported(row) and row["status"] in PUBLISHED and row["position_quality"] != PARTIAL
+
+
 def _commit(playlist_id: str, day: date, facts: Row, before: Row | None) -> Row:
     """A day's row, without its `entries_key`; `before` is the one that stands there."""
-    row = empty_row(playlist_id, day, facts["captured_at"]) | facts | {"status": Status.OK}
+    row = empty_row(playlist_id, day, facts["captured_at"]) | facts
     if row["followers"] is None and before and is_imported(before):
         # They come from a file of their own, and stay when this one is imported again.
         row["followers"] = before["followers"]
