@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from ...spotify.entries import Json, Row
 from ..day import EMPTY_ROW, NO_FACTS, PARTIAL, Day, Places, Problems, iso_date, refused, shown, whole_number

@@ -51,6 +51,8 @@ def read(body: Json, pages: list[Page], named: Named, problems: Problems) -> lis
             entries.append((position, entry))
     rows = list(rows_of_entries(entries))
     count = sum(len(page.entries) for page in pages)
+    if not count:
+        raise refused(named.file, "it is an answer of Spotify without any entry, and tells of nothing", "Leave it out.")
     day = single_day(named, _playlist_id(facts, named), "spotify-json", _facts(facts, pages), "exact", rows, count)
     return [replace(day, reason=None if any(page.total is not None for page in pages) else _NO_TOTAL)]
 
