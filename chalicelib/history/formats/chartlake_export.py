@@ -23,8 +23,10 @@ _DOCUMENT = "chartlake-export-1"
 _LIST = re.compile(r"[0-9A-Za-z]{22}|chart:[a-z0-9-]{1,80}")
 _ESCAPED = re.compile(r"'+[=+\-@\t\r]")
 _NUMBERS = {
-    **dict.fromkeys(("position", "album_total_tracks", "popularity", "disc_number", "track_number"), 2**31 - 1),
-    **dict.fromkeys(("duration_ms", "streams", "followers", "total"), 2**63 - 1),
+    **dict.fromkeys(
+        ("position", "total", "album_total_tracks", "popularity", "disc_number", "track_number"), 2**31 - 1
+    ),
+    **dict.fromkeys(("duration_ms", "streams", "followers"), 2**63 - 1),
 }
 _TRUTHS = ("explicit", "is_local", "is_playable", "public", "collaborative")
 _NEVER_NULL = ("position", "item_type", "artists", "is_local")
@@ -60,8 +62,8 @@ def read(body: Mapping[str, Json], named: Named, problems: Problems) -> list[Day
             rows.skipped += 1
             problems.add(0, f"entry {number}: {error}", json.dumps(entry)[:1000])
     if not problems.found and playlist.get("entry_count") not in (None, len(entries)):
-        told = f"its 'playlist' tells of {playlist['entry_count']} entries, and {len(entries)} are there"
-        raise refused(named.file, told, "It was cut or edited: export the day again.")
+        counts = f"its 'playlist' tells of {playlist['entry_count']} entries, and {len(entries)} are there"
+        raise refused(named.file, counts, "It was cut or edited: export the day again.")
     quality = playlist.get("position_quality")
     day = _finished(Day(*key, "chartlake-export", facts, None, rows.in_order(), skipped=rows.skipped))
     return [replace(day, position_quality=quality if quality in ("exact", "approx") else None, **told)]
