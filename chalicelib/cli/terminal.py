@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _TOP = 10
 _GAPS_SHOWN = 10
+_REMARKS_SHOWN = 5
 _MARKS = {Status.OK: ("●", "green"), Status.UNCHANGED: ("○", "green"), MISSED: ("·", "red")}
 _FAILED_MARK = ("×", "red")
 
@@ -180,6 +181,11 @@ def show_imported(console: Console, found: ImportedFile) -> None:
     playlists = found.playlists[0] if len(found.playlists) == 1 else counted(len(found.playlists), "list")
     line = f"● {printable(found.name)}  {found.format}, {playlists}: {counts}{purged}{rejected}"
     console.print(_text(line), soft_wrap=True)
+    for playlist_id, day, reason in found.remarks[:_REMARKS_SHOWN]:
+        console.print(Text(f"  {playlist_id}, {day}: {printable(reason)}", style="yellow"), soft_wrap=True)
+    more = len(found.remarks) - _REMARKS_SHOWN
+    if more > 0:
+        console.print(f"  {counted(more, 'more day')} with a remark; the table snapshots has each as its reason.")
 
 
 def show_coverage(console: Console, found: list[Coverage]) -> None:

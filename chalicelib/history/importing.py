@@ -6,7 +6,7 @@ import errno
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 
 from ..errors import BadImport
 from ..lake.lake import Lake
-from .formats.archive_clone import read_clone
+from .formats.archive_clone import Odd, read_clone
 from .formats.archive_json import Followers, read_followers
 from .opening import Limits, expand
 from .reader import read_history
@@ -24,12 +24,15 @@ Opener = Callable[[], BinaryIO]
 # Takes the name of a file, and how much of the work on it is done (0 to 1).
 Progress = Callable[[str, float], None]
 _CHUNK = 1 << 20
+# A large file of short days has thousands; the table `snapshots` holds them all.
+_MOST_REMARKS = 100
 
 
 @dataclass(frozen=True)
 class ImportedFile:
     """What became of one file: the playlists that it tells of, its days and rows, how many of the days are new or other
-    than before, how many were left out because they were purged, its rejects."""
+    than before, how many were left out because they were purged, its rejects; and what is to be said of single days, as
+    (playlist, day, reason): places that are missing, or why it is a gap."""
 
     name: str
     format: str
@@ -39,6 +42,7 @@ class ImportedFile:
     changed: int = 0
     purged: int = 0
     rejects: tuple[tuple[int, str, str], ...] = field(default=(), repr=False)
+    remarks: tuple[tuple[str, date, str], ...] = field(default=(), repr=False)
     error: BadImport | None = None
 
     @property
@@ -60,6 +64,10 @@ class ImportedFile:
             "changed": self.changed,
             "purged": self.purged,
             "rejected": len(self.rejects),
+            "remarks": [
+                {"playlist_id": one, "snapshot_date": day.isoformat(), "reason": reason}
+                for one, day, reason in self.remarks[:_MOST_REMARKS]
+            ],
         }
         if self.error:
             found |= {"error": self.error.message, "advice": self.error.advice, "problems": self.error.problems}
@@ -176,10 +184,12 @@ def _import_file(
 
 
 def _import_clone(lake: Lake, folder: Path, options: Options) -> ImportedFile:
-    rejects: list[tuple[int, str, str]] | None = [] if options.skip_bad else None
+    unplaced: list[Odd] = []
     # A clone that is given as "." has a name all the same.
-    kept = keep_days(lake, str(folder.resolve()), read_clone(folder, skip_bad=rejects), "")
-    return _imported(str(folder), kept, rejects)
+    kept = keep_days(lake, str(folder.resolve()), read_clone(folder, unplaced=unplaced, limits=options.limits), "")
+    found = _imported(str(folder), kept, None)
+    strays = ((odd.version.path, odd.version.moment.date(), odd.reason) for odd in unplaced)
+    return replace(found, remarks=(*found.remarks, *strays))
 
 
 def _imported(name: str, kept: Kept, rejects: list[tuple[int, str, str]] | None) -> ImportedFile:
@@ -192,6 +202,7 @@ def _imported(name: str, kept: Kept, rejects: list[tuple[int, str, str]] | None)
         kept.changed,
         kept.purged,
         tuple(rejects or ()),
+        kept.remarks,
     )
 
 
