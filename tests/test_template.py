@@ -63,13 +63,14 @@ def test_the_bucket_is_private_encrypted_versioned_and_outlives_the_stack(resour
     assert properties["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
     assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
-    aborted, results, earlier, raw, runs = properties["LifecycleConfiguration"]["Rules"]
+    aborted, results, earlier, raw, runs, links = properties["LifecycleConfiguration"]["Rules"]
     assert (results["Prefix"], results["ExpirationInDays"]) == ("athena-results/", 7)
     assert aborted["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
     assert earlier["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
     assert raw["Fn::If"][0] == "RawExpires"
     assert raw["Fn::If"][1]["Prefix"] == "chartlake/raw/"
     assert (runs["Prefix"], runs["ExpirationInDays"]) == ("chartlake/state/runs/", 30)
+    assert (links["Prefix"], links["ExpirationInDays"]) == ("chartlake/site/shared/", 1)
     (statement,) = resources["LakeOnlyOverTls"]["Properties"]["PolicyDocument"]["Statement"]
     assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
     # The bucket is taken back by its name, but a policy that it still had would be in the way of the new one.
