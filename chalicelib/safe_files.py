@@ -11,7 +11,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
@@ -44,20 +44,14 @@ def open_folder(root: Path, parts: Sequence[str], *, make: bool = False) -> Iter
     try:
         for name in parts:
             if make:
-                _make_folder(folder, name)
+                with suppress(FileExistsError):
+                    os.mkdir(name, PRIVATE_FOLDER, dir_fd=folder)
             inner = _open_inner(folder, name)
             os.close(folder)
             folder = inner
         yield folder
     finally:
         os.close(folder)
-
-
-def _make_folder(folder: int, name: str) -> None:
-    try:
-        os.mkdir(name, PRIVATE_FOLDER, dir_fd=folder)
-    except FileExistsError:
-        pass
 
 
 def _open_inner(folder: int, name: str) -> int:
@@ -108,16 +102,14 @@ def write_file(folder: int, name: str, data: bytes) -> None:
     # One name for each place, so that what a killed process leaves is replaced by the next, not added to.
     unfinished = f".{name}.unfinished"
     try:
-        with open(_open_anew(folder, unfinished), "wb") as file:
+        with os.fdopen(_open_anew(folder, unfinished), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, name, src_dir_fd=folder, dst_dir_fd=folder)
     except OSError:
-        try:
+        with suppress(OSError):
             os.unlink(unfinished, dir_fd=folder)
-        except OSError:
-            pass
         raise
 
 
@@ -151,11 +143,11 @@ def files_below(folder: int, prefix: str = "") -> Iterator[str]:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Write a file of a person's own: as a whole, readable by its owner only. A link there is replaced, not followed."""
+    """Write a person's own file: as a whole, readable by its owner only. A link there is replaced, not followed."""
     # mkstemp makes the file with mode 0600; a hidden one is no history to import, should it stay.
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
-        with open(handle, "wb") as file:
+        with os.fdopen(handle, "wb") as file:
             file.write(data)
         Path(temporary).replace(path)
     except BaseException:

@@ -39,9 +39,12 @@ class FolderStore:
     def download(self, key: str, path: Path) -> str | None:
         with self._explained(key):
             try:
-                with self._folder_of(key) as (folder, name), open(open_file(folder, name), "rb") as source:
-                    with path.open("wb") as copy:
-                        shutil.copyfileobj(source, copy, 1 << 20)
+                with (
+                    self._folder_of(key) as (folder, name),
+                    os.fdopen(open_file(folder, name), "rb") as source,
+                    path.open("wb") as copy,
+                ):
+                    shutil.copyfileobj(source, copy, 1 << 20)
             except FileNotFoundError:
                 return None
             with path.open("rb") as file:
