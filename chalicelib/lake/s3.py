@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
 
 _TRIES = 5
 _CHUNK = 1 << 20
-# botocore logs signed headers and decrypted parameters at DEBUG.
-for _name in ("boto3", "botocore", "urllib3", "s3transfer"):
-    logging.getLogger(_name).setLevel(logging.INFO)
 
 _ADVICE = {
     "NoSuchBucket": "Create the bucket, or correct CHARTLAKE_LAKE.",

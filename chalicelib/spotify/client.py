@@ -8,7 +8,6 @@ a hook on the session keeps for each thread.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -26,10 +25,6 @@ from .tokens import Tokens
 
 PAGE_SIZE = 50
 _TYPES = ("track", "episode")
-
-# spotipy logs every failure a second time, and bearer tokens at DEBUG; each failure is reported here once instead.
-for _name in ("spotipy.client", "spotipy.oauth2", "spotipy.util", "spotipy.cache_handler"):
-    logging.getLogger(_name).addFilter(lambda record: False)
 
 
 class Client:
@@ -109,12 +104,14 @@ class Client:
             if self._last.response is None:
                 raise
         response: requests.Response = self._last.response
+        secrets = self._tokens.secrets
+        kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
         answer = Answer(
-            url=response.url,
+            url=secrets.removed_from_text(response.url),
             status=response.status_code,
             received_at=self._world.now(),
-            body=b"" if broken else response.content,
-            headers={name: response.headers[name] for name in KEPT_HEADERS if name in response.headers},
+            body=b"" if broken else secrets.removed_from(response.content),
+            headers={name: secrets.removed_from_text(value) for name, value in kept.items()},
         )
         if answer.status == 200:
             _check_object(result, answer, playlist_id)

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from ..errors import ConsentExpired, SignInFailed, UnknownShape
 from ..time_and_chance import World
+from .secrecy import Secrets
 from .tokens import Credentials, request_token
 
 SCOPES = "playlist-read-private playlist-read-collaborative"
@@ -71,7 +72,7 @@ class SignIn:
         if self.verifier:
             form["code_verifier"] = self.verifier
         try:
-            answer = request_token(f"{self.accounts_url}/api/token", self.app, form, world)
+            answer = request_token(f"{self.accounts_url}/api/token", self.app, form, world, Secrets())
         except ConsentExpired as error:
             raise SignInFailed(error.message.replace(": the user's sign-in has ended", "")) from None
         token = answer.get("refresh_token")
