@@ -21,6 +21,7 @@ from botocore.exceptions import (
     EndpointConnectionError,
     NoCredentialsError,
     NoRegionError,
+    ProfileNotFound,
     WaiterError,
 )
 
@@ -56,11 +57,12 @@ class Change:
 class Stack:
     """The stack `chartlake-<stage>` in one account and region, with the bucket that its uploads go through."""
 
-    def __init__(self, session: boto3.Session, stage: str) -> None:
-        """Raises `CannotDeploy` where there are no credentials or no region."""
+    def __init__(self, stage: str) -> None:
+        """Raises `CannotDeploy` where there are no credentials, no such profile, or no region."""
         self.name = f"chartlake-{stage}"
         self.stage = stage
         with explained():
+            session = boto3.Session()
             self._formation: CloudFormationClient = session.client("cloudformation")
             self._s3 = session.client("s3")
             self._gateway = session.client("apigateway")
@@ -250,6 +252,10 @@ _ADVICE: tuple[tuple[Callable[[Exception], bool], str], ...] = (
     (
         lambda error: isinstance(error, NoCredentialsError),
         "Sign in: `aws configure` or `aws sso login`, or set AWS_PROFILE.",
+    ),
+    (
+        lambda error: isinstance(error, ProfileNotFound),
+        "Correct AWS_PROFILE: `aws configure list-profiles` shows which there are.",
     ),
     (lambda error: isinstance(error, NoRegionError), "Set AWS_REGION, for instance AWS_REGION=eu-west-1."),
     (

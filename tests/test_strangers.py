@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -138,6 +139,15 @@ def test_a_commit_that_names_entries_outside_the_lake_is_damage(lake: Lake, tmp_
     lake.put_snapshots(LIST, TODAY.year, [row | {"entries_key": key}])  # type: ignore[operator]
     with pytest.raises(DamagedFile, match="leads out"), open_warehouse(lake):
         pass
+
+
+def test_a_temporary_folder_may_have_any_name(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / 'it\'s "here"'
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    keep(lake, {TODAY: [row | {"playlist_id": LIST} for row in named(TODAY, "AB")]}, LIST)
+    with open_warehouse(lake) as warehouse:
+        assert len(warehouse.read("SELECT * FROM entries")) == 2
 
 
 # Purge.

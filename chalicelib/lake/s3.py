@@ -47,9 +47,9 @@ class S3Store:
         self._bucket = url.netloc
         self._prefix = f"{url.path.strip('/')}/".lstrip("/")
         self._world = world
-        self._s3 = client or boto3.client(
-            "s3", config=Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=30)
-        )
+        config = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=30)
+        with self._explained(""):
+            self._s3 = client or boto3.client("s3", config=config)
 
     def get(self, key: str) -> Stored | None:
         with self._explained(key):

@@ -106,7 +106,7 @@ class Scratch:
         return self._parquets(paths, schema)
 
     def _parquets(self, files: Iterable[Path], schema: Mapping[str, str]) -> str:
-        paths = ", ".join(f"'{path}'" for path in files)
+        paths = ", ".join(map(_literal, files))
         if not paths:
             nothing = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in schema.items())
             return f"(SELECT {nothing} WHERE false)"
@@ -126,7 +126,7 @@ class Scratch:
         columns = ", ".join(f"'{name}': '{kind}[]'" for name, kind in schema.items())
         options = f"format='newline_delimited', columns={{{columns}}}, maximum_object_size={LONGEST_PACK}"
         lists = ", ".join(f'unnest("{name}") AS "{name}"' for name in schema)
-        return f"(SELECT {lists} FROM read_json('{path}', {options}))"
+        return f"(SELECT {lists} FROM read_json({_literal(path)}, {options}))"
 
     def define(self, name: str, query: str) -> None:
         """Name a query; the name ends with this piece of work."""
@@ -145,7 +145,7 @@ class Scratch:
     def save(self, query: str, form: str, parameters: Mapping[str, Any] | None = None) -> Path:
         """The result of a query as a file (`parquet`, `csv`, or `json`: one array), written row by row."""
         path = self._path(form)
-        self._cursor.execute(f"COPY ({query}) TO '{path}' ({_OPTIONS[form]})", dict(parameters or {}))
+        self._cursor.execute(f"COPY ({query}) TO {_literal(path)} ({_OPTIONS[form]})", dict(parameters or {}))
         return path
 
     def read(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
@@ -237,6 +237,10 @@ def _in_form(form: str, name: str, kind: str) -> str:
         return f"CASE WHEN isfinite({_quoted(name)}) THEN {_quoted(name)} END"
     nested = kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION"))
     return f"to_json({_quoted(name)})" if nested and form == "csv" else _quoted(name)
+
+
+def _literal(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _quoted(name: str) -> str:

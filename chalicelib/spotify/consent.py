@@ -50,13 +50,17 @@ class SignIn:
             asked |= {"code_challenge_method": "S256", "code_challenge": digest.rstrip(b"=").decode()}
         return f"{self.accounts_url}/authorize?{urlencode(asked)}"
 
+    def is_answered_by(self, came_back_to: str) -> bool:
+        """Whether an address belongs to this sign-in: any page that the browser shows may lead it to one."""
+        return hmac.compare_digest(_answer(came_back_to).get("state", "").encode(), self.state.encode())
+
     def finish(self, came_back_to: str, world: World) -> Credentials:
         """The app with the person's consent, from the address that Spotify sent them back to.
 
         Raises `SignInFailed`, `CredentialsRefused`, `SpotifyUnavailable` or one of the two pauses.
         """
-        answer = dict(parse_qsl(urlsplit(came_back_to.strip()).query))
-        if not hmac.compare_digest(answer.get("state", "").encode(), self.state.encode()):
+        answer = _answer(came_back_to)
+        if not self.is_answered_by(came_back_to):
             raise SignInFailed(
                 "The answer does not belong to this sign-in: its state is another one.",
                 advice="Use the address of this run only, and run `chartlake login` again.",
@@ -79,3 +83,7 @@ class SignIn:
         if not isinstance(token, str) or not token:
             raise UnknownShape("Spotify accepted the sign-in, but gave no refresh token.")
         return replace(self.app, refresh_token=token, consented_at=world.now().date())
+
+
+def _answer(came_back_to: str) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(came_back_to.strip()).query))
