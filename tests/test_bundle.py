@@ -31,7 +31,7 @@ from tests.test_uploads import object_created
 
 MOST_BYTES = 28_000_000
 LAKE = "s3://charts/chartlake"
-SECRET = "/chartlake/spotify"
+SECRET = "/chartlake/dev/spotify"
 # Every top-level name that may be in the bundle besides the *.dist-info folders.
 EXPECTED = {
     *("app.py", "chalice", "chalicelib"),
