@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from chalicelib.errors import BadImport
 from chalicelib.history.day import Day
+from chalicelib.history.formats import archive_clone
 from chalicelib.history.formats.archive_clone import Odd, read_clone
 from chalicelib.history.formats.archive_json import read_followers
 from chalicelib.history.opening import Limits, expand
@@ -649,6 +650,72 @@ def test_what_is_no_clone_is_refused(tmp_path: Path, clone: Path) -> None:
             list(read_clone(folder))
     commit(clone, "2024-05-29T12:00:00Z", {})
     with pytest.raises(BadImport, match="no state of any playlist"):
+        list(read_clone(clone))
+
+
+# What starts a command where a clone lacks something, by its own configuration alone.
+FETCHES = {
+    "ext": ("remote.origin.url", "ext::sh -c touch% {mark}"),
+    "ssh": ("core.sshCommand", "touch {mark};"),
+    "upload pack": ("remote.origin.uploadpack", "touch {mark};"),
+}
+
+
+def hollow(clone: Path, settings: dict[str, str]) -> None:
+    """Take the content of a clone's one state away, and let its configuration say how to fetch it."""
+    commit(clone, "2024-05-29T12:00:00Z", {f"{IDS[1]}.json": state(1, 11)})
+    where = {"cwd": clone, "text": True, "check": True, "capture_output": True}
+    name = f"HEAD:playlists/pretty/{IDS[1]}.json"
+    blob = subprocess.run(["git", "rev-parse", name], **where).stdout.strip()  # type: ignore[call-overload]
+    (clone / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    for setting, value in settings.items():
+        git(clone, "config", setting, value)
+
+
+def fetching(how: str, mark: Path) -> dict[str, str]:
+    setting, value = FETCHES[how]
+    url = "ssh://127.0.0.1/x" if how == "ssh" else str(mark.parent)
+    return {
+        "core.repositoryformatversion": "1",
+        "extensions.partialClone": "origin",
+        "protocol.ext.allow": "always",
+        "remote.origin.promisor": "true",
+        "remote.origin.url": url,
+        setting: value.format(mark=mark),
+    }
+
+
+@pytest.mark.parametrize("how", FETCHES)
+def test_a_clone_starts_none_of_the_commands_that_it_names(clone: Path, tmp_path: Path, how: str) -> None:
+    mark = tmp_path / "mark"
+    hollow(clone, fetching(how, mark))
+    show = ["git", "-C", str(clone), "cat-file", "-p", f"HEAD:playlists/pretty/{IDS[1]}.json"]
+    subprocess.run(show, capture_output=True, check=False)
+    assert mark.exists(), "the attack itself does not work here"
+    mark.unlink()
+    with pytest.raises(BadImport, match="it is a partial clone") as caught:
+        list(read_clone(clone))
+    assert "without --filter" in caught.value.advice
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("guard", ["GIT_NO_LAZY_FETCH", "GIT_ALLOW_PROTOCOL"])
+@pytest.mark.parametrize("how", FETCHES)
+def test_each_guard_alone_keeps_a_clone_from_fetching(
+    clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, guard: str
+) -> None:
+    mark = tmp_path / "mark"
+    hollow(clone, fetching(how, mark))
+    monkeypatch.setattr(archive_clone, "_refuse_partial", lambda folder: None)
+    monkeypatch.setattr(archive_clone, "_ENVIRONMENT", {guard: archive_clone._ENVIRONMENT[guard]})
+    with pytest.raises(BadImport):
+        list(read_clone(clone))
+    assert not mark.exists()
+
+
+def test_a_clone_that_lacks_a_content_is_not_read_as_if_it_were_whole(clone: Path) -> None:
+    hollow(clone, {})
+    with pytest.raises(BadImport, match="the clone lacks its content"):
         list(read_clone(clone))
 
 

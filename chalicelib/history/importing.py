@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, cast
 
 from ..errors import BadImport
 from ..lake.lake import Lake
+from ..safe_files import replace_file
 from .formats.archive_clone import Odd, read_clone
 from .formats.archive_json import Followers, read_followers
 from .opening import Limits, expand
@@ -94,17 +95,20 @@ def import_path(
 ) -> Iterator[ImportedFile]:
     """Import a file, a ZIP archive, a folder of files, or a git clone of a playlist archive; yields file by file.
 
-    A file that cannot be imported is an `ImportedFile` with its `BadImport`; the others are not held up by it. `name`
-    is that of a single file, where it lies under another one.
+    A file that cannot be imported is an `ImportedFile` with its `BadImport`; the others are not held up by it. So is a
+    link in a folder: it may lead anywhere. `name` is that of a single file, where it lies under another one.
     """
     options = options or Options()
     if (path / ".git").exists():
         yield _attempted(str(path), lambda: _import_clone(lake, path, options))
-        files = list((path / "playlists" / "followers").glob("*.json"))
+        files = _follower_counts(path)
     else:
         files = list(_files_in(path))
     for file in sorted(files, key=lambda one: _order(str(one))):
         called = name or str(file)
+        if file != path and file.is_symlink():
+            yield ImportedFile(called, "", error=_is_link(called))
+            continue
         try:
             members = expand(called, file, options.limits)
         except BadImport as error:
@@ -117,13 +121,26 @@ def import_path(
             yield import_file(lake, inner, opener, options, partial(progress, inner))
 
 
+def _follower_counts(clone: Path) -> list[Path]:
+    folders = (clone / "playlists", clone / "playlists" / "followers")
+    return next(([one] for one in folders if one.is_symlink()), list(folders[-1].glob("*.json")))
+
+
 def _files_in(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
     for file in path.rglob("*"):
-        if file.is_file() and not is_clutter(str(file)):
+        if (file.is_symlink() or file.is_file()) and not is_clutter(str(file)):
             yield file
+
+
+def _is_link(name: str) -> BadImport:
+    return BadImport(
+        name,
+        [(0, "it is a link, and may lead out of the folder")],
+        advice="Name the file or folder that it leads to, if you want that imported.",
+    )
 
 
 def is_clutter(name: str) -> bool:
@@ -228,7 +245,7 @@ def keep_rejects(found: ImportedFile) -> None:
         return
     lines = "".join(f"{line}\t{reason}\t{text.rstrip()}\n" for line, reason, text in found.rejects)
     try:
-        found.rejects_path.write_text(lines, encoding="utf-8", errors="replace")
+        replace_file(found.rejects_path, lines.encode("utf-8", "replace"))
     except OSError as error:
         raise BadImport(
             found.name,

@@ -8,7 +8,6 @@ a hook on the session keeps for each thread.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -32,10 +31,6 @@ _TYPES = ("track", "episode")
 _SECOND_THOUGHT = 1.0
 # A redirect to nowhere, or in a circle, is told after that many.
 _REDIRECTS = 3
-
-# spotipy logs every failure a second time, and bearer tokens at DEBUG; each failure is reported here once instead.
-for _name in ("spotipy.client", "spotipy.oauth2", "spotipy.util", "spotipy.cache_handler"):
-    logging.getLogger(_name).addFilter(lambda record: False)
 
 
 class Client:
@@ -123,12 +118,14 @@ class Client:
             if self._last.response is None:
                 raise
         response: requests.Response = self._last.response
+        secrets = self._tokens.secrets
+        kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
         answer = Answer(
-            url=response.url,
+            url=secrets.removed_from_text(response.url),
             status=response.status_code,
             received_at=self._world.now(),
-            body=_words(response),
-            headers={name: response.headers[name] for name in KEPT_HEADERS if name in response.headers},
+            body=secrets.removed_from(_words(response)),
+            headers={name: secrets.removed_from_text(value) for name, value in kept.items()},
         )
         if answer.status == 200:
             _check_object(result, answer, playlist_id)

@@ -30,8 +30,16 @@ from . import archive_json, archive_markdown
 _STATES = "playlists/pretty"
 _CHUNK = 1 << 20
 _ID = re.compile(r"[0-9A-Za-z]{22}")
-# A clone is foreign: nothing that its configuration may start is allowed to start.
+# A clone is foreign: nothing that its configuration may start is allowed to start. What it lacks is not fetched, since
+# its own configuration says by which command that is done; each of the two variables alone is enough for it.
 _GIT = ("git", "--no-pager", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
+_ENVIRONMENT = {
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+}
+_PROMISES = r"(remote\..*\.(promisor|partialclonefilter)|extensions\.partialclone)"
 _LOG = ("log", "--no-show-signature", "--no-ext-diff", "--no-textconv", "--no-renames", "--diff-filter=AM", "-z")
 
 
@@ -64,9 +72,10 @@ def read_clone(
     """The states in a clone, newest first; of `playlists` alone (Spotify ids) if they are named.
 
     One odd version holds up no other: its day is a gap with the reason, unless an earlier version of that day can be
-    read. Those of which nobody knows whose they are go to `unplaced`. Raises `BadImport` where nothing can be read. A
-    partial clone fetches what it lacks while it is read.
+    read. Those of which nobody knows whose they are go to `unplaced`. Raises `BadImport` where nothing can be read, and
+    for a partial clone: what it lacks would have to be fetched by commands that its own configuration names.
     """
+    _refuse_partial(folder)
     odd: list[Odd] = []
     owners: dict[str, set[str]] = {}
     seen: set[tuple[str, date]] = set()
@@ -85,6 +94,17 @@ def read_clone(
         elif owner and key not in seen and (playlists is None or owner in playlists):
             seen.add(key)
             yield _gap(owner, one)
+
+
+def _refuse_partial(folder: Path) -> None:
+    with _git(folder, "config", "--null", "--name-only", "--list") as (_, answers):
+        names = [field.decode("utf-8", "replace") for field in _fields(answers)]
+    if any(re.fullmatch(_PROMISES, name, re.IGNORECASE) for name in names):
+        raise refused(
+            str(folder),
+            "it is a partial clone: what it lacks is not fetched, since a clone can name any command for that",
+            "Clone the repository's address yourself, without --filter, and import that clone.",
+        )
 
 
 def _nothing_in(folder: Path, playlists: frozenset[str] | None, odd: list[Odd]) -> BadImport:
@@ -177,12 +197,18 @@ def _fields(stream: IO[bytes]) -> Iterator[bytes]:
 
 
 def _content(questions: IO[bytes], answers: IO[bytes], version: _Version, limits: Limits) -> bytes | None:
-    """One version's bytes; None where the clone has no such file. Raises `BadImport` where they are too many."""
+    """One version's bytes; None where it is no file. Raises `BadImport` where the clone lacks it, or it is too long."""
     if "\n" in version.path:
         return None
     questions.write(f"{version.commit}:{version.path}\n".encode())
     questions.flush()
     head = answers.readline().split()
+    if head[-1:] == [b"missing"]:
+        raise refused(
+            f"{version.path}@{version.commit[:12]}",
+            "the clone lacks its content",
+            "Clone the repository's address again, whole, and import that clone.",
+        )
     if len(head) != 3 or head[1] != b"blob":
         return None
     size = int(head[2])
@@ -217,12 +243,15 @@ def _day(version: _Version, data: bytes | None) -> Day | None:
 def _git(folder: Path, *arguments: str) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
     """A git process: its standard input and output. Raises `BadImport` where the folder is no clone."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    environment |= {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
     command = [*_GIT, "-C", str(folder), *arguments]
     with tempfile.TemporaryFile() as complaints:
         try:
             process = subprocess.Popen(
-                command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints
+                command,
+                env=environment | _ENVIRONMENT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
             )
         except OSError as error:
             raise refused(str(folder), f"git cannot be started ({error})", "Install git.") from error
