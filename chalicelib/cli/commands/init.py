@@ -51,7 +51,7 @@ class _Person:
         return str(click.prompt(words, default=default, show_default=shown, hide_input=hidden)).strip()
 
     def agrees(self, words: str, given: bool | None, default: bool) -> bool:
-        """What an option said, else what the person says."""
+        """What an option said, else what the person says, else the default."""
         if given is not None:
             return given
         return click.confirm(words, default=True) if self.asks else default
@@ -110,11 +110,7 @@ def init(
     added = _follow(person, settings, kept, links, world)
     if not as_json:
         _tell_where(kept, answers)
-    if _lacks_a_user(settings) and person.agrees("This app needs a signed-in user. Sign in now?", sign_in, False):
-        settings, sign_in = _signed_in(ctx), False
-    checks = _examined(settings, kept, world, quiet=as_json)
-    if _wants_a_user(settings, checks) and person.agrees("Sign in to Spotify now?", sign_in, False):
-        settings = _signed_in(ctx)
+    settings, checks = _with_a_user(ctx, person, settings, kept, sign_in)
     run = None
     if person.agrees("Take the first snapshot now?", snapshot, True):
         run = take_snapshots(settings, kept, world, quiet=as_json)
@@ -142,6 +138,9 @@ def _app(person: _Person, before: Settings, client_id: str | None, client_secret
     if client_id == "":
         client_secret = ""
     given = {"SPOTIPY_CLIENT_ID": client_id, "SPOTIPY_CLIENT_SECRET": client_secret}
+    if client_id not in (None, before.client_id):
+        # A sign-in belongs to the app that it was made with.
+        given |= {"SPOTIPY_REFRESH_TOKEN": "", "SPOTIPY_CONSENTED_AT": ""}
     in_file = dotenv_values(ENV_FILE)
     return {name: value for name, value in given.items() if value is not None and value != (in_file.get(name) or "")}
 
@@ -208,6 +207,23 @@ def _wants_a_user(settings: Settings, checks: list[Check]) -> bool:
     return any(one.mark == "bad" and one.name.startswith(mended) and "sign" in one.advice.lower() for one in checks)
 
 
+def _with_a_user(
+    ctx: click.Context, person: _Person, settings: Settings, lake: Lake, sign_in: bool | None
+) -> tuple[Settings, list[Check]]:
+    """What the doctor says, before it or after it a sign-in where one is needed; and the settings after that."""
+
+    def agrees(words: str) -> bool:
+        return person.agrees(words, sign_in, False)
+
+    quiet = bool(ctx.obj["as_json"])
+    if sign_in or (_lacks_a_user(settings) and agrees("This app needs a signed-in user. Sign in now?")):
+        settings, sign_in = _signed_in(ctx), False
+    checks = _examined(settings, lake, quiet)
+    if _wants_a_user(settings, checks) and agrees("Sign in to Spotify now?"):
+        settings = _signed_in(ctx)
+    return settings, checks
+
+
 def _signed_in(ctx: click.Context) -> Settings:
     """Settings after the sign-in; one that fails is told, and can be tried again."""
     try:
@@ -217,11 +233,10 @@ def _signed_in(ctx: click.Context) -> Settings:
     return settings_now()
 
 
-def _examined(settings: Settings, lake: Lake, world: World, quiet: bool) -> list[Check]:
-    """What the doctor says."""
+def _examined(settings: Settings, lake: Lake, quiet: bool) -> list[Check]:
     checks: list[Check] = []
     with reachable_spotify(settings, lake) as (reached, _):
-        for check in examine(lambda: reached, world):
+        for check in examine(lambda: reached, World()):
             checks.append(check)
             if not quiet:
                 terminal.show_check(Console(), check)
