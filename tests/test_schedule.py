@@ -325,6 +325,15 @@ def test_a_setting_that_only_the_shell_has_is_refused(machine: Machine) -> None:
     assert machine.run("schedule", "cron", "--yes").exit_code == 0
 
 
+@pytest.mark.parametrize("python", ["/home/me/.cache/uv/archive-v0/x/bin/python", "/home/me/.cache/pipx/x/bin/python"])
+def test_what_was_installed_for_one_call_only_is_refused(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, python: str
+) -> None:
+    monkeypatch.setattr(sys, "executable", python)
+    found = machine.run("schedule", "cron", "--yes")
+    assert (found.exit_code, "pipx install chartlake" in found.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("lake", "words"), [("/elsewhere", "outside of the repository"), ("lake", "not the root of a git repository")]
 )

@@ -31,7 +31,7 @@ def plan(job: Job) -> Plan:
             reload,
         ),
         installed=service.exists() or timer.exists(),
-        notes=(_LINGER,),
+        notes=(_LINGER, f"What the runs said: journalctl --user --unit {service.name}"),
     )
 
 
