@@ -1,8 +1,8 @@
 # make run    set-up, then today's snapshot (the simulator and a local folder unless you set up more)
 # make test   set-up, then every check and test
 # make demo   set-up, then ninety invented days of three playlists into demo/, and their page in the browser
+# make docs   the documentation as a site on 127.0.0.1:8001;   make site   builds it into site/, and fails on a broken link
 # make lint   the checks alone;   make local   the HTTP routes on 127.0.0.1:8000;   make clean   removes .venv
-# make wheel  set-up, then dist/chartlake-….whl, which `pipx install` and `uvx --from` take
 # make wheel  set-up, then dist/chartlake-….whl, which `pipx install` and `uvx --from` take
 # make deploy EMAIL=you@example.org [STAGE=prod] [BUDGET=5] [RAW_DAYS=90] [YES=1]    one stack in your AWS account
 # make undeploy [STAGE=prod] [YES=1]    removes it, and keeps the bucket with the data
@@ -17,7 +17,7 @@ LOCK = pyproject.toml requirements.txt requirements-dev.txt constraints.txt
 
 STAGE = prod
 
-.PHONY: run demo test lint audit local wheel clean lock deploy undeploy
+.PHONY: run demo test lint audit docs site local wheel clean lock deploy undeploy
 
 run: .venv/ready
 	@.venv/bin/chartlake extract
@@ -25,9 +25,10 @@ run: .venv/ready
 demo: .venv/ready
 	@.venv/bin/chartlake demo --open
 
-# A file's tests stay together, since they share servers and bundles that take seconds to make.
+# A file's tests stay together, since they share servers and lakes that take seconds to make; in the order of
+# tests/conftest.py, with the longest first.
 test: lint
-	.venv/bin/python -m pytest -n auto --dist loadfile
+	.venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: .venv/ready-for-tests
 	.venv/bin/ruff check .
@@ -37,6 +38,12 @@ lint: .venv/ready-for-tests
 # Known holes in what is installed. Where the advisory database cannot be reached, each name is listed as not audited.
 audit: .venv/ready-for-tests
 	.venv/bin/pip-audit --progress-spinner off --requirement constraints.txt --no-deps --disable-pip
+
+docs: .venv/ready-for-tests
+	.venv/bin/python -m mkdocs serve --dev-addr 127.0.0.1:8001
+
+site: .venv/ready-for-tests
+	.venv/bin/python -m mkdocs build --strict
 
 local: .venv/ready-for-tests
 	.venv/bin/chalice local

@@ -44,12 +44,6 @@ EXPECTED = {
 
 
 @pytest.fixture(scope="module")
-def x86_64(arm64: Package, tmp_path_factory: pytest.TempPathFactory) -> Package:
-    """The same for the other kind of processor."""
-    return package.build("prod", tmp_path_factory.mktemp("x86_64"), "x86_64")
-
-
-@pytest.fixture(scope="module")
 def native(arm64: Package, x86_64: Package) -> Package:
     """The one that this machine can run."""
     found = {"x86_64": x86_64, "aarch64": arm64}.get(platform.machine())

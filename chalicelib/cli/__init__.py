@@ -104,8 +104,8 @@ class _Commands(click.Group):
 def main(ctx: click.Context, verbose: bool) -> None:
     """Daily, complete, trustworthy snapshots of Spotify playlists in your own storage.
 
-    Settings come from the environment or from a file .env; the README lists them. Without Spotify credentials the
-    embedded simulator answers, and says so.
+    Settings come from the environment or from a file .env; docs/settings.md lists them. Without Spotify
+    credentials the embedded simulator answers, and says so.
 
     \b
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly done.

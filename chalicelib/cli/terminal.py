@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..analysis.coverage import MISSED, Coverage
+from ..analysis.coverage import MISSED, Coverage, Day
 from ..errors import ChartlakeError
 from ..lake.schema import PUBLISHED, Status
 from ..text import counted, printable
@@ -59,28 +59,35 @@ def show_outcome(console: Console, outcome: Outcome) -> None:
 def show_run(console: Console, run: Run, charts: list[Chart], lake: Lake | None, command: str) -> None:
     """After the lines of the playlists: errors' advice once each, and of a lake at hand the charts' top ten, the files,
     the next command."""
-    advised = [run.stopped] if run.stopped else []
-    advised += [one.error for one in run.outcomes if one.error and not one.published]
-    if run.stopped and not any(one.error is run.stopped for one in run.outcomes):
-        show_error(console, run.stopped)
-    else:
-        for advice in dict.fromkeys(error.advice for error in advised):
-            console.print(Text(advice), soft_wrap=True)
-    if run.left:
-        console.print(f"{counted(len(run.left), 'playlist')} not reached; the next run continues there.")
+    _show_what_failed(console, run)
     if lake is None:
         return
-    published = [outcome for outcome in run.outcomes if outcome.published]
     for chart in charts:
         console.print()
         show_chart(console, chart, _TOP, brief=True)
+    published = [outcome for outcome in run.outcomes if outcome.published]
     if published:
         console.print()
-        entries_key = published[-1].row["entries_key"] or "tables/entries"
-        console.print(Text(f"Entries  {lake.store.locate(entries_key)}"), soft_wrap=True)
-        if published[-1].row["raw_key"]:
-            console.print(Text(f"Raw      {lake.store.locate(published[-1].row['raw_key'])}"), soft_wrap=True)
+        _show_where(console, lake, published[-1])
         console.print(Text(f"Next     {command} charts    or    {command} coverage"))
+
+
+def _show_what_failed(console: Console, run: Run) -> None:
+    if run.stopped and not any(one.error is run.stopped for one in run.outcomes):
+        show_error(console, run.stopped)
+    else:
+        advised = [run.stopped, *(one.error for one in run.outcomes if not one.published)]
+        for advice in dict.fromkeys(error.advice for error in advised if error):
+            console.print(Text(advice), soft_wrap=True)
+    if run.left:
+        console.print(f"{counted(len(run.left), 'playlist')} not reached; the next run continues there.")
+
+
+def _show_where(console: Console, lake: Lake, outcome: Outcome) -> None:
+    entries_key, raw_key = outcome.row["entries_key"] or "tables/entries", outcome.row["raw_key"]
+    console.print(Text(f"Entries  {lake.store.locate(entries_key)}"), soft_wrap=True)
+    if raw_key:
+        console.print(Text(f"Raw      {lake.store.locate(raw_key)}"), soft_wrap=True)
 
 
 def show_verdict(console: Console, verdict: Verdict, where: str) -> None:
@@ -174,28 +181,31 @@ def show_coverage(console: Console, found: list[Coverage]) -> None:
     """A calendar a playlist, a line a month, then the newest gaps with their reasons."""
     if not found:
         console.print("There is no snapshot in the lake yet.")
+        return
     for one in found:
         simulated = "  (simulated)" if one.source == "simulator" and "simulated" not in (one.name or "") else ""
         title = Text.assemble((printable(one.name), "bold"), "  " if one.name else "", one.playlist_id, simulated)
         console.print(title, soft_wrap=True)
         for month, days in groupby(one.days, key=lambda day: f"{day.day:%Y-%m}"):
-            line = Text(f"  {month}  ")
-            listed = list(days)
-            line.append(" " * (listed[0].day.day - 1))
-            for day in listed:
-                mark, style = _MARKS.get(day.status, _FAILED_MARK)
-                line.append(mark, style)
-            console.print(line, soft_wrap=True)
-        gaps = [day for day in one.days if day.status not in PUBLISHED]
-        for day in gaps[-_GAPS_SHOWN:]:
-            reason = printable(day.reason) or "nothing is known of this day"
-            console.print(Text(f"  {day.day}  {day.status}: {reason}"), soft_wrap=True)
-        if len(gaps) > _GAPS_SHOWN:
-            console.print(f"  … and {len(gaps) - _GAPS_SHOWN} earlier gaps (--json lists all)")
+            console.print(_month_line(month, list(days)), soft_wrap=True)
+        _show_gaps(console, [day for day in one.days if day.status not in PUBLISHED])
         counts = ", ".join(f"{count} {status}" for status, count in one.counts.items())
         console.print(Text(f"  {counts or 'never tried'}"))
-    if found:
-        console.print("● kept  ○ unchanged  × tried, no snapshot  · missed")
+    console.print("● kept  ○ unchanged  × tried, no snapshot  · missed")
+
+
+def _month_line(month: str, days: list[Day]) -> Text:
+    """A mark a day, the first one where its day of the month stands."""
+    marks = (_MARKS.get(day.status, _FAILED_MARK) for day in days)
+    return Text.assemble(f"  {month}  ", " " * (days[0].day.day - 1), *marks)
+
+
+def _show_gaps(console: Console, gaps: list[Day]) -> None:
+    for day in gaps[-_GAPS_SHOWN:]:
+        reason = printable(day.reason) or "nothing is known of this day"
+        console.print(Text(f"  {day.day}  {day.status}: {reason}"), soft_wrap=True)
+    if len(gaps) > _GAPS_SHOWN:
+        console.print(f"  … and {len(gaps) - _GAPS_SHOWN} earlier gaps (--json lists all)")
 
 
 def show_demo(console: Console, made: Demo, page: str, command: str) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from ..errors import BadImport, LakeUnavailable
-from ..lake.lake import Lake, rank, worth
+from ..lake.lake import Lake, Rank, rank, worth
 from ..lake.schema import ENTRIES, PUBLISHED, Status, empty_row
 from ..lake.tables import LONGEST_PACK, packed, to_json
 from ..lake.tombstones import Tombstones, read_tombstones
@@ -121,36 +121,51 @@ def _place(lake: Lake, playlist_id: str, year: int, staged: _Staged) -> int:
     are this file's get its commit, and those whose entries were replaced meanwhile are placed anew: whoever writes last
     has seen that both tables tell of one file.
     """
-    before = {row["snapshot_date"]: row for row in lake.snapshots(playlist_id, year)}
-    there = lake.captures_of_year(playlist_id, year) if staged.copies else {}
-    todo = {
-        day: facts
-        for day, facts in staged.commits.items()
-        if day not in before or not _stays(before[day], facts, staged.copies.get(day) if day in there else None)
-    }
+    before = _rows_by_day(lake, playlist_id, year)
+    todo = _worth_placing(lake, playlist_id, year, staged, before)
     changed: set[date] = set()
     for _ in range(_TRIES):
-        ranks = {day: rank(row["source"], row["captured_at"]) for day, row in todo.items()}
-        placed = lake.put_days(playlist_id, ranks, staged.path)
+        placed = lake.put_days(playlist_id, _ranks(todo), staged.path)
         changed |= placed.changed
         own = {day: facts for day, facts in sorted(todo.items()) if day not in placed.stayed}
-        rows = [
-            _commit(playlist_id, day, facts, before.get(day)) | {"entries_key": placed.keys[day]}
-            for day, facts in own.items()
-        ]
+        commits = (_commit(playlist_id, day, facts, before.get(day)) for day, facts in own.items())
+        rows = [row | {"entries_key": placed.keys[row["snapshot_date"]]} for row in commits]
         lake.put_snapshots(playlist_id, year, rows)
-        held = lake.captures_of_year(playlist_id, year) if own else {}
-        todo = {
-            day: facts
-            for day, facts in own.items()
-            if held.get(day) != (facts["capture_id"] if facts["entry_count"] else None)
-        }
+        todo = _replaced_meanwhile(lake, playlist_id, year, own)
         if not todo:
             break
     else:
         raise LakeUnavailable(f"{playlist_id}: its days were changed by other imports {_TRIES} times meanwhile.")
-    after = {row["snapshot_date"]: row for row in lake.snapshots(playlist_id, year)}
+    after = _rows_by_day(lake, playlist_id, year)
     return sum(day in changed or before.get(day) != after.get(day) for day in staged.commits)
+
+
+def _rows_by_day(lake: Lake, playlist_id: str, year: int) -> dict[date, Row]:
+    return {row["snapshot_date"]: row for row in lake.snapshots(playlist_id, year)}
+
+
+def _worth_placing(
+    lake: Lake, playlist_id: str, year: int, staged: _Staged, before: Mapping[date, Row]
+) -> dict[date, Row]:
+    """The staged days that are not worth less than those which are there."""
+    there = lake.captures_of_year(playlist_id, year) if staged.copies else {}
+    copied = {day: staged.copies.get(day) for day in there}
+    return {
+        day: facts
+        for day, facts in staged.commits.items()
+        if day not in before or not _stays(before[day], facts, copied.get(day))
+    }
+
+
+def _ranks(commits: Mapping[date, Row]) -> dict[date, Rank]:
+    return {day: rank(facts["source"], facts["captured_at"]) for day, facts in commits.items()}
+
+
+def _replaced_meanwhile(lake: Lake, playlist_id: str, year: int, own: Mapping[date, Row]) -> dict[date, Row]:
+    """Of the days just placed those under whose commit other entries stand."""
+    held = lake.captures_of_year(playlist_id, year) if own else {}
+    expected = {day: facts["capture_id"] if facts["entry_count"] else None for day, facts in own.items()}
+    return {day: facts for day, facts in own.items() if held.get(day) != expected[day]}
 
 
 def _stays(row: Row, facts: Row, copied: frozenset[str] | None) -> bool:

@@ -68,6 +68,7 @@ SNAPSHOTS = {
     "raw_key": "VARCHAR",
     "raw_sha256": "VARCHAR",
     "position_quality": "VARCHAR",
+    "replacing": "VARCHAR",
     "app_version": "VARCHAR",
 }
 

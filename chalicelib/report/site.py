@@ -81,10 +81,7 @@ def render_site(
     """
     work = _Work(lake, world, world.now().astimezone(timezone).date())
     overview = work.overview()
-    unknown = [one for one in playlist_ids if one not in overview.known]
-    if unknown and not missed:
-        raise NotKept(f"playlist {unknown[0]} is not in the lake.")
-    named = [one for one in playlist_ids if one in overview.known] if playlist_ids or missed else sorted(overview.known)
+    named = _named(playlist_ids, overview.known, missed)
     work.pages(_longest_left_first(lake, overview, named), progress)
     seen = work.index()
     if seen is not None:
@@ -178,6 +175,16 @@ class _Work:
         return overview
 
 
+def _named(playlist_ids: Sequence[str], known: set[str], missed: bool) -> list[str]:
+    """The lists that are asked for by name, which without `missed` are all where none is named. Raises `NotKept`."""
+    if missed:
+        return [one for one in playlist_ids if one in known]
+    unknown = [one for one in playlist_ids if one not in known]
+    if unknown:
+        raise NotKept(f"playlist {unknown[0]} is not in the lake.")
+    return list(playlist_ids) or sorted(known)
+
+
 def _longest_left_first(lake: Lake, overview: _Overview, playlist_ids: Iterable[str]) -> list[str]:
     """Those of them that have a known day or are damaged; when time is always short, each has its turn all the same."""
     days = {one["id"]: one["last_date"] for one in overview.lists}
@@ -230,7 +237,7 @@ def shared_index(store: ObjectStore, world: World, seconds: int) -> str:
     html = pages.sub(lambda page: escape(store.link(keys.SITE + unquote(page[0]), seconds)), found.data.decode())
     # Every link to it is to be as good as it says, so the last one written stays.
     key = keys.SHARED_INDEX_PAGE
-    update(store, lambda: (key, store.get(key)), lambda before: html.encode(), world)
+    update(store, key, lambda before: html.encode(), world)
     return store.link(keys.SHARED_INDEX_PAGE, seconds)
 
 

@@ -27,7 +27,7 @@ from ..errors import (
 )
 from ..lake import keys
 from ..lake.address import open_store
-from ..lake.lake import Lake
+from ..lake.lake import Lake, rank
 from ..lake.schema import PUBLISHED, Status, empty_row
 from ..settings import Settings
 from ..spotify.capture import NOT_UNDERSTOOD, UNCHANGED, Capture
@@ -38,6 +38,7 @@ from ..spotify.reader import Reader, Unchanged
 from ..spotify.references import parse_playlist_list
 from ..spotify.retry import RetryBudget
 from ..time_and_chance import World
+from .healing import heal
 from .judgement import judge, known_snapshot, last_published, suspect_row, unchanged_row
 from .outcome import Outcome, Run
 
@@ -145,8 +146,10 @@ class Pipeline:
         """Take today's snapshot of one playlist, or find that it is there. Raises the errors of `errors.py`."""
         today = self._day(self._world.now())
         history = self._lake.history(playlist_id, today)
+        if heal(self._lake, self._world, playlist_id, history, today):
+            history = self._lake.history(playlist_id, today)
         standing = history[-1] if history and history[-1]["snapshot_date"] == today else None
-        if standing and not again and self._is_whole(standing, history):
+        if standing and not again and _is_kept(standing):
             return Outcome(playlist_id, today, Status(standing["status"]), standing, already=True)
         try:
             reading = self._reader.read(playlist_id, None if again or standing else known_snapshot(history))
@@ -156,30 +159,19 @@ class Pipeline:
             return self._carry(playlist_id, reading, history)
         return self._keep(reading, history)
 
-    def _is_whole(self, row: Row, history: list[Row]) -> bool:
-        """Whether a committed day was read from Spotify and has the very entries that it was committed with. A process
-        that died while it replaced a day leaves the entries of one capture under the row of another; that day is taken
-        anew."""
-        if row["status"] not in PUBLISHED or (row["source"] or "").startswith("import:"):
-            return False
-        if not row["entry_count"]:
-            return True
-        owner: Row | None = row
-        if row["status"] == Status.UNCHANGED:
-            # Its entries are those of the day that was read last.
-            owner = next((one for one in reversed(history) if one["status"] == Status.OK), None)
-        found = self._lake.captures_of_day(row["playlist_id"], row["snapshot_date"])
-        return owner is not None and found == [owner["capture_id"]]
-
     def _keep(self, capture: Capture, history: list[Row]) -> Outcome:
         """Raw, entries, commit."""
         day = self._day(capture.captured_at)
         row, error = judge(capture, day, self._put_raw(capture, day), history)
         if row["status"] == Status.OK:
             origin = Origin(day, capture.playlist_id, capture.captured_at, capture.capture_id, capture.source)
-            entries = entry_rows(capture.pages(), origin)
-            key = self._lake.put_entries(capture.playlist_id, day, capture.captured_at, capture.source, entries)
-            row["entries_key"] = key if row["entry_count"] else None
+            worth = rank(capture.source, capture.captured_at)
+            placed = self._lake.put_days(
+                capture.playlist_id, {day: worth}, entry_rows(capture.pages(), origin), {day: capture.capture_id}
+            )
+            if day in placed.stayed:
+                return self._outrun(row)
+            row["entries_key"] = placed.keys[day] if row["entry_count"] else None
         return self._commit(row, error)
 
     def _carry(self, playlist_id: str, reading: Unchanged, history: list[Row]) -> Outcome:
@@ -198,7 +190,10 @@ class Pipeline:
         )
         day = self._day(capture.captured_at)
         row = unchanged_row(capture, day, self._put_raw(capture, day), last)
-        row["entries_key"] = self._lake.carry_entries(playlist_id, last["snapshot_date"], day)
+        placed = self._lake.carry_entries(playlist_id, last["snapshot_date"], day)
+        if day in placed.stayed:
+            return self._outrun(row)
+        row["entries_key"] = placed.keys[day]
         return self._commit(row)
 
     def _keep_evidence(self, playlist_id: str, error: UnknownShape) -> Outcome:
@@ -234,6 +229,12 @@ class Pipeline:
             return Outcome(playlist_id, day, row["status"], row, error=error)
         standing = self._lake.snapshot(playlist_id, day) or row
         return Outcome(playlist_id, day, Status(standing["status"]), standing, already=True, error=error)
+
+    def _outrun(self, row: Row) -> Outcome:
+        """Another run has put newer entries in place meanwhile, and commits them: to commit these would mix the day."""
+        standing = self._lake.snapshot(row["playlist_id"], row["snapshot_date"])
+        kept = standing if standing and standing["status"] in PUBLISHED else row
+        return Outcome(row["playlist_id"], row["snapshot_date"], Status(kept["status"]), kept, already=True)
 
     def _put_raw(self, capture: Capture, day: date) -> Row:
         return self._lake.put_raw(capture.playlist_id, day, capture.captured_at, capture.capture_id, capture.to_raw())
@@ -287,6 +288,12 @@ class Pipeline:
         self._lake.update_state(
             keys.NEWEST_OK, lambda state: {"captured_at": max(newest, state.get("captured_at", ""))}
         )
+
+
+def _is_kept(row: Row) -> bool:
+    """Whether a day was read from Spotify and committed, and nobody has begun to replace it since."""
+    imported = (row["source"] or "").startswith("import:")
+    return row["status"] in PUBLISHED and not imported and not row["replacing"]
 
 
 def _hours_since(moment: str, now: datetime) -> float:
