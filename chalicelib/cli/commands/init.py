@@ -171,7 +171,7 @@ def _follow(person: _Person, settings: Settings, lake: Lake, links: Sequence[str
         lines = [*text.splitlines(), *(f"{_LINK}{one}" for one in new)]
         return "".join(f"{line}\n" for line in lines).encode() if new else None
 
-    update(lake.store, lambda: (keys.PLAYLISTS, lake.store.get(keys.PLAYLISTS)), added, world)
+    update(lake.store, keys.PLAYLISTS, added, world)
     return new
 
 
