@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -20,7 +20,7 @@ from ...lake.store import update
 from ...settings import ENV_FILE, Settings, from_environment
 from ...snapshots.outcome import Run
 from ...spotify.credentials import keep_in_env_file
-from ...spotify.references import parse_playlist_list
+from ...spotify.references import parse_playlist_list, parse_playlist_reference
 from ...time_and_chance import World
 from .. import terminal
 from ..base import DONE, FAILED, as_json_option, command_name, exit_code_of, open_lake_now, settings_now
@@ -100,10 +100,7 @@ def init(
     if sign_in and as_json:
         raise BadSetting("A sign-in needs a person.", advice="Run `chartlake login` by itself, or leave out --json.")
     person, world = _Person(asks=not (yes or as_json)), World()
-    before = settings_now()
-    links, wrong = parse_playlist_list("\n".join(playlists))
-    if wrong:
-        raise wrong[0]
+    before, links = settings_now(), [parse_playlist_reference(one) for one in playlists]
     answers = _app(person, before, client_id, client_secret) | _place(person, before, lake)
     keep_in_env_file(ENV_FILE, answers)
     settings, kept = settings_now(), open_lake_now(world=world)
@@ -118,8 +115,7 @@ def init(
         click.echo(json.dumps(_document(kept, added, checks, run), ensure_ascii=False))
     else:
         _tell(settings, kept, world, run)
-    bad = any(check.mark == "bad" for check in checks)
-    ctx.exit(exit_code_of(run) if run else FAILED if bad else DONE)
+    ctx.exit(_exit_code(checks, run))
 
 
 def _app(person: _Person, before: Settings, client_id: str | None, client_secret: str | None) -> dict[str, str]:
@@ -131,18 +127,22 @@ def _app(person: _Person, before: Settings, client_id: str | None, client_secret
         client_id = person.prompt("Client id (Enter for none)", before.client_id)
     if client_secret == "-":
         client_secret = sys.stdin.readline().strip()
-    if client_id and client_secret is None:
-        known = before.client_secret if client_id == before.client_id else ""
-        words = "Client secret (not shown; Enter keeps it)" if known else "Client secret (not shown)"
-        client_secret = person.prompt(words, known, hidden=True)
-    if client_id == "":
-        client_secret = ""
+    if client_id is not None and client_secret is None:
+        client_secret = _secret(person, before, client_id)
     given = {"SPOTIPY_CLIENT_ID": client_id, "SPOTIPY_CLIENT_SECRET": client_secret}
     if client_id not in (None, before.client_id):
         # A sign-in belongs to the app that it was made with.
         given |= {"SPOTIPY_REFRESH_TOKEN": "", "SPOTIPY_CONSENTED_AT": ""}
-    in_file = dotenv_values(ENV_FILE)
-    return {name: value for name, value in given.items() if value is not None and value != (in_file.get(name) or "")}
+    return _new(given)
+
+
+def _secret(person: _Person, before: Settings, client_id: str) -> str:
+    """The secret of that app; none for no app."""
+    if not client_id:
+        return ""
+    known = before.client_secret if client_id == before.client_id else ""
+    words = "Client secret (not shown; Enter keeps it)" if known else "Client secret (not shown)"
+    return person.prompt(words, known, hidden=True)
 
 
 def _place(person: _Person, before: Settings, lake: str | None) -> dict[str, str]:
@@ -153,7 +153,13 @@ def _place(person: _Person, before: Settings, lake: str | None) -> dict[str, str
         return from_environment({"CHARTLAKE_LAKE": text}).lake
 
     place = person.valid(ask) if lake is None else from_environment({"CHARTLAKE_LAKE": lake}).lake
-    return {"CHARTLAKE_LAKE": place} if place != dotenv_values(ENV_FILE).get("CHARTLAKE_LAKE") else {}
+    return _new({"CHARTLAKE_LAKE": place})
+
+
+def _new(given: Mapping[str, str | None]) -> dict[str, str]:
+    """Those of the answers that .env does not hold already; None is no answer."""
+    in_file = dict.fromkeys(given, "") | dotenv_values(ENV_FILE)
+    return {name: value for name, value in given.items() if value is not None and value != in_file[name]}
 
 
 def _follow(person: _Person, settings: Settings, lake: Lake, links: Sequence[str], world: World) -> list[str]:
@@ -251,6 +257,13 @@ def _tell_where(lake: Lake, answers: dict[str, str]) -> None:
     winning = [name for name, value in answers.items() if os.environ.get(name, value) != value]
     if winning:
         click.echo(f"{', '.join(winning)} in the environment wins over {ENV_FILE}: unset it.", err=True)
+
+
+def _exit_code(checks: list[Check], run: Run | None) -> int:
+    """That of the first snapshot; without one, whether the doctor found all that a run needs."""
+    if run:
+        return exit_code_of(run)
+    return FAILED if any(check.mark == "bad" for check in checks) else DONE
 
 
 def _document(lake: Lake, added: list[str], checks: list[Check], run: Run | None) -> dict[str, object]:

@@ -67,19 +67,21 @@ def schedule(kind: str | None, at: time, remove: bool, package: str, yes: bool, 
     check_folder(folder)
     job = Job(folder, _command(), at, World().now().date(), settings, package)
     plan = KINDS[kind](job)
-    steps = plan.remove if remove else plan.install
-    if remove and not plan.installed:
-        steps = ()
-    if not as_json:
-        _show(kind, steps, remove)
-    done = bool(steps) and (yes or (not as_json and _agreed()))
-    if done:
-        for step in steps:
-            step.take()
+    steps = plan.steps(remove)
     if as_json:
+        done = _do(steps, yes)
         click.echo(json.dumps(_document(kind, job, plan, steps, done), ensure_ascii=False))
-    elif steps:
-        _tell(plan, settings, done, remove)
+        return
+    _show(kind, steps, remove)
+    if steps:
+        _tell(plan, settings, _do(steps, yes or _agreed()), remove)
+
+
+def _do(steps: tuple[Step, ...], agreed: bool) -> bool:
+    """Take the steps if that was agreed to; whether they are taken."""
+    for step in steps if agreed else ():
+        step.take()
+    return agreed and bool(steps)
 
 
 def _show(kind: str, steps: tuple[Step, ...], remove: bool) -> None:
@@ -138,11 +140,9 @@ def _command() -> tuple[str, ...]:
 def _refuse_what_only_the_shell_knows(settings: Settings) -> None:
     """A scheduler starts without a person's shell: a setting that is only there would be missing, and the run would go
     to another lake, or to the simulator."""
-    in_file = dotenv_values(ENV_FILE)
-    watched = [name for name in os.environ if name.startswith(_OURS)]
-    if settings.secret or settings.lake.startswith("s3://"):
-        watched += [name for name in _AWS if name in os.environ]
-    missing = [name for name in watched if os.environ[name] and os.environ[name] != in_file.get(name)]
+    in_file, aws = dotenv_values(ENV_FILE), settings.secret or settings.lake.startswith("s3://")
+    watched = {name: value for name, value in os.environ.items() if name.startswith(_OURS) or (aws and name in _AWS)}
+    missing = [name for name, value in watched.items() if value not in ("", in_file.get(name))]
     if missing:
         raise BadSetting(
             f"{', '.join(sorted(missing))}: set in this shell, and not so in {ENV_FILE.resolve()}, which is all that a "

@@ -118,6 +118,12 @@ class Plan:
     installed: bool
     notes: tuple[str, ...] = ()
 
+    def steps(self, remove: bool) -> tuple[Step, ...]:
+        """What is to be done: nothing, where nothing is there to be removed."""
+        if not remove:
+            return self.install
+        return self.remove if self.installed else ()
+
 
 Planner = Callable[[Job], Plan]
 
