@@ -96,15 +96,22 @@ def store_consent(settings: Settings, signed_in: Credentials, env_file: Path) ->
         _store_in_parameter(settings.secret, signed_in, day)
         _kept.pop(settings.secret, None)
         return f"the SSM parameter {settings.secret}"
-    values = {"SPOTIPY_REFRESH_TOKEN": signed_in.refresh_token, "SPOTIPY_CONSENTED_AT": day}
+    keep_in_env_file(env_file, {"SPOTIPY_REFRESH_TOKEN": signed_in.refresh_token, "SPOTIPY_CONSENTED_AT": day})
+    return str(env_file)
+
+
+def keep_in_env_file(env_file: Path, values: dict[str, str]) -> None:
+    """Set variables in a `.env` file that only its owner can read afterwards; every other line stays.
+
+    Raises `BadSetting` where it cannot be written.
+    """
     try:
         _merge_into_env_file(env_file, values)
     except (OSError, UnicodeDecodeError) as error:
         raise BadSetting(
             f"{env_file} cannot be written: {getattr(error, 'strerror', None) or 'it is no UTF-8 text'}.",
-            advice="Mend it, or run the command in a folder that you may write, and sign in again.",
+            advice="Mend it, or go to a folder that you may write, and run the command again.",
         ) from None
-    return str(env_file)
 
 
 def _keep_rotated(settings: Settings, credentials: Credentials, old_token: str, env_file: Path) -> None:
