@@ -54,12 +54,6 @@ wheel: .venv/ready-for-tests
 	.venv/bin/python -m pip --disable-pip-version-check --quiet wheel --no-deps --wheel-dir dist .
 	.venv/bin/twine check --strict dist/*.whl
 
-# From empty folders: setuptools would also pack what an earlier build left behind.
-wheel: .venv/ready-for-tests
-	rm -rf build dist
-	.venv/bin/python -m pip --disable-pip-version-check --quiet wheel --no-deps --wheel-dir dist .
-	.venv/bin/twine check --strict dist/*.whl
-
 deploy: .venv/ready-for-tests
 	@.venv/bin/python -m deploy up --stage "$(STAGE)" --email "$(EMAIL)" $(if $(BUDGET),--budget "$(BUDGET)") $(if $(RAW_DAYS),--raw-days "$(RAW_DAYS)") $(if $(YES),--yes)
 

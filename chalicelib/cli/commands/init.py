@@ -158,7 +158,7 @@ def _place(person: _Person, before: Settings, lake: str | None) -> dict[str, str
 
 def _new(given: Mapping[str, str | None]) -> dict[str, str]:
     """Those of the answers that .env does not hold already; None is no answer."""
-    in_file = dict.fromkeys(given, "") | dotenv_values(ENV_FILE)
+    in_file = dict.fromkeys(given, "") | dotenv_values(ENV_FILE, interpolate=False)
     return {name: value for name, value in given.items() if value is not None and value != in_file[name]}
 
 

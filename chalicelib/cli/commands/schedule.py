@@ -17,6 +17,7 @@ from ...errors import BadSetting
 from ...settings import ENV_FILE, Settings
 from ...time_and_chance import World
 from ..base import as_json_option, command_name, settings_now
+from ..env_file import HEARD
 from ..schedules import KINDS, kind_of_this_machine
 from ..schedules.plan import Job, Plan, Step, check_folder
 
@@ -140,12 +141,14 @@ def _command() -> tuple[str, ...]:
 def _refuse_what_only_the_shell_knows(settings: Settings) -> None:
     """A scheduler starts without a person's shell: a setting that is only there would be missing, and the run would go
     to another lake, or to the simulator."""
-    in_file, aws = dotenv_values(ENV_FILE), settings.secret or settings.lake.startswith("s3://")
+    in_file, aws = dotenv_values(ENV_FILE, interpolate=False), settings.secret or settings.lake.startswith("s3://")
     watched = {name: value for name, value in os.environ.items() if name.startswith(_OURS) or (aws and name in _AWS)}
     missing = [name for name, value in watched.items() if value not in ("", in_file.get(name))]
     if missing:
         raise BadSetting(
             f"{', '.join(sorted(missing))}: set in this shell, and not so in {ENV_FILE.resolve()}, which is all that a "
             "scheduler sees.",
-            advice="Write them into that file, or unset them.",
+            advice="Write them into that file, or unset them."
+            if HEARD.issuperset(missing)
+            else "Put AWS's keys and address into a profile of ~/.aws/config, and AWS_PROFILE into that file.",
         )
