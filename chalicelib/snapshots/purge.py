@@ -63,16 +63,16 @@ def wish(lake: Lake, today: date, playlist_id: str | None, user_id: str | None, 
         )
     if playlist_id is not None and not _knows(lake, playlist_id):
         raise NotKept(f"The lake holds nothing of playlist {playlist_id}; nothing was removed.")
-    if before is None:
-        newest = [day for one, day, _ in lake.raw_keys(playlist_id or "")]
-        newest += [
-            row["snapshot_date"]
-            for one, year in lake.tried()
-            if year >= today.year and playlist_id in (None, one)
-            for row in lake.snapshots(one, year)
-        ]
-        before = max([today, *newest]) + timedelta(days=1)
-    return Wish(before, playlist_id, user_id)
+    return Wish(before or _newest(lake, today, playlist_id) + timedelta(days=1), playlist_id, user_id)
+
+
+def _newest(lake: Lake, today: date, playlist_id: str | None) -> date:
+    """Today, or the newest day beyond it that the lake holds of a playlist (None: of all)."""
+    in_raw = (day for _, day, _ in lake.raw_keys(playlist_id or ""))
+    years = ((one, year) for one, year in lake.tried() if year >= today.year and playlist_id in (None, one))
+    in_tables = (row["snapshot_date"] for one, year in years for row in lake.snapshots(one, year))
+    newest: date = max([today, *in_raw, *in_tables])
+    return newest
 
 
 def _knows(lake: Lake, playlist_id: str) -> bool:
