@@ -21,10 +21,8 @@ def report(found: dict[str, Any]) -> tuple[list[str], bool]:
     ]
     holes = bool(lines)
     skipped = [one["name"] for one in packages if "skip_reason" in one]
-    looked_up = len(packages) - len(skipped)
-    lines.append(
-        f"{looked_up} of {len(packages)} packages were looked up; {'see above' if holes else 'no known hole'}."
-    )
+    told = "see above" if holes else "no hole is known of those"
+    lines.append(f"{len(packages) - len(skipped)} of {len(packages)} packages were looked up; {told}.")
     if skipped:
         lines.append(f"NOT LOOKED UP, so nothing is known of them: {', '.join(skipped)}.")
     return lines, holes
