@@ -250,7 +250,7 @@ def _lost(rows: list[Json], slots: dict[int, Json]) -> Iterator[str]:
     """Rows that are not what Spotify gave for their place; a slot is empty only where Spotify says so."""
     for row in rows:
         entry = slots[row["position"]] or {"track": None}
-        item = entry.get("item") or entry.get("track")
+        item = next((one for one in (entry.get("item"), entry.get("track")) if isinstance(one, dict)), None)
         if (item is None) != (row["item_type"] == "unavailable") and (item.get("uri") or item.get("name")):
             yield f"position {row['position']} is {row['item_type']}, given was {item}"
         if item is not None and (row["uri"] or "") != (item["uri"] or ""):
