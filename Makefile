@@ -1,7 +1,9 @@
 # make run    set-up, then today's snapshot (the simulator and a local folder unless you set up more)
 # make test   set-up, then every check and test
 # make demo   set-up, then ninety invented days of three playlists into demo/, and their page in the browser
+# make docs   the documentation as a site on 127.0.0.1:8001;   make site   builds it into site/, and fails on a broken link
 # make lint   the checks alone;   make local   the HTTP routes on 127.0.0.1:8000;   make clean   removes .venv
+# make wheel  set-up, then dist/chartlake-….whl, which `pipx install` and `uvx --from` take
 # make deploy EMAIL=you@example.org [STAGE=prod] [BUDGET=5] [RAW_DAYS=90] [YES=1]    one stack in your AWS account
 # make undeploy [STAGE=prod] [YES=1]    removes it, and keeps the bucket with the data
 
@@ -15,7 +17,7 @@ LOCK = pyproject.toml requirements.txt requirements-dev.txt constraints.txt
 
 STAGE = prod
 
-.PHONY: run demo test lint audit local clean lock deploy undeploy
+.PHONY: run demo test lint audit docs site local wheel clean lock deploy undeploy
 
 run: .venv/ready
 	@.venv/bin/chartlake extract
@@ -23,9 +25,10 @@ run: .venv/ready
 demo: .venv/ready
 	@.venv/bin/chartlake demo --open
 
-# A file's tests stay together, since they share servers and bundles that take seconds to make.
+# A file's tests stay together, since they share servers and lakes that take seconds to make; in the order of
+# tests/conftest.py, with the longest first.
 test: lint
-	.venv/bin/python -m pytest -n auto --dist loadfile
+	.venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: .venv/ready-for-tests
 	.venv/bin/ruff check .
@@ -36,8 +39,26 @@ lint: .venv/ready-for-tests
 audit: .venv/ready-for-tests
 	.venv/bin/pip-audit --progress-spinner off --requirement constraints.txt --no-deps --disable-pip
 
+docs: .venv/ready-for-tests
+	.venv/bin/python -m mkdocs serve --dev-addr 127.0.0.1:8001
+
+site: .venv/ready-for-tests
+	.venv/bin/python -m mkdocs build --strict
+
 local: .venv/ready-for-tests
 	.venv/bin/chalice local
+
+# From empty folders: setuptools would also pack what an earlier build left behind.
+wheel: .venv/ready-for-tests
+	rm -rf build dist
+	.venv/bin/python -m pip --disable-pip-version-check --quiet wheel --no-deps --wheel-dir dist .
+	.venv/bin/twine check --strict dist/*.whl
+
+# From empty folders: setuptools would also pack what an earlier build left behind.
+wheel: .venv/ready-for-tests
+	rm -rf build dist
+	.venv/bin/python -m pip --disable-pip-version-check --quiet wheel --no-deps --wheel-dir dist .
+	.venv/bin/twine check --strict dist/*.whl
 
 deploy: .venv/ready-for-tests
 	@.venv/bin/python -m deploy up --stage "$(STAGE)" --email "$(EMAIL)" $(if $(BUDGET),--budget "$(BUDGET)") $(if $(RAW_DAYS),--raw-days "$(RAW_DAYS)") $(if $(YES),--yes)

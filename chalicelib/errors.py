@@ -223,6 +223,15 @@ class DamagedFile(Final):
     advice = "Restore the file (the bucket keeps versions), or move it away and rebuild the day from raw."
 
 
+class SchedulerRefused(Final):
+    """The system's own scheduler did not take, or not give back, what runs chartlake every day."""
+
+    advice = (
+        "The files shown above are right as they are: install them by hand, or run the command again. `chartlake "
+        "schedule --remove` undoes what was done."
+    )
+
+
 # A deployed chartlake, over HTTP.
 
 

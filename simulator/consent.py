@@ -12,7 +12,7 @@ from flask import Flask, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from .accounts import APPS, DISPLAY_NAMES, LISTENER
-from .simulator import Simulator
+from .spotify import Spotify
 
 _PAGE = "<!doctype html><meta charset=utf-8><title>{title} (simulated)</title><h1>{title} (simulated)</h1>"
 _CONSENT = """
@@ -26,7 +26,7 @@ class _NotAsked(Exception):
     """A request so wrong that nobody is asked, and nobody sent back: shown to the person instead."""
 
 
-def add_consent(app: Flask, simulator: Simulator) -> None:
+def add_consent(app: Flask, spotify: Spotify) -> None:
     """Add the page to an application."""
 
     def ask() -> Response:
@@ -41,7 +41,7 @@ def add_consent(app: Flask, simulator: Simulator) -> None:
         asked, client_id = request.args, _checked_client_id()
         if request.form.get("answer") != "agree":
             return _sent_back(error="access_denied")
-        code = simulator.accounts.authorize(
+        code = spotify.accounts.authorize(
             APPS[client_id], asked["redirect_uri"], asked.get("scope", ""), asked.get("code_challenge", "")
         )
         return _sent_back(code=code)

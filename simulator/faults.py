@@ -115,6 +115,14 @@ class Fault:
         """Tell whether a request to this place, for this playlist, is one to count."""
         return self.on in ("any", place) and self.playlist in (None, playlist)
 
+    def remaining(self) -> Fault | None:
+        """Give what is left of it after a request that it concerns: one to let through less, or one time less."""
+        if self.after:
+            return replace(self, after=self.after - 1)
+        if self.times is None:
+            return self
+        return replace(self, times=self.times - 1) if self.times > 1 else None
+
 
 class Faults:
     """The faults that wait to happen. Thread-safe."""
@@ -142,19 +150,16 @@ class Faults:
         taken: list[Fault] = []
         spoilt: list[Fault] = []
         with self._lock:
-            left: list[Fault] = []
+            left: list[Fault | None] = []
             for fault in self._waiting:
                 answers = fault.kind not in _BEFORE_ANSWERING
                 if not fault.concerns(place, playlist) or (answers and spoilt and not fault.after):
                     left.append(fault)
                     continue
-                if fault.after:
-                    left.append(replace(fault, after=fault.after - 1))
-                    continue
-                (spoilt if answers else taken).append(fault)
-                if fault.times is None or fault.times > 1:
-                    left.append(fault if fault.times is None else replace(fault, times=fault.times - 1))
-            self._waiting = left
+                if not fault.after:
+                    (spoilt if answers else taken).append(fault)
+                left.append(fault.remaining())
+            self._waiting = [fault for fault in left if fault]
         return taken + spoilt
 
 

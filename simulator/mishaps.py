@@ -13,7 +13,7 @@ from flask import Response, g, request
 
 from .faults import Fault
 from .playlists import Edit
-from .simulator import Simulator
+from .spotify import Spotify
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -25,19 +25,19 @@ _PAGE = "<!doctype html><title>502 (simulated)</title><h1>502 Bad Gateway</h1><p
 class Mishaps:
     """The hooks of one application."""
 
-    def __init__(self, simulator: Simulator) -> None:
-        self._simulator = simulator
+    def __init__(self, spotify: Spotify) -> None:
+        self._spotify = spotify
 
     def before(self) -> Response | None:
         """Delay the request, edit the playlist under it, or answer in the endpoint's place."""
         if request.path.startswith("/_simulator"):
             return None
-        if self._simulator.latency:
-            self._simulator.sleep(self._simulator.latency)
+        if self._spotify.latency:
+            self._spotify.sleep(self._spotify.latency)
         playlist_id = (request.view_args or {}).get("playlist_id")
-        for fault in self._simulator.faults.take(request.endpoint or "any", playlist_id):
+        for fault in self._spotify.faults.take(request.endpoint or "any", playlist_id):
             if fault.kind == "slow":
-                self._simulator.sleep(fault.seconds)
+                self._spotify.sleep(fault.seconds)
             elif fault.kind == "edit":
                 self._edit(fault, fault.playlist or playlist_id)
             elif fault.kind == "truncated":
@@ -77,7 +77,7 @@ class Mishaps:
         return _ANSWERS[fault.kind](fault)
 
     def _edit(self, fault: Fault, playlist_id: str | None) -> None:
-        playlist = self._simulator.playlists.get(playlist_id or "")
+        playlist = self._spotify.playlists.get(playlist_id or "")
         if playlist is None:
             return
         edit = Edit(fault.remove_at, fault.insert_at, fault.rename)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from .simulator import Simulator
+from .spotify import Spotify
 from .web import create_app
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ class _QuietHandler(_Handler):
 class Server:
     """The address of a running simulator; as a context manager it runs from entry to exit."""
 
-    def __init__(self, simulator: Simulator, port: int, verbose: bool = False) -> None:
+    def __init__(self, spotify: Spotify, port: int, verbose: bool = False) -> None:
         class Handler(_Handler if verbose else _QuietHandler):  # type: ignore[misc]
             def date_time_string(self, timestamp: float | None = None) -> str:
-                return str(super().date_time_string(simulator.clock().timestamp()))
+                return str(super().date_time_string(spotify.clock().timestamp()))
 
         # werkzeug ends the process where a port is taken, so the socket is opened here.
         with socket.create_server((HOST, port), backlog=128) as listener:
@@ -51,7 +51,7 @@ class Server:
             self._server = make_server(
                 HOST,
                 self.port,
-                create_app(simulator),
+                create_app(spotify),
                 threaded=True,
                 request_handler=Handler,
                 fd=listener.fileno(),

@@ -1,128 +1,17 @@
-"""The simulator itself: its clock, accounts, playlists, faults and the list of what it was asked."""
+"""The simulator as others use it: the simulated Spotify, which can be served over HTTP."""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from .accounts import DEVELOPMENT, LISTENER, Accounts, App
-from .catalogue import Catalogue
-from .faults import Faults
-from .playlists import Edit, Playlist, every_playlist
-from .recorded import Folder, read_folder
+from .spotify import Spotify
 
 if TYPE_CHECKING:
     from .server import Server
 
 
-@dataclass(frozen=True)
-class Served:
-    """One request that came in. `status` is 0 where the connection was dropped without an answer."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    authorized: bool
-    status: int
-
-
-class Clock:
-    """A moment that runs with the clock underneath and can be set elsewhere."""
-
-    def __init__(self, now: Callable[[], datetime]) -> None:
-        self._now = now
-        self._ahead = timedelta()
-
-    def __call__(self) -> datetime:
-        return self._now().astimezone(UTC) + self._ahead
-
-    def advance(self, by: timedelta) -> None:
-        """Jump forward, or back."""
-        self._ahead += by
-
-    def set(self, moment: datetime) -> None:
-        """Make it this moment (aware); time runs on from there."""
-        self._ahead += moment - self()
-
-
-class Simulator:
-    """A Spotify to run against. Equal seeds and equal moments give equal answers.
-
-    `now` gives the time (aware); `latency` is added to every answer, in seconds, by `sleep`; `recorded` is a folder of
-    recorded answers to serve beside the invented playlists; `token_lifetime` is that of access tokens, in seconds.
-    """
-
-    def __init__(
-        self,
-        *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        latency: float = 0.0,
-        seed: int = 0,
-        recorded: Path | None = None,
-        token_lifetime: int = 3600,
-        sleep: Callable[[float], object] = time.sleep,
-    ) -> None:
-        self.clock = Clock(now)
-        self.latency = latency
-        self.sleep = sleep
-        self.faults = Faults()
-        self.catalogue = Catalogue(seed)
-        self.accounts = Accounts(self.clock, token_lifetime, seed)
-        self.recorded = read_folder(recorded) if recorded else Folder({}, ())
-        self._by_name = every_playlist(seed)
-        self._by_id = {playlist.id: playlist for playlist in self._by_name.values()}
-        self._lock = threading.Lock()
-        self._requests: list[Served] = []
-
-    @property
-    def playlists(self) -> Mapping[str, Playlist]:
-        """The invented playlists by id."""
-        return MappingProxyType(self._by_id)
-
-    @property
-    def playlist_names(self) -> Mapping[str, Playlist]:
-        """The invented playlists by the short names that `playlist_id` takes."""
-        return MappingProxyType(self._by_name)
-
-    @property
-    def requests(self) -> list[Served]:
-        """What was asked so far, oldest first: a copy."""
-        with self._lock:
-            return list(self._requests)
-
-    def playlist_id(self, name: str) -> str:
-        """Give the id behind a short name, such as `hundred-and-one`. Raises `KeyError`."""
-        return self._by_name[name].id
-
-    def refresh_token(self, user: str = LISTENER, app: App = DEVELOPMENT, consented_at: datetime | None = None) -> str:
-        """Let a user consent and give the refresh token; it dies six calendar months after the consent."""
-        return self.accounts.consent(user, app, consented_at)
-
-    def revoke(self, refresh_token: str) -> None:
-        """Take a refresh token back."""
-        self.accounts.revoke(refresh_token)
-
-    def edit(
-        self,
-        playlist_id: str,
-        *,
-        remove_at: int | None = None,
-        insert_at: int | None = None,
-        rename: str | None = None,
-    ) -> None:
-        """Change a playlist as its owner would, places counted from 0; its snapshot id changes. Raises `KeyError`."""
-        self._by_id[playlist_id].edit(Edit(remove_at, insert_at, rename))
-
-    def note(self, served: Served) -> None:
-        """Remember a request."""
-        with self._lock:
-            self._requests.append(served)
+class Simulator(Spotify):
+    """A Spotify to run against."""
 
     def serve(self, port: int = 0) -> Server:
         """Give a server to use as a context manager; port 0 takes any free one. Raises `OSError` where it is taken."""

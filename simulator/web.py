@@ -19,7 +19,7 @@ from .fields import select
 from .mishaps import Mishaps
 from .playlists import Playlist
 from .recorded import RecordedList
-from .simulator import Served, Simulator
+from .spotify import Served, Spotify
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -38,22 +38,22 @@ class Refused(Exception):
         self.message = message
 
 
-def create_app(simulator: Simulator) -> WSGIApplication:
-    """Make the application that answers for a simulator."""
+def create_app(spotify: Spotify) -> WSGIApplication:
+    """Make the application that answers for it."""
     app = Flask("simulator", static_folder=None)
-    mishaps = Mishaps(simulator)
-    api = WebApi(simulator)
+    mishaps = Mishaps(spotify)
+    api = WebApi(spotify)
     app.before_request(mishaps.before)
     # Flask calls these in the opposite order: an answer is spoilt before it is noted.
-    app.after_request(_noted_by(simulator))
+    app.after_request(_noted_by(spotify))
     app.after_request(mishaps.after)
     app.add_url_rule("/api/token", "token", api.token, methods=["POST"])
     app.add_url_rule("/v1/me", "me", api.me)
     app.add_url_rule("/v1/me/playlists", "my_playlists", api.my_playlists)
     app.add_url_rule("/v1/playlists/<playlist_id>", "playlist", api.playlist)
     app.add_url_rule("/v1/playlists/<playlist_id>/<any(items, tracks):endpoint>", "items", api.items)
-    add_consent(app, simulator)
-    add_control(app, simulator)
+    add_consent(app, spotify)
+    add_control(app, spotify)
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(HTTPException, _no_such_service)
     return mishaps.dropping(app)
@@ -68,8 +68,8 @@ def json_response(data: Any, status: int = 200) -> Response:
 class WebApi:
     """The endpoints, each answering the current request."""
 
-    def __init__(self, simulator: Simulator) -> None:
-        self._simulator = simulator
+    def __init__(self, spotify: Spotify) -> None:
+        self._spotify = spotify
 
     def token(self) -> Response:
         """`POST /api/token`."""
@@ -78,7 +78,7 @@ class WebApi:
         if basic is not None and basic.type == "basic":
             credentials = (basic.username or "", basic.password or "")
         try:
-            return json_response(self._simulator.accounts.exchange(request.form, credentials))
+            return json_response(self._spotify.accounts.exchange(request.form, credentials))
         except TokenRefused as refused:
             return json_response(refused.body, 400)
 
@@ -103,10 +103,10 @@ class WebApi:
         offset, limit = self._window(20, 50)
         mine = [
             playlist
-            for name, playlist in self._simulator.playlist_names.items()
+            for name, playlist in self._spotify.playlist_names.items()
             if playlist.readable_in_full_by(user) or name == "followed"
         ]
-        now = self._simulator.clock()
+        now = self._spotify.clock()
         shown = [simplified_playlist(view, one, one.state(now)) for one in mine[offset : offset + limit]]
         return json_response(paging(view, "me/playlists", shown, len(mine), offset, limit, 50))
 
@@ -114,11 +114,11 @@ class WebApi:
         """`GET /v1/playlists/{id}`."""
         access = self._access()
         fields = request.args.get("fields")
-        if recorded := self._simulator.recorded.lists.get(playlist_id):
+        if recorded := self._spotify.recorded.lists.get(playlist_id):
             return json_response(select(_with_own_links(recorded), fields))
         playlist = self._find(access, playlist_id)
         view = self._view(access)
-        state = playlist.state(self._simulator.clock())
+        state = playlist.state(self._spotify.clock())
         answer = playlist_object(view, playlist, state, _contents_allowed(access, playlist))
         return json_response(select(answer, fields))
 
@@ -127,17 +127,17 @@ class WebApi:
         access = self._access()
         if endpoint == "tracks" and access.app.dialect == "development":
             raise Refused(403, "Forbidden")
-        recorded = self._simulator.recorded.lists.get(playlist_id)
+        recorded = self._spotify.recorded.lists.get(playlist_id)
         playlist = None if recorded else self._find(access, playlist_id)
         if playlist and not _contents_allowed(access, playlist):
             raise Refused(403, "Forbidden")
         offset, limit = self._window(*PAGE_LIMITS[endpoint])
         view = self._view(access)
         if playlist:
-            state = playlist.state(self._simulator.clock())
+            state = playlist.state(self._spotify.clock())
             answer = page(view, playlist_id, state.entries, endpoint, offset, limit)
         else:
-            answer = _recorded_page(view, self._simulator.recorded.lists[playlist_id], endpoint, offset, limit)
+            answer = _recorded_page(view, self._spotify.recorded.lists[playlist_id], endpoint, offset, limit)
         return json_response(select(answer, request.args.get("fields")))
 
     def _access(self) -> Access:
@@ -145,8 +145,8 @@ class WebApi:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme and scheme.lower() != "bearer":
             raise Refused(400, "Only valid bearer authentication supported")
-        access = self._simulator.accounts.access(token)
-        if access is None or self._simulator.clock() >= access.expires_at:
+        access = self._spotify.accounts.access(token)
+        if access is None or self._spotify.clock() >= access.expires_at:
             raise Refused(401, "Missing/invalid/expired access token")
         return access
 
@@ -159,7 +159,7 @@ class WebApi:
         """Give the playlist, unless it does not exist or does not exist for this asker: the answers are the same."""
         if not _ID.fullmatch(playlist_id):
             raise Refused(400, "Invalid base62 id")
-        playlist = self._simulator.playlists.get(playlist_id)
+        playlist = self._spotify.playlists.get(playlist_id)
         if playlist is None:
             raise Refused(404, "Resource not found")
         hidden = not playlist.public and not playlist.readable_in_full_by(access.user)
@@ -177,7 +177,7 @@ class WebApi:
         return View(
             api=f"{request.host_url}v1",
             dialect=access.app.dialect,
-            catalogue=self._simulator.catalogue,
+            catalogue=self._spotify.catalogue,
             episodes_in_full="episode" in request.args.get("additional_types", "").split(","),
             market=market,
             home=_HOME if reduced and access.user else None,
@@ -233,12 +233,12 @@ def _no_such_service(error: HTTPException) -> Response:
     return json_response({"error": {"status": status, "message": "Service not found"}}, status)
 
 
-def _noted_by(simulator: Simulator) -> Any:
+def _noted_by(spotify: Spotify) -> Any:
     def note(response: Response) -> Response:
         response.headers[HEADER] = "1"
-        response.date = simulator.clock()
+        response.date = spotify.clock()
         if not request.path.startswith("/_simulator"):
-            simulator.note(_served(request, 0 if g.get("dropped") else response.status_code))
+            spotify.note(_served(request, 0 if g.get("dropped") else response.status_code))
         return response
 
     return note

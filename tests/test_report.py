@@ -29,7 +29,7 @@ from chalicelib.history.importing import import_path
 from chalicelib.lake import keys
 from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
-from chalicelib.report import site
+from chalicelib.report import layout, site
 from chalicelib.report.site import render_site, shared_index
 from chalicelib.snapshots.purge import Wish, purge
 from chalicelib.time_and_chance import World
@@ -420,6 +420,16 @@ def test_a_script_that_is_not_ours_does_not_run(chromium: Browser, demo: Lake, t
     page = chromium.new_page()
     page.goto((tmp_path / "page.html").as_uri())
     assert "taken" not in page.title()
+    page.close()
+
+
+def test_every_part_of_the_script_is_whole_and_has_its_turn(chromium: Browser) -> None:
+    parts = {path.stem: path.read_text("utf-8") for path in Path(layout.__file__).parent.glob("script/*.js")}
+    assert sorted(layout.SCRIPT) == sorted(parts)
+    page = chromium.new_page()
+    for name, text in parts.items():
+        page.evaluate("text => { new Function(text); }", text)
+        assert all(line.count("`") % 2 == 0 for line in text.splitlines()), f"{name}: the join would indent this text"
     page.close()
 
 

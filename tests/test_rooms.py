@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -17,121 +18,9 @@ from chalicelib.lake import schema
 
 ROOT = Path(__file__).parents[1]
 CHALICELIB = ROOT / "chalicelib"
+GROUND = "ground"
 
-# A room and the rooms of chalicelib that it may import. Everything else is forbidden.
-MAY_IMPORT = {
-    "errors": set(),
-    "world": set(),
-    "logs": set(),
-    "entries": set(),
-    "history": {"entries", "errors", "history"},
-    "settings": {"errors"},
-    "spotify": {"errors", "world", "entries", "spotify"},
-    "lake": {"errors", "world", "lake"},
-    "credentials": {"errors", "settings", "spotify", "world"},
-    "days": {"", "entries", "errors", "lake", "spotify"},
-    "tombstones": {"entries", "errors", "lake", "spotify"},
-    "staging": {"days", "entries", "errors", "history", "lake", "tombstones"},
-    "imports": {"errors", "history", "lake", "staging"},
-    "uploads": {"errors", "history", "imports", "lake", "world"},
-    "replay": {"days", "entries", "errors", "lake", "spotify", "tombstones", "world"},
-    "purge": {"errors", "lake", "spotify", "tombstones", "world"},
-    "outcome": {"errors", "lake"},
-    "pipeline": {"credentials", "days", "entries", "errors", "lake", "outcome", "settings", "spotify", "world"},
-    "coverage": {"charts", "lake"},
-    "views": {"", "views"},
-    "charts": {"errors", "lake", "views"},
-    "words": set(),
-    "exports": {"lake", "words"},
-    "columns": {"words"},
-    "chart_tables": {"charts", "columns", "lake", "words"},
-    "report": {"charts", "errors", "lake", "report", "words", "world"},
-    "metrics": {"outcome"},
-    "api": {"", "api", "charts", "errors", "lake", "report", "service", "settings", "spotify", "views", "world"},
-    "measured": {"errors", "lake", "outcome"},
-    "cost": {"lake", "measured"},
-    "verify": {"entries", "errors", "lake", "spotify", "words"},
-    "runs": {"errors", "lake", "world"},
-    "backfill": {"errors", "lake", "outcome", "replay", "runs", "spotify", "world"},
-    "service": {
-        "",
-        "backfill",
-        "errors",
-        "lake",
-        "measured",
-        "metrics",
-        "outcome",
-        "pipeline",
-        "report",
-        "runs",
-        "settings",
-        "uploads",
-        "world",
-    },
-    "remote": {"errors", "world"},
-    "doctor": {
-        "credentials",
-        "doctor",
-        "entries",
-        "errors",
-        "lake",
-        "pipeline",
-        "service",
-        "settings",
-        "spotify",
-        "world",
-    },
-    "login": {"errors", "spotify", "world"},
-    "demo": {"coverage", "errors", "lake", "outcome", "pipeline", "settings", "world"},
-    "terminal": {
-        "chart_tables",
-        "charts",
-        "cost",
-        "coverage",
-        "demo",
-        "doctor",
-        "errors",
-        "imports",
-        "lake",
-        "outcome",
-        "purge",
-        "replay",
-        "verify",
-        "words",
-    },
-    "cli": {
-        "",
-        "chart_tables",
-        "charts",
-        "cli",
-        "exports",
-        "terminal",
-        "cost",
-        "coverage",
-        "credentials",
-        "demo",
-        "doctor",
-        "errors",
-        "imports",
-        "lake",
-        "login",
-        "outcome",
-        "pipeline",
-        "purge",
-        "remote",
-        "replay",
-        "report",
-        "settings",
-        "spotify",
-        "verify",
-        "views",
-        "words",
-        "world",
-    },
-    "__main__": {"cli"},
-    "": set(),
-}
-# Rooms that never start in Lambda may use what the bundle does not hold.
+# What the bundle holds, and what only a room that Lambda never enters may use besides.
 BUNDLED = {
     "_typeshed",
     "boto3",
@@ -145,48 +34,92 @@ BUNDLED = {
     "spotipy",
     "tenacity",
 }
-LAPTOP_ONLY = {
-    "views": {"sqlglot"},
-    "cli": {"click", "rich", "dotenv", "simulator"},
-    "columns": {"rich"},
-    "chart_tables": {"rich"},
-    "terminal": {"rich"},
-    "lake": {"filelock"},
-    "demo": {"filelock", "simulator"},
-}
+LAPTOP_ONLY = {"cli": {"click", "dotenv", "filelock", "rich", "sqlglot"}, "lake": {"filelock"}}
 
 
-def room_of(path: Path) -> str:
-    parts = path.relative_to(CHALICELIB).with_suffix("").parts
-    return "" if parts == ("__init__",) else parts[0]
+def rooms() -> dict[str, set[str]]:
+    """Each room and those that it may import, from the table in docs/architecture.md."""
+    table: dict[str, set[str]] = {}
+    for line in (ROOT / "docs" / "architecture.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        names = re.findall(r"`([^`]+)`", cells[0])
+        if line.startswith("| `") and len(cells) == 3:
+            allowed = set(re.findall(r"`([^`]+)`", cells[2])) | ({GROUND} if GROUND in cells[2] else set())
+            for name in names:
+                table[name.strip("/")] = allowed
+    return table
 
 
-def imports_of(path: Path) -> tuple[set[str], set[str]]:
-    """Rooms of chalicelib and other packages that a file imports, anywhere in it."""
-    rooms, packages = set(), set()
-    depth = len(path.relative_to(CHALICELIB).parts)
-    own = path.relative_to(CHALICELIB).parts[0]
+def modules() -> dict[str, Path]:
+    """Every module of the code by its dotted name."""
+    found = {}
+    for path in (
+        ROOT / "app.py",
+        *(path for top in ("chalicelib", "deploy", "simulator") for path in (ROOT / top).rglob("*.py")),
+    ):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+ROOMS = rooms()
+TOP_FILES = {path.stem for path in CHALICELIB.glob("*.py")} - {"__init__", "__main__"}
+
+
+def imports_of(module: str) -> set[str]:
+    """All that a module imports, anywhere in it: modules of ours by their names, others by their package."""
+    path = MODULES[module]
+    package = module if path.stem == "__init__" else module.rpartition(".")[0]
+    found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            packages.update(alias.name.split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            packages.add((node.module or "").split(".")[0])
+            found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            if node.level < depth:
-                rooms.add(own)
-            elif node.module:
-                rooms.add(node.module.split(".")[0])
-            else:
-                rooms.update("" if alias.name.startswith("__") else alias.name for alias in node.names)
-    return rooms, packages - set(sys.stdlib_module_names)
+            base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            source = ".".join([*base, *([node.module] if node.module else [])])
+            named = (f"{source}.{alias.name}" for alias in node.names)
+            found.update(name if name in MODULES else source for name in named)
+    return {name if name in MODULES else name.split(".")[0] for name in found} - set(sys.stdlib_module_names)
 
 
-@pytest.mark.parametrize("path", sorted(CHALICELIB.rglob("*.py")), ids=lambda p: str(p.relative_to(CHALICELIB)))
-def test_imports_point_one_way(path: Path) -> None:
-    room = room_of(path)
-    rooms, packages = imports_of(path)
-    assert rooms <= MAY_IMPORT[room]
-    assert packages <= BUNDLED | LAPTOP_ONLY.get(room, set())
+def room_of(module: str) -> str:
+    """The room that a module of ours lies in: a folder of chalicelib, the ground, or what stands at the top."""
+    top, _, rest = module.partition(".")
+    if top != "chalicelib":
+        return "app.py" if top == "app" else top
+    room = rest.partition(".")[0]
+    return GROUND if room in TOP_FILES | {""} else "cli" if room == "__main__" else room
+
+
+def test_the_map_in_the_documents_is_the_tree() -> None:
+    folders = {path.name for path in CHALICELIB.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert set(ROOMS) == folders | TOP_FILES | {"app.py", "simulator", "deploy"}
+    assert len(TOP_FILES) <= 6
+    assert len(folders) <= 9
+    for folder in folders:
+        assert ast.get_docstring(ast.parse((CHALICELIB / folder / "__init__.py").read_text())), folder
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_imports_point_one_way(module: str) -> None:
+    room = room_of(module)
+    allowed = {GROUND} if room == GROUND else ROOMS[room] | {room}
+    ours = {name for name in imports_of(module) if name in MODULES}
+    assert {
+        name for name in ours if room_of(name) not in allowed and name.removeprefix("chalicelib.") not in allowed
+    } == set()
+
+
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if name.startswith("chalicelib")))
+def test_lambda_imports_nothing_that_the_bundle_does_not_hold(module: str) -> None:
+    packages = {name for name in imports_of(module) if name not in MODULES}
+    assert packages <= BUNDLED | LAPTOP_ONLY.get(room_of(module), set())
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    graph = {module: {name for name in imports_of(module) if name in MODULES and name != module} for module in MODULES}
+    TopologicalSorter(graph).prepare()
 
 
 def test_importing_the_app_loads_nothing_heavy() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -20,6 +22,7 @@ import pytest
 import requests
 from click.testing import CliRunner
 
+import simulator
 from simulator import DEVELOPMENT, EXTENDED, GRANDFATHERED, TOP_50, VIRAL_50, App, Fault, Simulator
 from simulator.__main__ import main
 from simulator.faults import parse_fault
@@ -808,6 +811,17 @@ def test_requests_are_written_down(world: World) -> None:
     assert (token.method, token.path, token.status) == ("POST", "/api/token", 200)
     assert (page.path, page.query, page.authorized) == (f"/v1/playlists/{TOP_50}/items", {"limit": "5"}, True)
     assert (refused.authorized, refused.status) == (False, 401)
+
+
+def test_imports_go_up_the_order_in_which_the_files_are_read() -> None:
+    lines = re.findall(r"^  (?:\S+ )+ +(\S.*)$", simulator.__doc__ or "", re.MULTILINE)
+    order = ", ".join(lines).split(", ")
+    files = {path.stem: path for path in (ROOT / "simulator").glob("*.py") if path.stem != "__init__"}
+    assert sorted(order) == sorted(files)
+    for number, name in enumerate(order):
+        imports = [one for one in ast.walk(ast.parse(files[name].read_text())) if isinstance(one, ast.ImportFrom)]
+        own = {one.module or alias.name for one in imports if one.level for alias in one.names}
+        assert own <= set(order[:number]), f"{name} imports what comes later"
 
 
 # --- from outside the process

@@ -129,7 +129,7 @@ def test_no_update_is_lost_between_writers(address: str, clock: Clock) -> None:
             line = f"{writer}-{number}\n".encode()
             update(
                 store,
-                lambda: ("lines", store.get("lines")),
+                "lines",
                 lambda old, line=line: (old or b"") + line,
                 World(random=random.Random(writer)),
             )
@@ -166,7 +166,7 @@ class Busy:
 def test_an_update_waits_for_its_turn_as_long_as_there_is_time(store: ObjectStore, clock: Clock) -> None:
     def write(key: str, busy: float, seconds_left: float) -> None:
         crowd = Busy(store, clock, busy)
-        update(crowd, lambda: (key, store.get(key)), lambda old: b"mine", clock.world(seconds_left=seconds_left))
+        update(crowd, key, lambda old: b"mine", clock.world(seconds_left=seconds_left))
 
     write("patient", busy=240, seconds_left=900)
     assert store.get("patient").data == b"mine"
@@ -182,8 +182,8 @@ def test_an_update_waits_for_its_turn_as_long_as_there_is_time(store: ObjectStor
 def test_an_update_that_changes_nothing_writes_nothing(store: ObjectStore, clock: Clock) -> None:
     store.create("x", b"1")
     before = store.get("x").etag
-    update(store, lambda: ("x", store.get("x")), lambda old: None, clock.world())
-    update(store, lambda: ("x", store.get("x")), lambda old: old, clock.world())
+    update(store, "x", lambda old: None, clock.world())
+    update(store, "x", lambda old: old, clock.world())
     assert store.get("x").etag == before
 
 

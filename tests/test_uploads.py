@@ -18,7 +18,7 @@ from chalice.test import Client
 
 from chalicelib.errors import LakeUnavailable
 from chalicelib.handlers import uploads
-from chalicelib.handlers.uploads import take_in
+from chalicelib.handlers.intake import take_in
 from chalicelib.lake import keys
 from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
@@ -80,7 +80,7 @@ def told(key: str) -> Any:
 def test_a_dropped_file_becomes_rows_and_what_became_of_it_is_told(
     deployed: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "chalicelib.handlers.uploads")
+    caplog.set_level(logging.INFO, "chalicelib.handlers.intake")
     answer = deployed.lambda_.invoke("upload", drop(NAME, chart())).payload
     assert [entry["streams"] for entry in lake_now().entries(CHART, date(2026, 11, 23))] == [1000] * 3
     assert lake_now().entries(CHART, date(2026, 11, 23))[0]["source"].endswith("regional-global-daily-2026-11-23.csv")
@@ -89,7 +89,7 @@ def test_a_dropped_file_becomes_rows_and_what_became_of_it_is_told(
     (file,) = answer["files"]
     assert (file["format"], file["days"], file["rows"], file["changed"]) == ("charts-official-daily", 1, 3, 1)
     assert file["playlists"] == [CHART]
-    (line,) = [record for record in caplog.records if record.name == "chalicelib.handlers.uploads"]
+    (line,) = [record for record in caplog.records if record.name == "chalicelib.handlers.intake"]
     assert (line.getMessage(), line.object_key, line.rows) == ("upload imported", NAME, 3)  # type: ignore[attr-defined]
     assert verify(lake_now()).findings == ()
 
@@ -167,14 +167,14 @@ def test_a_key_that_looks_encoded_is_read_as_it_stands_first(deployed: Client) -
 def test_a_refused_file_is_told_with_every_bad_line_and_is_an_error_that_an_alarm_sees(
     deployed: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "chalicelib.handlers.uploads")
+    caplog.set_level(logging.INFO, "chalicelib.handlers.intake")
     bad = chart().replace("spotify:track:", "nonsense:")
     with pytest.raises(Exception, match=r"imports/regional-global-daily-2026-11-23\.csv: line 2: 'nonsense:"):
         deployed.lambda_.invoke("upload", drop(NAME, bad))
     (file,) = told(NAME)["files"]
     assert (told(NAME)["state"], [line for line, _ in file["problems"]]) == ("refused", [2, 3, 4])
     assert file["advice"]
-    assert [record.levelname for record in caplog.records if record.name == "chalicelib.handlers.uploads"] == ["ERROR"]
+    assert [record.levelname for record in caplog.records if record.name == "chalicelib.handlers.intake"] == ["ERROR"]
     assert list(open_store(LAKE, World()).list("tables/")) == []
     # The corrected file under the same name replaces the refusal.
     deployed.lambda_.invoke("upload", drop(NAME, chart()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from ..errors import LakeUnavailable
 from ..time_and_chance import World
@@ -115,36 +115,55 @@ class DryRun:
         return self._store.link(key, seconds)
 
 
-def update(
-    store: ObjectStore,
-    find: Callable[[], tuple[str, Stored | None]],
-    change: Callable[[bytes | None], bytes | None],
-    world: World,
-) -> str:
-    """Read, change, write back if nobody was faster, else all of it again. Gives the key.
+@dataclass(frozen=True)
+class Plan:
+    """What is to become of an object, decided from it as just read: its new bytes, or None to leave it as it is."""
 
-    `find` reads the object and decides which one it is; `change` maps its bytes (None: there is none) to the new ones,
-    or to None for "leave it as it is". Raises `LakeUnavailable` where others were faster for five minutes, or until the
-    end of this process.
+    key: str
+    found: Stored | None
+    data: bytes | None
+
+
+SomePlan = TypeVar("SomePlan", bound=Plan)
+
+
+def carry_out(store: ObjectStore, make_plan: Callable[[], SomePlan], world: World) -> SomePlan:
+    """Make a plan and write what it says if nobody was faster, else all of it again. Gives the plan that came true.
+
+    Raises `LakeUnavailable` where others were faster for five minutes, or until the end of this process.
     """
     began, conflicts = world.monotonic(), 0
     while True:
-        key, found = find()
-        data = change(found.data if found else None)
-        if data is None or (found and data == found.data):
-            return key
+        plan = make_plan()
         try:
-            if found:
-                store.replace(key, data, found.etag)
-            else:
-                store.create(key, data)
-            return key
+            _write(store, plan)
+            return plan
         except Conflict:
             conflicts += 1
             pause = world.random.uniform(0, min(_LONGEST_PAUSE, 0.05 * 2 ** min(conflicts, 10)))
             if pause > min(world.time_left(), began + _LONGEST_SECONDS - world.monotonic()):
                 raise LakeUnavailable(
-                    f"{store.locate(key)} was changed by others {conflicts} times while it was being written.",
+                    f"{store.locate(plan.key)} was changed by others {conflicts} times while it was being written.",
                     advice="Run the same again when fewer write the same playlist at once; what is there is skipped.",
                 ) from None
             world.sleep(pause)
+
+
+def _write(store: ObjectStore, plan: Plan) -> None:
+    if plan.data is None:
+        return
+    if plan.found is None:
+        store.create(plan.key, plan.data)
+    elif plan.data != plan.found.data:
+        store.replace(plan.key, plan.data, plan.found.etag)
+
+
+def update(store: ObjectStore, key: str, change: Callable[[bytes | None], bytes | None], world: World) -> None:
+    """Do `carry_out` for one object: `change` maps its bytes (None: there is none) to the new ones, or to None for
+    "leave it as it is"."""
+
+    def make_plan() -> Plan:
+        found = store.get(key)
+        return Plan(key, found, change(found.data if found else None))
+
+    carry_out(store, make_plan, world)

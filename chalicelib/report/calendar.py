@@ -10,7 +10,7 @@ from itertools import groupby
 from ..lake.schema import PUBLISHED
 from ..lake.tables import Row
 from ..text import counted
-from .words import STATUSES, clean, month_words, short_day, span_words
+from .phrases import STATUSES, clean, month_words, short_day, span_words
 
 # How a day looks; whatever else was tried is a failure.
 _LOOKS = {"ok": "known", "unchanged": "carried", "missed": "missed"}

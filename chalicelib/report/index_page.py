@@ -11,8 +11,8 @@ from ..analysis.charts import Charts
 from ..lake.schema import PUBLISHED
 from ..lake.tables import Row
 from .calendar import look, why
+from .phrases import day_words
 from .playlist_page import playlist_facts
-from .words import day_words
 
 _STRIP_DAYS = 60
 # The groups of the index, in order: what needs a person first, what has ended last.
@@ -37,19 +37,27 @@ def index_context(overview: list[dict[str, Any]], cards: Mapping[str, Any]) -> d
     shown = [one | {"card": cards.get(one["id"])} for one in overview]
     running = [one for one in shown if one["state"] != "ended"]
     days = [one["last_date"] for one in running or shown if one["last_date"]]
-    groups = [(title, [one for one in shown if one["state"] == state]) for state, title in _GROUPS]
     return {
-        "groups": [(title, lists) for title, lists in groups if lists],
+        "groups": _groups(shown),
         "lists": len(shown),
         "newest": max(days, default=None),
         "running": bool(running),
-        "days_known": sum(one["days_known"] for one in shown),
-        "days_failed": sum(one["days_failed"] for one in shown),
+        "days_known": _total(shown, "days_known"),
+        "days_failed": _total(shown, "days_failed"),
         # A list that was never read has no data from anywhere.
         "read": sum(one["last_date"] is not None for one in shown),
-        "simulated": sum(one["simulated"] for one in shown),
+        "simulated": _total(shown, "simulated"),
         "strip_days": _STRIP_DAYS,
     }
+
+
+def _groups(shown: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    groups = [(title, [one for one in shown if one["state"] == state]) for state, title in _GROUPS]
+    return [(title, lists) for title, lists in groups if lists]
+
+
+def _total(shown: list[dict[str, Any]], name: str) -> int:
+    return sum(one[name] for one in shown)
 
 
 def _overview(row: Row, strip: list[Row], today: date) -> dict[str, Any]:

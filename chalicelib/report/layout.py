@@ -8,15 +8,39 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..text import counted
-from . import words
+from . import phrases
 
 _HERE = Path(__file__).parent
+# The files of `script/` in the order in which they run, in one scope: each knows what the ones before it have made, and
+# a function also what comes after. The index, which has no data, goes no further than the beginning of `data`.
+SCRIPT = (
+    "basics",  # elements, dates and counts
+    "every_page",  # what the index has too: how old it is, the filter
+    "data",  # the list's past, as `script_data.py` wrote it
+    "pieces",  # a name, a movement, a small line
+    "chart",  # the table of any known day
+    "export",  # the table to take along
+    "drawing",  # axes, and the reading under the pointer
+    "over_time",  # the entries that lead
+    "curves",  # one line over time, and the followers
+    "track",  # a track's own run
+    "search",
+    "compare",
+    "address",  # what is open, by the page's address
+    "start",
+)
+_HEAD = """\
+"use strict";
+// What the page does beyond being read. Names come from anybody: they only ever become text nodes.
+(() => {
+"""
 
 
 def render(template: str, context: Mapping[str, Any]) -> bytes:
@@ -33,16 +57,24 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style, script = ((_HERE / name).read_text("utf-8") for name in ("page.css", "page.js"))
+    style, script = (_HERE / "page.css").read_text("utf-8"), _script()
     found.globals |= {"style": Markup(style), "script": Markup(script), "policy": _policy(style, script)}
     found.filters |= {
         "counted": counted,
         "data": _data,
-        "day": words.day_words,
-        "short_day": words.short_day,
-        "span": words.span_words,
+        "day": phrases.day_words,
+        "short_day": phrases.short_day,
+        "span": phrases.span_words,
     }
     return found
+
+
+def _script() -> str:
+    """The parts as one function, so that nothing of it is global. Since they are indented, no text in them may go over
+    the end of a line."""
+    parts = ((_HERE / "script" / f"{name}.js").read_text("utf-8") for name in SCRIPT)
+    body = indent("\n".join(parts), "  ")
+    return f"{_HEAD}{body}}})();\n"
 
 
 def _policy(style: str, script: str) -> str:

@@ -11,8 +11,8 @@ from ..analysis.charts import Charts
 from ..lake.schema import PUBLISHED
 from ..lake.tables import Row
 from . import calendar
-from .past import Past
-from .words import change_mark, change_words, clean, compared_words, list_name, spotify_path, unit_of, untitled
+from .phrases import change_mark, change_words, clean, compared_words, list_name, spotify_path, unit_of, untitled
+from .script_data import Past
 
 # What a browser lays out at once, and a person reads.
 _ROWS = 1000
@@ -31,6 +31,7 @@ def read_page(charts: Charts, playlist_id: str, coverage: list[Row], followers: 
     chart = charts.chart(playlist_id)
     past = Past(charts, playlist_id)
     unit = unit_of(playlist_id)
+    known = [row for row in coverage if row["status"] in PUBLISHED]
     rows = [_row(entry, past) for entry in chart.entries]
     first = max(chart.playlist["first_date"], chart.snapshot_date - timedelta(days=_ARTIST_DAYS - 1))
     artists = charts.artists(playlist_id, first, chart.snapshot_date)
@@ -42,7 +43,7 @@ def read_page(charts: Charts, playlist_id: str, coverage: list[Row], followers: 
         "gap_days": chart.gap_days,
         "rows": rows[:_ROWS],
         "total": len(rows),
-        "extra": next((name for name in ("streams", "popularity") if any(row[name] for row in rows)), ""),
+        "extra": _extra_column(rows),
         "days_at_top": _days_at_top(charts, playlist_id),
         "movers": _movers(rows),
         "leavers": [_leaver(row, past) for row in chart.leavers[:_LEAVERS]],
@@ -51,12 +52,10 @@ def read_page(charts: Charts, playlist_id: str, coverage: list[Row], followers: 
         "artists_in_all": len(artists),
         "artists_from": first,
         "first_date": chart.playlist["first_date"],
-        "cut": any(
-            row["status"] in PUBLISHED and row["snapshot_date"] < chart.playlist["first_date"] for row in coverage
-        ),
+        "cut": any(row["snapshot_date"] < chart.playlist["first_date"] for row in known),
         "months": calendar.months(coverage, unit),
         "gaps": calendar.gaps(coverage, unit),
-        "days_known": sum(row["status"] in PUBLISHED for row in coverage),
+        "days_known": len(known),
         "days_in_all": len(coverage),
         "depth": past.depth,
         "largest": past.largest,
@@ -121,6 +120,10 @@ def _row(entry: Row, past: Past) -> dict[str, Any]:
 
 def _leaver(run: Row, past: Past) -> dict[str, Any]:
     return {name: run[name] for name in ("last_position", "peak_position", "days", "gap_days")} | _item(run, past)
+
+
+def _extra_column(rows: list[dict[str, Any]]) -> str:
+    return next((name for name in ("streams", "popularity") if any(row[name] for row in rows)), "")
 
 
 def _item(row: Row, past: Past) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from ..errors import ChartlakeError, DamagedFile, LakeUnavailable, NotKept
 from ..lake import keys
 from ..lake.lake import Lake
 from ..lake.schema import SNAPSHOTS
-from ..lake.store import Conflict, ObjectStore, update
+from ..lake.store import Conflict, ObjectStore
 from ..time_and_chance import World
 from .index_page import index_context, read_overview
 from .layout import render
@@ -81,10 +81,7 @@ def render_site(
     """
     work = _Work(lake, world, world.now().astimezone(timezone).date())
     overview = work.overview()
-    unknown = [one for one in playlist_ids if one not in overview.known]
-    if unknown and not missed:
-        raise NotKept(f"playlist {unknown[0]} is not in the lake.")
-    named = [one for one in playlist_ids if one in overview.known] if playlist_ids or missed else sorted(overview.known)
+    named = _named(playlist_ids, overview.known, missed)
     work.pages(_longest_left_first(lake, overview, named), progress)
     seen = work.index()
     if seen is not None:
@@ -178,6 +175,16 @@ class _Work:
         return overview
 
 
+def _named(playlist_ids: Sequence[str], known: set[str], missed: bool) -> list[str]:
+    """The lists that are asked for by name, which without `missed` are all where none is named. Raises `NotKept`."""
+    if missed:
+        return [one for one in playlist_ids if one in known]
+    unknown = [one for one in playlist_ids if one not in known]
+    if unknown:
+        raise NotKept(f"playlist {unknown[0]} is not in the lake.")
+    return list(playlist_ids) or sorted(known)
+
+
 def _longest_left_first(lake: Lake, overview: _Overview, playlist_ids: Iterable[str]) -> list[str]:
     """Those of them that have a known day or are damaged; when time is always short, each has its turn all the same."""
     days = {one["id"]: one["last_date"] for one in overview.lists}
@@ -228,10 +235,9 @@ def shared_index(store: ObjectStore, world: World, seconds: int) -> str:
         raise NotKept("No page is rendered yet.", advice="Run `chartlake report`, or wait for the next daily run.")
     pages = re.compile(r'(?<=href=")playlists/[^"]+(?=")')
     html = pages.sub(lambda page: escape(store.link(keys.SITE + unquote(page[0]), seconds)), found.data.decode())
-    # Every link to it is to be as good as it says, so the last one written stays.
-    key = keys.SHARED_INDEX_PAGE
-    update(store, lambda: (key, store.get(key)), lambda before: html.encode(), world)
-    return store.link(keys.SHARED_INDEX_PAGE, seconds)
+    key = keys.shared_index(world.new_id())
+    store.create(key, html.encode())
+    return store.link(key, seconds)
 
 
 def _render_page(lake: Lake, today: date, playlist_id: str) -> dict[str, Any]:

@@ -20,6 +20,9 @@ from .entries import Page, UnknownEntryShape, page_of, refuse_another
 # What helps to explain an answer later; nothing that could hold a secret.
 KEPT_HEADERS = ("date", "content-type", "etag", "cache-control", "location", "retry-after", "x-chartlake-simulator")
 
+# Bytes of a document, unpacked: 10,000 entries have 40 MB.
+_LONGEST = 256 << 20
+
 UNCHANGED = "unchanged snapshot_id"
 NOT_UNDERSTOOD = "none"
 
@@ -125,7 +128,7 @@ class Capture:
 def from_raw(data: bytes, name: str) -> Capture:
     """Read a raw document back; `name` is for the error. Raises `DamagedFile` where bytes and SHA-256 disagree."""
     try:
-        document = json.loads(gzip.decompress(data))
+        document = json.loads(_unpacked(data))
         answers = tuple(_answer_from_json(one) for one in document["answers"])
         capture = Capture(
             playlist_id=document["playlist_id"],
@@ -142,6 +145,14 @@ def from_raw(data: bytes, name: str) -> Capture:
         if answer.sha256 != stored["sha256"]:
             raise DamagedFile(f"{name}: the answer of {answer.url} does not match its SHA-256.")
     return capture
+
+
+def _unpacked(data: bytes) -> bytes:
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+        text = stream.read(_LONGEST + 1)
+    if len(text) > _LONGEST:
+        raise ValueError(f"it unpacks to more than {_LONGEST:,} bytes.")
+    return text
 
 
 # A Top 50's one answer is looked at five times; of a long list no more than two pages are held parsed.

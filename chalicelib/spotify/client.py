@@ -8,8 +8,8 @@ a hook on the session keeps for each thread.
 
 from __future__ import annotations
 
-import logging
 import threading
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -17,9 +17,10 @@ import requests
 import spotipy
 from requests.adapters import HTTPAdapter
 
-from ..errors import ChartlakeError, Final, SpotifyUnavailable, UnknownShape
+from ..errors import ChartlakeError, Final, QuotaExceeded, RateLimited, SpotifyUnavailable, UnknownShape
 from ..time_and_chance import World
 from .capture import KEPT_HEADERS, Answer
+from .pace import Pace
 from .refusals import error_of, excerpt, network_words
 from .retry import timeouts
 from .tokens import Tokens
@@ -31,17 +32,14 @@ _SECOND_THOUGHT = 1.0
 # A redirect to nowhere, or in a circle, is told after that many.
 _REDIRECTS = 3
 
-# spotipy logs every failure a second time, and bearer tokens at DEBUG; each failure is reported here once instead.
-for _name in ("spotipy.client", "spotipy.oauth2", "spotipy.util", "spotipy.cache_handler"):
-    logging.getLogger(_name).addFilter(lambda record: False)
-
 
 class Client:
     """GETs of the Web API as `Answer`s. Safe to use from several threads."""
 
-    def __init__(self, api_url: str, tokens: Tokens, world: World, connections: int = 4) -> None:
+    def __init__(self, api_url: str, tokens: Tokens, world: World, pace: Pace, connections: int = 8) -> None:
         self._world = world
         self._tokens = tokens
+        self._pace = pace
         self._last = threading.local()
         self._session = requests.Session()
         self._session.max_redirects = _REDIRECTS
@@ -50,13 +48,12 @@ class Client:
         self._session.hooks["response"].append(self._keep)
         self._spotify = spotipy.Spotify(auth_manager=tokens, requests_session=self._session)
         self._spotify.prefix = f"{api_url}/"
-        self._count = 0
+        self._counts: Counter[str] = Counter()
         self._count_lock = threading.Lock()
 
-    @property
-    def request_count(self) -> int:
-        """How many requests were sent so far."""
-        return self._count
+    def request_count(self, playlist_id: str) -> int:
+        """How many requests were sent so far for that playlist."""
+        return self._counts[playlist_id]
 
     def playlist(self, playlist_id: str) -> Answer:
         """`GET /playlists/{id}`: the playlist object with its first entries (100 at most) embedded."""
@@ -87,6 +84,8 @@ class Client:
             if answer.status == 200:
                 return answer
             error = error_of(answer, playlist_id, self._world)
+            if isinstance(error, RateLimited | QuotaExceeded):
+                self._pace.refused(error.retry_after)
             # Spotify has refused good apps and good tokens for a moment: what would end the run is asked once more.
             if answer.status in doubted or not (isinstance(error, Final) and error.stops_run):
                 raise error
@@ -99,12 +98,13 @@ class Client:
     def _answer(self, playlist_id: str, call: Callable[[], Any]) -> Answer:
         self._last.response = None
         with self._count_lock:
-            self._count += 1
+            self._counts[playlist_id] += 1
         result: Any = None
         # Threads may set it at the same time, each to what is left at that moment.
         self._spotify.requests_timeout = timeouts(self._world)
         try:
-            result = call()
+            with self._pace.turn(f"playlist {playlist_id}"):
+                result = call()
         except ChartlakeError:
             raise
         except requests.RequestException as error:
@@ -118,12 +118,14 @@ class Client:
             if self._last.response is None:
                 raise
         response: requests.Response = self._last.response
+        secrets = self._tokens.secrets
+        kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
         answer = Answer(
-            url=response.url,
+            url=secrets.removed_from_text(response.url),
             status=response.status_code,
             received_at=self._world.now(),
-            body=_words(response),
-            headers={name: response.headers[name] for name in KEPT_HEADERS if name in response.headers},
+            body=secrets.removed_from(_words(response)),
+            headers={name: secrets.removed_from_text(value) for name, value in kept.items()},
         )
         if answer.status == 200:
             _check_object(result, answer, playlist_id)

@@ -52,7 +52,7 @@ class Reader:
         Raises any of Spotify's errors, `InconsistentPlaylist` where the list kept changing, `OutOfTime` where the
         process has to end first.
         """
-        before = self._client.request_count
+        before = self._client.request_count(playlist_id)
         reading = _Reading(self._client, self._world, RetryBudget(PLAYLIST_BUDGET, self._world, self._run_budget))
         last_content = trouble = ""
         for _ in range(READINGS):
@@ -60,7 +60,7 @@ class Reader:
             try:
                 first = reading.first(playlist_id)
                 if known_snapshot is not None and _is_known(playlist_id, first, known_snapshot):
-                    return Unchanged(first, self._client.request_count - before)
+                    return Unchanged(first, self._client.request_count(playlist_id) - before)
                 answers, proof = reading.complete(playlist_id, first, self._parallel)
             except _Torn as torn:
                 trouble, last_content = str(torn), ""
@@ -70,7 +70,7 @@ class Reader:
                 capture_id=self._world.new_id(),
                 captured_at=started_at,
                 source=first.source,
-                requests=self._client.request_count - before,
+                requests=self._client.request_count(playlist_id) - before,
                 answers=answers,
                 proof=proof or "equal content",
             )

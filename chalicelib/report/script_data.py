@@ -9,7 +9,7 @@ from typing import Any
 
 from ..analysis.charts import Charts
 from ..lake.tables import Row
-from .words import clean, spotify_path, untitled
+from .phrases import clean, spotify_path, untitled
 
 # How far up an item must have come for its history to be on the page: the first of these that fits into the page.
 _DEPTHS = (1000, 200, 100, 50, 10)
@@ -33,69 +33,13 @@ class Past:
         self._sizes = [row["entry_count"] or 0 for row in known]
         self.largest = max(self._sizes)
         self.cadence = known[0]["cadence_days"]
-        rows = charts.warehouse.read(
-            """
-            SELECT
-              track_key,
-              arg_max(name, day_number) AS name,
-              arg_max(artist, day_number) AS artist,
-              arg_max(url, day_number) AS url,
-              arg_max(uri, day_number) AS uri,
-              min(position) AS peak,
-              list(day_number - 1 ORDER BY day_number) AS days,
-              list(position ORDER BY day_number) AS places
-            FROM standings
-            WHERE playlist_id = $id AND occurrence = 1 AND track_key IS NOT NULL
-            GROUP BY track_key
-            HAVING min(position) <= $depth
-            ORDER BY min(day_number), arg_min(position, day_number), track_key
-            """,
-            {"id": playlist_id, "depth": _DEPTHS[0]},
-        )
-        items = [(row["peak"], _item(row)) for row in rows]
-        slots = self._other_slots(charts, playlist_id)
-        sizes = [(row["peak"], len(json.dumps(_slot(row, {})))) for row in slots]
-        sizes += [(peak, len(json.dumps(item))) for peak, item in items]
-        fitting = (one for one in _DEPTHS if sum(size for peak, size in sizes if peak <= one) <= _MOST_BYTES)
-        self.depth = next(fitting, _DEPTHS[-1])
-        self._items = [item for peak, item in items if peak <= self.depth]
-        kept = (row["track_key"] for row in rows if row["peak"] <= self.depth)
-        self.numbers = {key: number for number, key in enumerate(kept)}
-        self._slots = [_slot(row, self.numbers) for row in slots if row["peak"] <= self.depth]
-
-    @staticmethod
-    def _other_slots(charts: Charts, playlist_id: str) -> list[Row]:
-        """Where no item of its own stands: empty slots, of each day the first, the second and so on as if they were one
-        item, so that they take little room; and the second and further places of items."""
-        return charts.warehouse.read(
-            """
-            WITH slots AS (
-              SELECT
-                track_key,
-                CASE WHEN track_key IS NULL THEN item_type END AS kind,
-                CASE
-                  WHEN track_key IS NULL
-                    THEN row_number() OVER (PARTITION BY day_number, track_key, item_type ORDER BY position)
-                  ELSE occurrence
-                END AS turn,
-                day_number,
-                position
-              FROM standings
-              WHERE playlist_id = $id AND (occurrence > 1 OR track_key IS NULL)
-            )
-            SELECT
-              track_key,
-              kind,
-              min(position) AS peak,
-              list(day_number - 1 ORDER BY day_number) AS days,
-              list(position ORDER BY day_number) AS places
-            FROM slots
-            GROUP BY track_key, kind, turn
-            HAVING min(position) <= $depth
-            ORDER BY kind, track_key, turn
-            """,
-            {"id": playlist_id, "depth": _DEPTHS[0]},
-        )
+        items = [row | {"written": _item(row)} for row in _histories(charts, playlist_id)]
+        slots = [row | {"written": _slot(row, {})} for row in _other_slots(charts, playlist_id)]
+        self.depth = _deepest_that_fits([*items, *slots])
+        kept = _within(self.depth, items)
+        self.numbers = {row["track_key"]: number for number, row in enumerate(kept)}
+        self._items = [row["written"] for row in kept]
+        self._slots = [_slot(row, self.numbers) for row in _within(self.depth, slots)]
 
     def to_json(self) -> dict[str, Any]:
         """`first` is the first known day and `days` are all of them, counted from it; `cadence` is how many days the
@@ -110,6 +54,74 @@ class Past:
             "items": self._items,
             "slots": self._slots,
         }
+
+
+def _histories(charts: Charts, playlist_id: str) -> list[Row]:
+    """Of each item the newest name and links, and its first place on each day that it was there."""
+    return charts.warehouse.read(
+        """
+        SELECT
+          track_key,
+          arg_max(name, day_number) AS name,
+          arg_max(artist, day_number) AS artist,
+          arg_max(url, day_number) AS url,
+          arg_max(uri, day_number) AS uri,
+          min(position) AS peak,
+          list(day_number - 1 ORDER BY day_number) AS days,
+          list(position ORDER BY day_number) AS places
+        FROM standings
+        WHERE playlist_id = $id AND occurrence = 1 AND track_key IS NOT NULL
+        GROUP BY track_key
+        HAVING min(position) <= $depth
+        ORDER BY min(day_number), arg_min(position, day_number), track_key
+        """,
+        {"id": playlist_id, "depth": _DEPTHS[0]},
+    )
+
+
+def _other_slots(charts: Charts, playlist_id: str) -> list[Row]:
+    """Where no item of its own stands: empty slots, of each day the first, the second and so on as if they were one
+    item, so that they take little room; and the second and further places of items."""
+    return charts.warehouse.read(
+        """
+        WITH slots AS (
+          SELECT
+            track_key,
+            CASE WHEN track_key IS NULL THEN item_type END AS kind,
+            CASE
+              WHEN track_key IS NULL
+                THEN row_number() OVER (PARTITION BY day_number, track_key, item_type ORDER BY position)
+              ELSE occurrence
+            END AS turn,
+            day_number,
+            position
+          FROM standings
+          WHERE playlist_id = $id AND (occurrence > 1 OR track_key IS NULL)
+        )
+        SELECT
+          track_key,
+          kind,
+          min(position) AS peak,
+          list(day_number - 1 ORDER BY day_number) AS days,
+          list(position ORDER BY day_number) AS places
+        FROM slots
+        GROUP BY track_key, kind, turn
+        HAVING min(position) <= $depth
+        ORDER BY kind, track_key, turn
+        """,
+        {"id": playlist_id, "depth": _DEPTHS[0]},
+    )
+
+
+def _deepest_that_fits(rows: Sequence[Row]) -> int:
+    """The most places of which all that is `written` fits into the page."""
+    sizes = [(row["peak"], len(json.dumps(row["written"]))) for row in rows]
+    fitting = (one for one in _DEPTHS if sum(size for peak, size in sizes if peak <= one) <= _MOST_BYTES)
+    return next(fitting, _DEPTHS[-1])
+
+
+def _within(depth: int, rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row["peak"] <= depth]
 
 
 def _item(row: Row) -> list[Any]:
