@@ -6,11 +6,13 @@ import gzip
 import json
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import request
 
+from chalicelib.history.importing import import_path
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import Status
 from chalicelib.snapshots.replay import replay
@@ -182,6 +184,16 @@ def test_both_names_of_one_list_are_one_list(rig: Rig) -> None:
     rig.simulator.faults.clear()
     rig.sign_in(GRANDFATHERED)
     assert rig.one("hundred-and-one").status == Status.OK
+
+
+@pytest.mark.parametrize("case", ["10 beside 50", "none beside 50", "another order"])
+def test_a_saved_answer_that_contradicts_itself_is_refused(rig: Rig, tmp_path: Path, case: str) -> None:
+    saved = tmp_path / f"saved-{TODAY}.json"
+    saved.write_text(json.dumps(CONTRADICTIONS[case]))
+    (imported,) = import_path(rig.lake, saved)
+    assert imported.error is not None
+    assert (saved.name in imported.error.message, "two different lists" in imported.error.message) == (True, True)
+    assert rig.lake.entries(TOP_50, TODAY) == []
 
 
 def test_the_closing_check_is_about_the_same_playlist(rig: Rig) -> None:
