@@ -23,6 +23,7 @@ _LIST = re.compile(r"[0-9A-Za-z]{22}|chart:[a-z0-9-]{1,80}")
 _ESCAPED = re.compile(r"'+[=+\-@\t\r]")
 _NUMBERS = {
     **dict.fromkeys(("position", "album_total_tracks", "popularity", "disc_number", "track_number"), 2**31 - 1),
+    **dict.fromkeys(("reported_peak", "reported_previous", "reported_days"), 2**31 - 1),
     **dict.fromkeys(("duration_ms", "streams", "followers"), 2**63 - 1),
 }
 _TRUTHS = ("explicit", "is_local", "is_playable", "public", "collaborative")
