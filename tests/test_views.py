@@ -39,7 +39,9 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
 
 def views_over(scratch: Scratch, entries: list[Row], snapshots: list[Row], today: date = TODAY) -> Views:
     for name, rows, schema in (("entries", entries, ENTRIES), ("snapshots", snapshots, SNAPSHOTS)):
+        # In memory, since the views read the tables many times.
         scratch.define(name, f"SELECT * FROM {scratch.rows(map(to_json, rows), schema)}")
+        scratch.narrow(name, "true", {})
     define_views(scratch, today)
     return views_in(scratch)
 
