@@ -528,26 +528,27 @@ def invented(random: Random, days: int = 12, longest: int = 5, songs: int = 5) -
 def _entry(random: Random, songs: int) -> Row:
     if random.random() < 0.1:
         return {"item_type": "unavailable", "artists": [], "is_local": False}
-    song, edition = random.randrange(songs), random.randrange(2)
+    song, edition = random.randrange(songs), random.randrange(3)
     item_id = random.choice((None, f"{song}-{edition}"))
     return {
         "item_type": random.choice(("track", "track", "episode")),
         "item_id": item_id,
         "uri": random.choice((None, *[f"spotify:track:{song}-{edition}"] * 4)),
-        "name": random.choice((None, "", f"Song {song}", f"Song {song} (edition {edition})")),
+        "name": random.choice((None, "", *[f"Song {song}"] * 6, f"Song {song} (edition {edition})")),
         "url": item_id and f"https://open.spotify.com/track/{item_id}",
-        "artists": random.choice(_ARTISTS),
-        "isrc": random.choice(
-            (None, None, f"GBAAA260000{song}", f"gb-aaa-26-0000{song}", f"GBAAA2600{edition}9{song}")
-        ),
+        "artists": random.choice((*_ARTISTS, *[_ARTISTS[1 + song % 3]] * 12)),
+        # Of half the songs nobody tells it.
+        "isrc": random.choice((None, None, f"GBAAA260000{song}", f"gb-aaa-26-0000{song}", f"GBAAA2600{edition}9{song}"))
+        if song % 2
+        else None,
         "duration_ms": random.choice((None, 180_000 + song)),
         "explicit": random.choice((None, False, True)),
         "popularity": random.choice((None, random.randrange(100))),
         "streams": random.choice((None, random.randrange(10**10))),
         "label": random.choice((None, "Label")),
         "reported_peak": random.choice((None, 1)),
-        "reported_previous": random.choice((None, None, None, random.randrange(4))),
-        "reported_days": random.choice((None, None, None, random.randrange(3))),
+        "reported_previous": random.choice((None, random.randrange(4))),
+        "reported_days": random.choice((None, random.randrange(3))),
         "disc_number": random.choice((None, 1)),
         "track_number": random.choice((None, 12)),
         "is_playable": random.choice((None, False)),

@@ -28,8 +28,8 @@ _FEW = 1000
 
 @dataclass(frozen=True)
 class Chart:
-    """A list on one day. `entries` are rows of the view `chart`; `leavers` those of `runs` that ended with this day, and
-    `unseen` those that go on though nobody sees them on it: an empty slot may hold them.
+    """A list on one day. `entries` are rows of the view `chart`, `leavers` those of `runs` that ended with this day,
+    and `unseen` those that go on though nobody sees them on it: an empty slot may hold them.
 
     `previous_date` is the known day before it (None: there is none), `gap_days` how many days between them are unknown,
     `cadence_days` how many days lie between two days of the list: 1, or 7 for weekly charts.
@@ -365,7 +365,8 @@ class Charts:
         if self._empty_slots(asked["id"], asked["before"]):
             # Some who had not been seen for longer may be known to be gone only now.
             return self.warehouse.read(
-                f"SELECT {LEAVER} FROM runs WHERE playlist_id = $id AND left_on = $day ORDER BY last_position, track_key",
+                f"SELECT {LEAVER} FROM runs WHERE playlist_id = $id AND left_on = $day "
+                "ORDER BY last_position, track_key",
                 {"id": asked["id"], "day": asked["day"]},
             )
         before = self.warehouse.read(
