@@ -9,9 +9,12 @@ from pathlib import Path
 
 # In an order in which each needs only those before it, and the tables `entries` and `snapshots`.
 VIEWS = (
-    "recordings",
     "known_days",
+    "recordings",
+    "slots",
+    "keyed",
     "standings",
+    "moves",
     "chart",
     "runs",
     "tracks",
