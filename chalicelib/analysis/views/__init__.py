@@ -9,6 +9,7 @@ from pathlib import Path
 
 # In an order in which each needs only those before it, and the tables `entries` and `snapshots`.
 VIEWS = (
+    "mixed_days",
     "known_days",
     "recordings",
     "slots",
