@@ -50,6 +50,8 @@ RUN = [
     "left_on",
     "days",
     "gap_days",
+    "unseen_days",
+    "most_days",
     "peak_position",
     "first_position",
     "last_position",
