@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,6 +39,8 @@ class Settings:
     consented_at: date | None = None
     api_url: str = SPOTIFY_API_URL
     accounts_url: str = SPOTIFY_ACCOUNTS_URL
+    # Requests to Spotify a second, counted over any 30 seconds.
+    rate: float = 10.0
 
     @property
     def has_credentials(self) -> bool:
@@ -58,6 +61,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         consented_at=_date(environment, "SPOTIPY_CONSENTED_AT"),
         api_url=_url(environment, "SPOTIFY_API_URL", SPOTIFY_API_URL),
         accounts_url=_url(environment, "SPOTIFY_ACCOUNTS_URL", SPOTIFY_ACCOUNTS_URL),
+        rate=_rate(_text(environment, "CHARTLAKE_RATE") or "10"),
     )
 
 
@@ -111,6 +115,16 @@ def _lake(text: str) -> str:
     return text
 
 
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate <= 1000:
+        raise BadSetting(f"CHARTLAKE_RATE={text!r} is no number of requests a second: write 10, or 0.5.")
+    return rate
+
+
 def _timezone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
@@ -131,4 +145,13 @@ def _url(environment: Mapping[str, str], name: str, default: str) -> str:
     url = urlsplit(text)
     if url.scheme not in ("http", "https") or not url.hostname or url.username or url.query:
         raise BadSetting(f"{name}: {url.hostname or text!r} is no web address: write {default}.")
+    if url.scheme == "http" and not _is_this_machine(url.hostname):
+        raise BadSetting(f"{name}: secrets go to {url.hostname} only over https: write {default}.")
     return text.rstrip("/")
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import socket
@@ -18,6 +19,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from filelock import FileLock
 from moto.server import ThreadedMotoServer
 
 from chalicelib.lake.address import open_store
@@ -28,6 +30,18 @@ from deploy.package import Package, build
 
 SHARED_DATA = Path(os.environ.get("CHARTLAKE_SHARED_DATA") or Path(__file__).parents[2] / "shared" / "data")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+# The files that take longest, the longest first: none of them shall begin when the others have ended.
+_LONG = (
+    *("test_wheel.py", "test_stack.py", "test_bundle.py", "test_report.py", "test_processes.py", "test_api_fuzz.py"),
+    *("test_engines.py", "test_answers.py", "test_history.py", "test_views.py", "test_charts.py"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files before the others."""
+    items.sort(key=lambda item: _LONG.index(item.path.name) if item.path.name in _LONG else len(_LONG))
 
 
 class Clock:
@@ -57,7 +71,7 @@ class Clock:
         )
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """The process ended."""
 
 
@@ -209,9 +223,28 @@ def lake(tmp_path: Path, clock: Clock) -> Lake:
 @pytest.fixture(scope="session")
 def arm64(tmp_path_factory: pytest.TempPathFactory) -> Package:
     """What `make deploy` deploys."""
+    return _packaged("arm64", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def x86_64(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """The same for the other kind of processor."""
+    return _packaged("x86_64", tmp_path_factory)
+
+
+def _packaged(architecture: str, tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """The package of this session, which the first worker that needs it makes for all."""
     if sys.version_info < (3, 12):
         pytest.skip("DuckDB has no wheel for Lambda's Python 3.11, so nothing can be packaged with it")
-    return build("prod", tmp_path_factory.mktemp("arm64"), "arm64")
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    made = shared / f"{architecture}.json"
+    with FileLock(shared / f"{architecture}.lock"):
+        if not made.exists():
+            package = build("prod", tmp_path_factory.mktemp(architecture), architecture)
+            made.write_text(json.dumps([str(package.bundle), package.template]))
+    bundle, template = json.loads(made.read_text())
+    return Package(Path(bundle), template)
 
 
 @pytest.fixture(scope="session")

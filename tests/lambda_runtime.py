@@ -128,7 +128,7 @@ def runtime_folder(into: Path) -> Path:
 def running(task: Path, runtime: Path, handler: str, environment: Mapping[str, str], log: Path) -> Iterator[Function]:
     """`handler` of the bundle unpacked in `task`, in a process that sees only it, `runtime` and `environment`."""
     server = _RuntimeApi()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     variables = {
         "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.server_port}",

@@ -591,6 +591,7 @@ def test_the_documents_name_every_route_and_parameter() -> None:
             (line,) = (one for one in text.splitlines() if one.startswith(f"| `{method.upper()} {path}` |"))
             in_query = [one["name"] for one in operation["parameters"] if one["in"] == "query"]
             assert all(f"`{name}`" in line for name in in_query)
-    readme = (ROOT / "README.md").read_text().split("## Over HTTP", 1)[1].split("\n## ", 1)[0]
-    for name in re.findall(r"`'?(/[^`]*?)'?`", readme):
+    examples = re.findall(r"`'?(/[^`]*?)'?`", text.split("\n## On your machine\n", 1)[1].split("\n## ", 1)[0])
+    assert len(examples) > 5
+    for name in examples:
         assert any(re.fullmatch(re.sub(r"{\w+}", "[^/]+", path), name.split("?")[0]) for path in document()["paths"])

@@ -194,7 +194,7 @@ def test_the_questions_of_the_documents_run_as_they_stand(
     assert wanted
     assert over_the_lake(sql) == wanted
     text = (Path(__file__).parents[1] / "docs" / "data.md").read_text()
-    assert "".join(f"    {line}\n" for line in sql.strip().split("\n")) in text
+    assert f"```sql\n{sql.strip()}\n```\n" in text
 
 
 @pytest.mark.parametrize(("table", "columns"), [("entries", ENTRIES), ("snapshots", SNAPSHOTS)])

@@ -1,6 +1,6 @@
-"""README's two ways of deploying followed by their words, in the simulated AWS of tests/cloud.py.
+"""The two ways of deploying followed by their words, in the simulated AWS of tests/cloud.py.
 
-The commands are those of README.md and those that they print; what they make is looked at through AWS's own APIs.
+The commands are those of docs/deploy.md and those that they print; what they make is looked at through AWS's own APIs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,12 @@ class Person:
     clone: Path
     aws: Aws
     spotify: dict[str, str]
+    bundles: Path
 
     def run(self, command: str, say: str = "y\n", **variables: str) -> tuple[int, str]:
         """Exit code and all that was shown."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "AWS_"))}
+        environment["BUNDLES"] = str(self.bundles)
         words = shlex.split(command)
         if words[0] == "make":
             # The set-up was done by whoever runs the tests; anew it would make their .venv that of this clone.
@@ -54,9 +56,9 @@ class Person:
         )
         return done.returncode, done.stdout
 
-    def does(self, command: str, say: str = "y\n") -> str:
+    def does(self, command: str, say: str = "y\n", **variables: str) -> str:
         """What a command that has to work shows."""
-        code, said = self.run(command, say)
+        code, said = self.run(command, say, **variables)
         assert code == 0, said
         return said
 
@@ -94,10 +96,10 @@ class Person:
         return self.invoke(start[start.index("--function-name") + 1], {})
 
 
-def command_of_the_readme(begins_with: str) -> str:
-    """The one line of README.md's code that begins so."""
-    text = (ROOT / "README.md").read_text()
-    (found,) = re.findall(rf"^    ({re.escape(begins_with)}\S*(?: [A-Z]\S*)*)", text, re.MULTILINE)
+def documented_command(begins_with: str) -> str:
+    """The one line of docs/deploy.md's code that begins so."""
+    text = (ROOT / "docs" / "deploy.md").read_text()
+    (found,) = re.findall(rf"^({re.escape(begins_with)}\S*(?: [A-Z]\S*)*)", text, re.MULTILINE)
     return str(found)
 
 
@@ -106,13 +108,31 @@ def clone_of_the_project(into: Path) -> Path:
     copied in .chalice/config.json as the advice of `make deploy STAGE=dev` says."""
     ignored = shutil.ignore_patterns(".venv", ".git", "__pycache__", ".*_cache")
     shutil.copytree(ROOT, into, ignore=ignored)
-    (into / ".venv").symlink_to(Path(sys.prefix))
+    own_environment(into / ".venv")
     path = into / ".chalice" / "config.json"
     config = json.loads(path.read_text())
     config["lambda_architecture"] = ARCHITECTURES[platform.machine()]
     config["stages"] |= dict.fromkeys(("second", "third", "fourth"), config["stages"]["prod"])
     path.write_text(json.dumps(config))
     return into
+
+
+# Chalice does not make a bundle again that it finds among those of the same files.
+_CHALICE = """#!/bin/sh
+[ -z "$BUNDLES" ] || ln -s "$BUNDLES" .chalice/deployments
+exec '{chalice}' "$@"
+"""
+
+
+def own_environment(into: Path) -> None:
+    """This environment, whose `chalice` packages what it has packaged before, in the folder BUNDLES, only once."""
+    real = Path(sys.prefix)
+    (into / "bin").mkdir(parents=True)
+    for path in [*real.glob("*"), *real.glob("bin/*")]:
+        if path.name not in ("bin", "chalice"):
+            (into / path.relative_to(real)).symlink_to(path)
+    (into / "bin" / "chalice").write_text(_CHALICE.format(chalice=real / "bin" / "chalice"))
+    (into / "bin" / "chalice").chmod(0o755)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +144,7 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
     with simulator.serve() as server:
         spotify = {"SPOTIFY_API_URL": server.api_url, "SPOTIFY_ACCOUNTS_URL": server.accounts_url}
         with simulated(tmp_path_factory.mktemp("aws"), **spotify) as aws:
-            yield Person(clone, aws, spotify)
+            yield Person(clone, aws, spotify, tmp_path_factory.mktemp("bundles"))
 
 
 @dataclass(frozen=True)
@@ -139,7 +159,7 @@ class Deployed:
 
 @pytest.fixture(scope="module")
 def deployed(person: Person) -> Deployed:
-    said = person.does(command_of_the_readme("make deploy EMAIL="))
+    said = person.does(documented_command("make deploy EMAIL="))
     return Deployed(person, person.aws, said, person.follow(said))
 
 
@@ -291,12 +311,18 @@ def test_the_bill_rests_on_what_lambda_took(deployed: Deployed) -> None:
     assert "kB an entry a day in raw, of 1 documents" in lines["S3: storage after a year"]["rests_on"]
 
 
+def over_tls_only(person: Person, bucket: str) -> bool:
+    (refusal,) = json.loads(person.aws.client("s3").get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+    return (refusal["Effect"], refusal["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
 def test_again_and_away_and_back(person: Person) -> None:
     bucket = BUCKET.replace("prod", "second")
     first = person.does("make deploy EMAIL=me@example.org STAGE=second YES=1")
     person.follow(first)
     kept = person.aws.objects(bucket)
-    assert "Nothing to change." in person.does("make deploy EMAIL=me@example.org STAGE=second", say="")
+    # The same files, made into a bundle anew.
+    assert "Nothing to change." in person.does("make deploy EMAIL=me@example.org STAGE=second", say="", BUNDLES="")
 
     changed = person.does("make deploy EMAIL=me@example.org STAGE=second RAW_DAYS=90 YES=1")
     assert re.findall(r"^  \S (\w+)", changed, re.MULTILINE) == ["Lake"]
@@ -309,12 +335,14 @@ def test_again_and_away_and_back(person: Person) -> None:
     gone = person.does("make undeploy STAGE=second")
     assert f"the bucket {bucket} and all its data are still there" in gone
     assert person.aws.objects(bucket) == kept
+    assert over_tls_only(person, bucket)
     left = person.aws.client("lambda").list_functions()["Functions"]
     assert not [one for one in left if "second" in one["FunctionName"]]
     assert "There is no stack chartlake-second" in person.does("make undeploy STAGE=second")
 
     back = person.does("make deploy EMAIL=me@example.org STAGE=second YES=1")
     assert "< Lake  AWS::S3::Bucket" in back
+    assert over_tls_only(person, bucket)
     assert person.follow(back)["snapshots"][0]["already"] is True
     # The same objects, and the record of the run by which that was seen.
     new = set(person.aws.objects(bucket)) - set(kept)
@@ -348,30 +376,33 @@ def test_a_name_that_is_taken_is_told_and_the_way_out_works(person: Person) -> N
 # With `chalice deploy`.
 
 
-def step_of_the_readme(pattern: str) -> str:
-    """What README.md's section on `chalice deploy` has between backticks."""
-    section = (ROOT / "README.md").read_text().split("## Deploying with `chalice deploy`")[1].split("\n## ")[0]
-    (found,) = re.findall(f"`({pattern}[^`]*)`", section)
+def documented_step(pattern: str) -> str:
+    """The one block that begins so in docs/deploy.md's section on `chalice deploy`."""
+    section = (
+        (ROOT / "docs" / "deploy.md").read_text().split("## A first try with `chalice deploy`")[1].split("\n## ")[0]
+    )
+    (found,) = re.findall(rf"```.*\n +({pattern}[^`]*?)\s*```", section)
     return str(found)
 
 
 def test_a_first_try_with_chalice_deploy(person: Person, tmp_path: Path) -> None:
     clone = clone_of_the_project(tmp_path / "chartlake")
-    here = Person(clone, person.aws, person.spotify)
-    bucket = step_of_the_readme("aws s3 mb ").removeprefix("aws s3 mb s3://")
+    (tmp_path / "bundles").mkdir()
+    here = replace(person, clone=clone, bundles=tmp_path / "bundles")
+    bucket = documented_step("aws s3 mb ").removeprefix("aws s3 mb s3://")
     s3 = person.aws.client("s3")
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    here.does(f"bash -c {shlex.quote(step_of_the_readme('sed '))}")
+    here.does(f"bash -c {shlex.quote(documented_step('sed '))}")
 
     config = clone / ".chalice" / "config.json"
-    settings = json.loads("{" + step_of_the_readme('"environment_variables": ') + "}")
+    settings = json.loads("{" + documented_step('"environment_variables": ') + "}")
     settings["environment_variables"]["CHARTLAKE_PLAYLISTS"] = TOP_50
     written = json.loads(config.read_text())
     written["stages"]["dev"] |= settings
     config.write_text(json.dumps(written))
 
-    person.store_credentials(shlex.split(step_of_the_readme("aws ssm put-parameter ")))
-    _, _, command = step_of_the_readme("make .venv/ready-for-tests ").partition(" && ")
+    person.store_credentials(shlex.split(documented_step("aws ssm put-parameter ")))
+    _, _, command = documented_step("make .venv/ready-for-tests ").partition(" && ")
     said = here.does(command)
     assert "chartlake-dev-daily" in said
 

@@ -20,7 +20,9 @@ from .base import FAILED, WRONG_USAGE, CannotPrint
 # Each command and the room that holds it, in the order of `--help`. A room is loaded when its command runs: reading
 # Spotify and rendering pages have libraries that a quick question should not wait for.
 _ROOMS = {
+    "init": "init",
     "extract": "snapshots",
+    "schedule": "schedule",
     "charts": "answers",
     "track": "answers",
     "compare": "answers",
@@ -39,6 +41,7 @@ _ROOMS = {
     "doctor": "account",
     "login": "account",
     "demo": "demo",
+    "completion": "completion",
 }
 
 
@@ -101,8 +104,8 @@ class _Commands(click.Group):
 def main(ctx: click.Context, verbose: bool) -> None:
     """Daily, complete, trustworthy snapshots of Spotify playlists in your own storage.
 
-    Settings come from the environment or from a file .env; the README lists them. Without Spotify credentials the
-    embedded simulator answers, and says so.
+    Settings come from the environment or from a file .env; docs/settings.md lists them. Without Spotify
+    credentials the embedded simulator answers, and says so.
 
     \b
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly done.

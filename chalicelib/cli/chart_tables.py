@@ -33,7 +33,7 @@ def show_chart(console: Console, chart: Chart, top: int | None = None, brief: bo
         columns += [
             _figures("Peak", entries, "peak_position", needed=False),
             *_reported(entries),
-            _figures("Days", entries, "days_on_list", needed=False),
+            _figures(_unit(chart.cadence_days), entries, "days_on_list", needed=False),
             _figures("Streak", entries, "streak", needed=False),
             Column("Debut", [_debut(entry) for entry in entries], needed=False),
         ]
@@ -73,7 +73,7 @@ def _show_leavers(console: Console, chart: Chart, top: int | None) -> None:
         _figures("Was", leavers, "last_position"),
         *_names(leavers),
         _figures("Peak", leavers, "peak_position"),
-        *_stay(leavers),
+        *_stay(leavers, chart.cadence_days),
         Column("Entered", [(_entered(run, chart.cadence_days), "") for run in leavers]),
         _days("Last seen", leavers, "last_seen_on", needed=False),
     ]
@@ -87,7 +87,7 @@ def show_playlists(console: Console, playlists: list[Row]) -> None:
         Column("Playlist", [(printable(one["playlist_id"]), "") for one in playlists]),
         _text("Name", (one["name"] for one in playlists)),
         _days("Newest day", playlists, "last_date"),
-        _figures("Days", playlists, "days_known"),
+        _figures("Known", playlists, "days_known"),
         _figures("Entries", playlists, "entry_count", needed=False),
     ]
     draw(console, columns)
@@ -122,7 +122,7 @@ def _show_listing(console: Console, listing: Listing) -> None:
         Column("Entered", [(_entered(run, listing.cadence_days), "") for run in runs]),
         Column("Left", [(_left(run, listing), "") for run in runs]),
         _days("Last seen", runs, "last_seen_on", needed=False),
-        *_stay(runs),
+        *_stay(runs, listing.cadence_days),
         _figures("Peak", runs, "peak_position"),
         _figures("First at", runs, "first_position", needed=False),
         _figures("Last at", runs, "last_position", needed=False),
@@ -200,7 +200,7 @@ def show_shares(
         Column("", [(_bar(one["share"] / shown[0]["share"]), "green") for one in shown], needed=False),
         _figures("Entries", shown, "entries"),
         _figures("Tracks", shown, "tracks"),
-        _figures("Days", shown, "days"),
+        _figures(_unit(7 if playlist["playlist_id"].endswith("-weekly") else 1), shown, "days"),
         _figures("Peak", shown, "peak_position"),
     ]
     draw(console, columns)
@@ -247,9 +247,14 @@ def _names(rows: list[Row]) -> list[Column]:
     return [_text("Title", titles), _text("Artists", (row["artist"] for row in rows))]
 
 
-def _stay(runs: list[Row]) -> list[Column]:
-    """For how many days, and how many more of these are not known."""
-    days = [_figures("Days", runs, "days")]
+def _unit(cadence_days: int) -> str:
+    """What a list's days are: a weekly chart has a day a week."""
+    return "Weeks" if cadence_days == 7 else "Days"
+
+
+def _stay(runs: list[Row], cadence_days: int) -> list[Column]:
+    """For how many days (weeks), and how many more of these are not known."""
+    days = [_figures(_unit(cadence_days), runs, "days")]
     if any(run["most_days"] not in (None, run["days"]) for run in runs):
         days.append(_figures("At most", runs, "most_days"))
     return [*days, _figures("Unknown", runs, "gap_days")] if any(run["gap_days"] for run in runs) else days

@@ -189,11 +189,13 @@ def _what_no_demo_made(folder: Path) -> str | None:
     mark = folder / _MARK
     if not mark.is_file() or not mark.read_bytes().startswith(_FIRST_LINE.encode()):
         return names[0]
-    for name in names:
-        if name not in (_MARK, *_MADE_ANEW) or (folder / name).is_symlink():
-            return name
-    for key in open_store(str(folder / "lake"), World()).list(""):
-        # Whoever used the demo's lake for playlists of their own would lose them.
-        if not key.startswith(("site/", "state/")) and not any(playlist_id in key for playlist_id in PLAYLISTS):
-            return f"lake/{key}"
-    return None
+    foreign = (name for name in names if name not in (_MARK, *_MADE_ANEW) or (folder / name).is_symlink())
+    return next(foreign, None) or _what_no_demo_kept(folder)
+
+
+def _what_no_demo_kept(folder: Path) -> str | None:
+    """One object of the demo's lake that a person put there: they used it for playlists of their own, and would lose
+    them."""
+    keys = open_store(str(folder / "lake"), World()).list("")
+    kept = (key for key in keys if not key.startswith(("site/", "state/")))
+    return next((f"lake/{key}" for key in kept if not any(one in key for one in PLAYLISTS)), None)

@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 from ..errors import DamagedFile
 from ..time_and_chance import World
 from . import keys
-from .schema import ENTRIES, PUBLISHED, SNAPSHOTS
+from .marks import only_alive, with_mark, without
+from .schema import ENTRIES, PUBLISHED, SNAPSHOTS, Status, empty_row
 from .store import Conflict, ObjectStore, Plan, Stored, carry_out, update
 from .tables import Row, Scratch, Tables, to_json
 
@@ -46,10 +47,12 @@ class Placed:
 
 
 class Content(NamedTuple):
-    """What a day holds: how many rows, and a number that is another one as soon as any of their values is."""
+    """What a day holds: how many rows, a number that is another one as soon as any of their values is, and the capture
+    that they are of."""
 
     rows: int
     digest: int
+    capture_id: str
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,13 @@ class _SegmentPlan(Plan):
     stayed: list[date]
 
 
+@dataclass(frozen=True)
+class _RowsPlan(Plan):
+    """What is to become of a year's rows, and the rows that stood on the days in question."""
+
+    before: dict[date, Row]
+
+
 class Lake:
     """One lake in one store."""
 
@@ -84,6 +94,10 @@ class Lake:
     def scratch(self, what: str) -> AbstractContextManager[Scratch]:
         """Room for SQL over objects of this lake, known to a person as `what`."""
         return self._tables.scratch(what)
+
+    def folder(self) -> AbstractContextManager[Path]:
+        """A temporary folder for rows that are to be put into this lake."""
+        return self._tables.folder()
 
     def now(self) -> datetime:
         """The moment, as whoever opened the lake tells it."""
@@ -120,29 +134,45 @@ class Lake:
         """Make these the day's entries, unless newer ones (or a more trusted source's) are there; gives the key."""
         return self.put_days(playlist_id, {day: rank(source, captured_at)}, rows).keys[day]
 
-    def put_days(self, playlist_id: str, ranks: Mapping[date, Rank], rows: Iterable[Row] | Path) -> Placed:
+    def put_days(
+        self,
+        playlist_id: str,
+        ranks: Mapping[date, Rank],
+        rows: Iterable[Row] | Path,
+        captures: Mapping[date, str] | None = None,
+    ) -> Placed:
         """Do `put_entries` for many days, with one write a segment, and none where nothing is new.
 
         `ranks` names the days and what each is worth beside what is there already; `rows` are theirs, in any order, or
-        a file of them (`tables.packed`).
+        a file of them (`tables.packed`). Where they take the place of others the day is marked first (see `marks`), by
+        the id in `captures` of the capture that is going to commit it, else by that of its entries. A day on which
+        other entries stay must not be committed by whoever gave these.
         """
         with self._tables.scratch(f"the entries of {playlist_id}") as scratch:
-            return self._put_days(scratch, playlist_id, ranks, scratch.rows(rows, ENTRIES))
+            relation = scratch.rows(rows, ENTRIES)
+            given = _contents(scratch, relation)
+            own = {day: content.capture_id for day, content in given.items()} | dict(captures or {})
+            return self._put_days(scratch, playlist_id, ranks, relation, given, own)
 
-    def carry_entries(self, playlist_id: str, earlier: date, day: date) -> str:
-        """Let the entries of an earlier day stand for `day` too, with their own capture and moment."""
+    def carry_entries(self, playlist_id: str, earlier: date, day: date) -> Placed:
+        """Let the entries of an earlier day stand for `day` too, with their own capture and moment; see `put_days`."""
         held = self.entries(playlist_id, earlier)
         if not held:
             where = f"the entries of {playlist_id} of {earlier}"
             raise DamagedFile(f"{where} are missing, though the day is committed.", advice="Run `chartlake replay`.")
         rows = (to_json(entry) | {"snapshot_date": day.isoformat()} for entry in held)
-        return self.put_entries(playlist_id, day, held[0]["captured_at"], held[0]["source"], rows)
+        return self.put_days(playlist_id, {day: rank(held[0]["source"], held[0]["captured_at"])}, rows)
 
     def entries(self, playlist_id: str, day: date) -> list[Row]:
         """A day's entries in order; [] where there are none."""
         with self._tables.scratch(f"the entries of {playlist_id} of {day}") as scratch:
             kept = self._find_segment(scratch, playlist_id, day).relation
             return scratch.read(f"SELECT * FROM {kept} WHERE snapshot_date = DATE '{day}' ORDER BY position")
+
+    def segment_of(self, playlist_id: str, day: date) -> str:
+        """The key of the segment that a day belongs to."""
+        with self._tables.scratch(f"the entries of {playlist_id} of {day}") as scratch:
+            return self._find_segment(scratch, playlist_id, day).key
 
     def captures_of_day(self, playlist_id: str, day: date) -> list[str]:
         """The capture ids of a day's entries: one, where they are there."""
@@ -171,11 +201,18 @@ class Lake:
                 f"FROM {scratch.parquet(found.data, ENTRIES)} GROUP BY snapshot_date ORDER BY snapshot_date"
             )
 
-    def _put_days(self, scratch: Scratch, playlist_id: str, ranks: Mapping[date, Rank], relation: str) -> Placed:
-        given, todo = _contents(scratch, relation), sorted(ranks)
-        placed = Placed({}, set(), set())
+    def _put_days(
+        self,
+        scratch: Scratch,
+        playlist_id: str,
+        ranks: Mapping[date, Rank],
+        relation: str,
+        given: Mapping[date, Content],
+        own: Mapping[date, str],
+    ) -> Placed:
+        todo, placed = sorted(ranks), Placed({}, set(), set())
         while todo:
-            make_plan = partial(self._plan_segment, scratch, playlist_id, todo, ranks, given, relation)
+            make_plan = partial(self._plan_segment, scratch, playlist_id, todo, ranks, relation, given, own)
             plan = carry_out(self.store, make_plan, self._world)
             placed.keys.update(dict.fromkeys(plan.days, plan.key))
             placed.changed.update(plan.changed)
@@ -189,14 +226,19 @@ class Lake:
         playlist_id: str,
         todo: list[date],
         ranks: Mapping[date, Rank],
-        given: Mapping[date, Content],
         relation: str,
+        given: Mapping[date, Content],
+        own: Mapping[date, str],
     ) -> _SegmentPlan:
         """Which segment the first days of `todo` go to, which of them, and what that segment then holds."""
         segment = self._find_segment(scratch, playlist_id, todo[0])
         days = self._days_of_segment(playlist_id, segment, todo, given)
         kept = segment.relation if segment.found else None
-        changed, stayed = _fresh(scratch, kept, given, {day: ranks[day] for day in days})
+        there = _contents(scratch, kept, f"snapshot_date IN ({_dates(days)})") if kept else {}
+        other = [day for day in days if given.get(day) != there.get(day)]
+        better = _better(scratch, kept, {day: ranks[day] for day in other}) if kept and other else set()
+        changed, stayed = [day for day in other if day not in better], [day for day in other if day in better]
+        self._mark(playlist_id, {day: (ranks[day][1], own[day]) for day in changed if day in there and day in own})
         data = _merged(scratch, kept, relation, changed) if changed else None
         return _SegmentPlan(segment.key, segment.found, data, days, changed, stayed)
 
@@ -225,7 +267,9 @@ class Lake:
     def _find_segment(self, scratch: Scratch, playlist_id: str, day: date) -> _Segment:
         """The segment that `day` belongs to, as it is now; one that is not there yet is started by `day`."""
         starts = [first for first in self._segment_starts(playlist_id, day.year) if first <= day]
-        segment = self._read_segment(scratch, playlist_id, max(starts, default=day))
+        if not starts:
+            return _Segment(keys.segment(playlist_id, day), None, scratch.rows([], ENTRIES))
+        segment = self._read_segment(scratch, playlist_id, max(starts))
         full = segment.rows >= self._segment_rows and segment.last < day
         return self._read_segment(scratch, playlist_id, day) if full and max(starts) != day else segment
 
@@ -249,26 +293,56 @@ class Lake:
 
     def put_snapshots(self, playlist_id: str, year: int, rows: Iterable[Mapping[str, Any]]) -> list[date]:
         """Do `put_snapshot` for many days of one year with one write; gives the days whose row is now the given one."""
-        key = keys.snapshots(playlist_id, year)
         given = {row["snapshot_date"]: row for row in rows}
-        placed: list[date] = []
+        changes = {day: partial(_committed_over, row) for day, row in given.items()}
+        before = self._change_rows(playlist_id, year, changes)
+        return [day for day in given if day not in before or worth(before[day]) <= worth(given[day])]
 
-        def change(old: bytes | None) -> bytes | None:
-            kept = scratch.parquet(old, SNAPSHOTS) if old is not None else ""
-            facts = f"SELECT snapshot_date, status, source, captured_at FROM {kept}"
-            there = scratch.read(f"{facts} WHERE snapshot_date IN ({_dates(given)})") if kept and given else []
-            better = {row["snapshot_date"] for row in there if worth(row) > worth(given[row["snapshot_date"]])}
-            placed[:] = [day for day in given if day not in better]
-            if not placed:
-                return None
-            selects = [f"SELECT * FROM {scratch.rows([to_json(given[day]) for day in placed], SNAPSHOTS)}"]
-            if kept:
-                selects.append(f"SELECT * FROM {kept} WHERE snapshot_date NOT IN ({_dates(placed)})")
-            return scratch.write(f"SELECT * FROM ({' UNION ALL '.join(selects)}) ORDER BY snapshot_date")
+    def correct(self, row: Row) -> None:
+        """Put a row in place of the one that stands there, whatever that is worth; the marks of it stay."""
+        day = row["snapshot_date"]
+        corrected = partial(_with_marks_of, row)
+        self._change_rows(row["playlist_id"], day.year, {day: corrected})
 
+    def drop_marks(self, playlist_id: str, day: date) -> None:
+        """Take the marks off a day that was mended, but for those behind which a process may still be."""
+        self._change_rows(playlist_id, day.year, {day: partial(_mended, self.now())})
+
+    def _mark(self, playlist_id: str, captures: Mapping[date, tuple[datetime, str]]) -> None:
+        """Mark the days whose entries these captures (each with its moment) are about to replace."""
+        changes = {
+            day: partial(_marked, playlist_id, day, moment, capture_id, self.now())
+            for day, (moment, capture_id) in captures.items()
+        }
+        for year in sorted({day.year for day in changes}):
+            of_year = {day: change for day, change in changes.items() if day.year == year}
+            self._change_rows(playlist_id, year, of_year)
+
+    def _change_rows(
+        self, playlist_id: str, year: int, changes: Mapping[date, Callable[[Row | None], Row | None]]
+    ) -> dict[date, Row]:
+        """Change the rows of some days by compare-and-swap; gives what stood there before."""
+        key = keys.snapshots(playlist_id, year)
         with self._tables.scratch(self.store.locate(key)) as scratch:
-            update(self.store, key, change, self._world)
-        return placed
+            plan = carry_out(self.store, partial(self._plan_rows, scratch, key, changes), self._world)
+        return plan.before
+
+    def _plan_rows(
+        self, scratch: Scratch, key: str, changes: Mapping[date, Callable[[Row | None], Row | None]]
+    ) -> _RowsPlan:
+        found = self.store.get(key)
+        kept = scratch.parquet(found.data, SNAPSHOTS) if found else ""
+        those = scratch.read(f"SELECT * FROM {kept} WHERE snapshot_date IN ({_dates(changes)})") if kept else []
+        before = {row["snapshot_date"]: row for row in those}
+        after = {day: row for day, change in changes.items() if (row := change(before.get(day))) is not None}
+        fresh = {day: row for day, row in after.items() if row != before.get(day)}
+        if not fresh:
+            return _RowsPlan(key, found, None, before)
+        selects = [f"SELECT * FROM {scratch.rows(map(to_json, fresh.values()), SNAPSHOTS)}"]
+        if kept:
+            selects.append(f"SELECT * FROM {kept} WHERE snapshot_date NOT IN ({_dates(fresh)})")
+        data = scratch.write(f"SELECT * FROM ({' UNION ALL '.join(selects)}) ORDER BY snapshot_date")
+        return _RowsPlan(key, found, data, before)
 
     def snapshots(self, playlist_id: str, year: int) -> list[Row]:
         """A playlist's rows of a year, by day."""
@@ -403,28 +477,41 @@ def worth(row: Mapping[str, Any]) -> tuple[bool, int, datetime]:
 
 def _contents(scratch: Scratch, relation: str, where: str = "true") -> dict[date, Content]:
     rows = scratch.read(
-        "SELECT snapshot_date, count(*) AS rows, sum(hash(entry)) AS digest "
+        "SELECT snapshot_date, count(*) AS rows, sum(hash(entry)) AS digest, min(capture_id) AS capture_id "
         f"FROM {relation} AS entry WHERE {where} GROUP BY snapshot_date"
     )
-    return {row["snapshot_date"]: Content(row["rows"], row["digest"]) for row in rows}
+    return {row["snapshot_date"]: Content(row["rows"], row["digest"], row["capture_id"]) for row in rows}
 
 
-def _fresh(
-    scratch: Scratch, kept: str | None, given: Mapping[date, Content], ranks: Mapping[date, Rank]
-) -> tuple[list[date], list[date]]:
-    """The days that are other than in the segment `kept`: those that are to be written, and those that are worth more
-    there."""
-    if kept is None:
-        return [day for day in ranks if day in given], []
-    those = f"snapshot_date IN ({_dates(ranks)})"
+def _better(scratch: Scratch, kept: str, ranks: Mapping[date, Rank]) -> set[date]:
+    """The days on which the segment `kept` holds what is worth more."""
     facts = scratch.read(
-        f"SELECT snapshot_date, source, max(captured_at) AS captured_at FROM {kept} WHERE {those} "
-        "GROUP BY snapshot_date, source"
+        f"SELECT snapshot_date, source, max(captured_at) AS captured_at FROM {kept} "
+        f"WHERE snapshot_date IN ({_dates(ranks)}) GROUP BY snapshot_date, source"
     )
-    better = {f["snapshot_date"] for f in facts if rank(f["source"], f["captured_at"]) > ranks[f["snapshot_date"]]}
-    there = _contents(scratch, kept, those)
-    other = [day for day in ranks if given.get(day) != there.get(day)]
-    return [day for day in other if day not in better], [day for day in other if day in better]
+    return {f["snapshot_date"] for f in facts if rank(f["source"], f["captured_at"]) > ranks[f["snapshot_date"]]}
+
+
+def _committed_over(row: Mapping[str, Any], before: Row | None) -> Row:
+    """The row that a day has once `row` was committed; the marks of others stay."""
+    standing = before is not None and worth(before) > worth(row)
+    marks = without(before["replacing"], row["capture_id"]) if before else None
+    return dict(before if before is not None and standing else row) | {"replacing": marks}
+
+
+def _with_marks_of(row: Row, before: Row | None) -> Row:
+    return row | {"replacing": before["replacing"] if before else None}
+
+
+def _mended(now: datetime, before: Row | None) -> Row | None:
+    return before and before | {"replacing": only_alive(before["replacing"], now)}
+
+
+def _marked(playlist_id: str, day: date, moment: datetime, capture_id: str, now: datetime, before: Row | None) -> Row:
+    """The row of a day with one more mark; a day that has none yet is one that was begun."""
+    begun = {"status": Status.INCOMPLETE, "reason": "A run that began this day has not finished it."}
+    row = before or empty_row(playlist_id, day, moment) | begun
+    return row | {"replacing": with_mark(row["replacing"], capture_id, now)}
 
 
 def _merged(scratch: Scratch, kept: str | None, relation: str, days: Iterable[date]) -> bytes:

@@ -72,8 +72,13 @@ SNAPSHOTS = {
     "raw_key": "VARCHAR",
     "raw_sha256": "VARCHAR",
     "position_quality": "VARCHAR",
+    "replacing": "VARCHAR",
     "app_version": "VARCHAR",
 }
+
+
+# Spotify was founded in 2006, so no list of it is older; and a day as far off as the last one is a mistake.
+FIRST_DAY, LAST_DAY = date(2006, 1, 1), date(2199, 12, 31)
 
 
 class Status(StrEnum):

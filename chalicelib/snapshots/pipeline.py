@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,21 +28,26 @@ from ..errors import (
 )
 from ..lake import keys
 from ..lake.address import open_store
-from ..lake.lake import Lake
+from ..lake.lake import Lake, rank
 from ..lake.schema import PUBLISHED, Status, empty_row
 from ..settings import Settings
 from ..spotify.capture import NOT_UNDERSTOOD, UNCHANGED, Capture
 from ..spotify.client import Client
 from ..spotify.credentials import open_tokens
 from ..spotify.entries import Origin, Row, entry_rows
+from ..spotify.pace import Pace
 from ..spotify.reader import Reader, Unchanged
 from ..spotify.references import parse_playlist_list
 from ..spotify.retry import RetryBudget
 from ..time_and_chance import World
+from .at_once import in_order
+from .healing import heal
 from .judgement import judge, known_snapshot, last_published, suspect_row, unchanged_row
 from .outcome import Outcome, Run
 
 RUN_BUDGET = 300.0
+# Playlists that are read at a time, and requests that are under way: most of a request is waiting for Spotify.
+AT_ONCE = 4
 # Less time than this is left: no further playlist is begun, whatever the earlier ones took.
 _SHORTEST = 5.0
 # A quota ban without Retry-After: the shortest seen in practice took hours.
@@ -52,8 +58,18 @@ _DOUBT_HOURS = 6.0
 _log = logging.getLogger(__name__)
 
 
+@dataclass
+class _Course:
+    """What the playlists of a run know of each other: what stopped it, whether its time is over, and the most seconds
+    that one of them took."""
+
+    slowest: float
+    stopped: ChartlakeError | None = None
+    over: bool = False
+
+
 class Pipeline:
-    """Takes snapshots of playlists into a lake."""
+    """Takes snapshots of playlists into a lake, `at_once` of them at a time."""
 
     def __init__(
         self,
@@ -62,8 +78,10 @@ class Pipeline:
         timezone: ZoneInfo,
         world: World,
         consent_days_left: Callable[[], int | None] = lambda: None,
+        at_once: int = 1,
     ) -> None:
         self._reader = reader
+        self._at_once = at_once
         self._consent_days_left = consent_days_left
         self._lake = lake
         self._timezone = timezone
@@ -81,34 +99,42 @@ class Pipeline:
         One playlist's failure is its own day's status. What makes further calls pointless stops the run, and the
         remaining playlists get that as the reason of their gap. Near the end of the process's time the rest is left.
         """
+        course = _Course(slowest=_SHORTEST)
         outcomes: list[Outcome] = []
-        left: tuple[str, ...] = ()
-        stopped: ChartlakeError | None = None
-        slowest = _SHORTEST
         try:
-            stopped = standing_ban(self._lake, self._world.now())
-            for number, playlist_id in enumerate(playlist_ids):
-                if self._world.time_left() < slowest:
-                    left = tuple(playlist_ids[number:])
-                    break
-                try:
-                    outcome = self._attempt(playlist_id, again, stopped)
-                except OutOfTime:
-                    left = tuple(playlist_ids[number:])
-                    break
-                outcomes.append(outcome)
-                slowest = max(slowest, outcome.seconds)
-                report(outcome)
-                if stopped is None and outcome.error is not None and outcome.error.stops_run:
-                    stopped = outcome.error
-                    self._remember(stopped)
+            course.stopped = standing_ban(self._lake, self._world.now())
+            for outcome in in_order(partial(self._turn, course, again), playlist_ids, self._at_once):
+                if outcome is not None:
+                    outcomes.append(outcome)
+                    report(outcome)
             self._note_newest(outcomes)
         except LakeUnavailable as error:
             # Without the lake not even the reason can be written down.
-            stopped, left = error, tuple(playlist_ids[len(outcomes) :])
-        run = Run(tuple(outcomes), left, stopped, self._consent_days_left())
+            course.stopped = error
+        reached = {outcome.playlist_id for outcome in outcomes}
+        left = tuple(one for one in playlist_ids if one not in reached)
+        run = Run(tuple(outcomes), left, course.stopped, self._consent_days_left())
         _log_run(run)
         return run
+
+    def _turn(self, course: _Course, again: bool, playlist_id: str) -> Outcome | None:
+        """One playlist's outcome; None where there is no time for it, or the lake is gone."""
+        if course.over or self._world.time_left() < course.slowest:
+            course.over = True
+            return None
+        try:
+            outcome = self._attempt(playlist_id, again, course.stopped)
+        except OutOfTime:
+            course.over = True
+            return None
+        except LakeUnavailable:
+            course.over = True
+            raise
+        course.slowest = max(course.slowest, outcome.seconds)
+        if course.stopped is None and outcome.error is not None and outcome.error.stops_run:
+            course.stopped = outcome.error
+            self._remember(outcome.error)
+        return outcome
 
     def _attempt(self, playlist_id: str, again: bool, stopped: ChartlakeError | None) -> Outcome:
         """One playlist's outcome, whatever happens to it (but for the lake being gone, and the time being over)."""
@@ -145,8 +171,10 @@ class Pipeline:
         """Take today's snapshot of one playlist, or find that it is there. Raises the errors of `errors.py`."""
         today = self._day(self._world.now())
         history = self._lake.history(playlist_id, today)
+        if heal(self._lake, self._world, playlist_id, history, today):
+            history = self._lake.history(playlist_id, today)
         standing = history[-1] if history and history[-1]["snapshot_date"] == today else None
-        if standing and not again and self._is_whole(standing, history):
+        if standing and not again and _is_kept(standing):
             return Outcome(playlist_id, today, Status(standing["status"]), standing, already=True)
         try:
             reading = self._reader.read(playlist_id, None if again or standing else known_snapshot(history))
@@ -156,30 +184,19 @@ class Pipeline:
             return self._carry(playlist_id, reading, history)
         return self._keep(reading, history)
 
-    def _is_whole(self, row: Row, history: list[Row]) -> bool:
-        """Whether a committed day was read from Spotify and has the very entries that it was committed with. A process
-        that died while it replaced a day leaves the entries of one capture under the row of another; that day is taken
-        anew."""
-        if row["status"] not in PUBLISHED or (row["source"] or "").startswith("import:"):
-            return False
-        if not row["entry_count"]:
-            return True
-        owner: Row | None = row
-        if row["status"] == Status.UNCHANGED:
-            # Its entries are those of the day that was read last.
-            owner = next((one for one in reversed(history) if one["status"] == Status.OK), None)
-        found = self._lake.captures_of_day(row["playlist_id"], row["snapshot_date"])
-        return owner is not None and found == [owner["capture_id"]]
-
     def _keep(self, capture: Capture, history: list[Row]) -> Outcome:
         """Raw, entries, commit."""
         day = self._day(capture.captured_at)
         row, error = judge(capture, day, self._put_raw(capture, day), history)
         if row["status"] == Status.OK:
             origin = Origin(day, capture.playlist_id, capture.captured_at, capture.capture_id, capture.source)
-            entries = entry_rows(capture.pages(), origin)
-            key = self._lake.put_entries(capture.playlist_id, day, capture.captured_at, capture.source, entries)
-            row["entries_key"] = key if row["entry_count"] else None
+            worth = rank(capture.source, capture.captured_at)
+            placed = self._lake.put_days(
+                capture.playlist_id, {day: worth}, entry_rows(capture.pages(), origin), {day: capture.capture_id}
+            )
+            if day in placed.stayed:
+                return self._outrun(row)
+            row["entries_key"] = placed.keys[day] if row["entry_count"] else None
         return self._commit(row, error)
 
     def _carry(self, playlist_id: str, reading: Unchanged, history: list[Row]) -> Outcome:
@@ -198,7 +215,10 @@ class Pipeline:
         )
         day = self._day(capture.captured_at)
         row = unchanged_row(capture, day, self._put_raw(capture, day), last)
-        row["entries_key"] = self._lake.carry_entries(playlist_id, last["snapshot_date"], day)
+        placed = self._lake.carry_entries(playlist_id, last["snapshot_date"], day)
+        if day in placed.stayed:
+            return self._outrun(row)
+        row["entries_key"] = placed.keys[day]
         return self._commit(row)
 
     def _keep_evidence(self, playlist_id: str, error: UnknownShape) -> Outcome:
@@ -234,6 +254,12 @@ class Pipeline:
             return Outcome(playlist_id, day, row["status"], row, error=error)
         standing = self._lake.snapshot(playlist_id, day) or row
         return Outcome(playlist_id, day, Status(standing["status"]), standing, already=True, error=error)
+
+    def _outrun(self, row: Row) -> Outcome:
+        """Another run has put newer entries in place meanwhile, and commits them: to commit these would mix the day."""
+        standing = self._lake.snapshot(row["playlist_id"], row["snapshot_date"])
+        kept = standing if standing and standing["status"] in PUBLISHED else row
+        return Outcome(row["playlist_id"], row["snapshot_date"], Status(kept["status"]), kept, already=True)
 
     def _put_raw(self, capture: Capture, day: date) -> Row:
         return self._lake.put_raw(capture.playlist_id, day, capture.captured_at, capture.capture_id, capture.to_raw())
@@ -289,6 +315,12 @@ class Pipeline:
         )
 
 
+def _is_kept(row: Row) -> bool:
+    """Whether a day was read from Spotify and committed, and nobody has begun to replace it since."""
+    imported = (row["source"] or "").startswith("import:")
+    return row["status"] in PUBLISHED and not imported and not row["replacing"]
+
+
 def _hours_since(moment: str, now: datetime) -> float:
     return (now - datetime.fromisoformat(moment)).total_seconds() / 3600
 
@@ -329,8 +361,9 @@ def open_pipeline(settings: Settings, world: World, lake: Lake) -> Pipeline:
     """Everything wired as the settings say."""
     budget = RetryBudget(RUN_BUDGET, world)
     tokens = open_tokens(settings, world, budget)
-    reader = Reader(Client(settings.api_url, tokens, world), world, budget)
-    return Pipeline(reader, lake, settings.timezone, world, tokens.consent_days_left)
+    pace = Pace(settings.rate, world, AT_ONCE)
+    reader = Reader(Client(settings.api_url, tokens, world, pace), world, budget)
+    return Pipeline(reader, lake, settings.timezone, world, tokens.consent_days_left, AT_ONCE)
 
 
 def followed_playlists(settings: Settings, lake: Lake) -> tuple[list[str], BadSetting | None]:

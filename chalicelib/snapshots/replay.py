@@ -26,6 +26,9 @@ _SHORTEST = 5.0
 # Entries that are written at once: they wait in a temporary file.
 _MOST = 250_000
 
+# A raw document: its day and its key.
+_Raw = tuple[date, str]
+
 
 @dataclass(frozen=True)
 class Replayed:
@@ -48,11 +51,18 @@ class Replayed:
 
 
 @dataclass
-class _LeftOut:
-    """The captures that were not judged, as `Replayed` tells them."""
+class _Course:
+    """How far a replay is: the captures that are done with, and those of them that were not judged."""
 
+    total: int
+    tell: Callable[[int, int], None]
+    done: int = 0
     purged: int = 0
     damaged: list[tuple[str, str]] = field(default_factory=list)
+
+    def one_more(self) -> None:
+        self.done += 1
+        self.tell(self.done, self.total)
 
 
 @dataclass(frozen=True)
@@ -89,26 +99,21 @@ def replay(
     asked = _captures(lake, sorted(set(playlist_ids)), first, last, start)
     purged = read_tombstones(lake)
     found = [one for one in asked if not purged.covers_raw(*one[:2])]
-    left_out = _LeftOut()
+    course = _Course(len(found), progress)
     changed: list[tuple[str, date]] = []
     left: tuple[str, date] | None = None
-    done = 0
     for (playlist_id, year), group in groupby(found, key=lambda one: (one[0], one[1].year)):
-        captures = [(day, key) for _, day, key in group]
-        until = done + len(captures)
         before = lake.fingerprints(playlist_id, year)
-        while done < until and (done == 0 or world.time_left() > _SHORTEST):
-            for _ in _replay_some(target, world, playlist_id, captures[done - until :], purged, left_out):
-                done += 1
-                progress(done, len(found))
+        remaining = _replay_year(target, world, playlist_id, [(day, key) for _, day, key in group], purged, course)
         after = target.fingerprints(playlist_id, year)
         changed += [(playlist_id, day) for day in sorted({*before, *after}) if before.get(day) != after.get(day)]
-        if done < until:
-            left = found[done][:2]
+        if remaining:
+            left = playlist_id, remaining[0][0]
             break
     # What comes after the place where this stopped is counted by whoever goes on there.
     over = sum(purged.covers_raw(*one[:2]) and (left is None or one[:2] < left) for one in asked)
-    return Replayed(done, tuple(changed), left, len(found) - done, left_out.purged + over, tuple(left_out.damaged))
+    remain = course.total - course.done
+    return Replayed(course.done, tuple(changed), left, remain, course.purged + over, tuple(course.damaged))
 
 
 def _captures(
@@ -124,44 +129,74 @@ def _captures(
     return sorted(one for one in found if first <= one[1] <= last and (start is None or one[:2] >= start))
 
 
-def _replay_some(
-    lake: Lake,
-    world: World,
-    playlist_id: str,
-    captures: list[tuple[date, str]],
-    purged: Tombstones,
-    left_out: _LeftOut,
-) -> Iterator[None]:
-    """Judge one capture of a year after the other, as many as can be written at once and in the time that is left, and
-    write them; yields for each that is done with, be it judged or left out."""
-    began, earlier = world.monotonic(), captures[0][0]
-    known = lake.history(playlist_id, captures[-1][0])
-    history = [row for row in known if row["snapshot_date"] < earlier or _lost_raw(row)]
-    days: dict[date, _Day] = {}
-    for day, key in captures:
-        if days and day not in days and _enough(days, world, began):
-            break
+def _replay_year(
+    lake: Lake, world: World, playlist_id: str, captures: list[_Raw], purged: Tombstones, course: _Course
+) -> list[_Raw]:
+    """Replay a year's captures while there is time; gives those that are left."""
+    while captures and (course.done == 0 or world.time_left() > _SHORTEST):
+        batch = _Batch(lake, world, playlist_id, captures)
+        while captures and batch.has_room_for(captures[0][0]):
+            batch.take(*captures[0], purged, course)
+            captures = captures[1:]
+            course.one_more()
+        batch.write()
+    return captures
+
+
+class _Batch:
+    """Days that are judged one after the other and written at once; `captures` are what is left of their year."""
+
+    def __init__(self, lake: Lake, world: World, playlist_id: str, captures: list[_Raw]) -> None:
+        self._lake = lake
+        self._world = world
+        self._playlist_id = playlist_id
+        self._began = world.monotonic()
+        self._known = lake.history(playlist_id, captures[-1][0])
+        earlier = captures[0][0]
+        self._history = [row for row in self._known if row["snapshot_date"] < earlier or _lost_raw(row)]
+        self._days: dict[date, _Day] = {}
+
+    def has_room_for(self, day: date) -> bool:
+        """Whether a capture of that day should be judged before these are written."""
+        if not self._days or day in self._days:
+            return True
+        entries = sum(made.row["entry_count"] or 0 for made in self._days.values())
+        # Writing reads the raw documents again.
+        needed = 2 * (self._world.monotonic() - self._began) + _SHORTEST
+        return entries < _MOST and self._world.time_left() >= needed
+
+    def take(self, day: date, key: str, purged: Tombstones, course: _Course) -> None:
+        """Judge one capture, unless it was purged or is damaged."""
         try:
-            data = lake.read_raw(key)
-            capture = from_raw(data, lake.store.locate(key))
+            data = self._lake.read_raw(key)
+            capture = from_raw(data, self._lake.store.locate(key))
         except DamagedFile as error:
-            left_out.damaged.append((key, error.message))
-            if day not in days:
+            course.damaged.append((key, error.message))
+            if day not in self._days:
                 # Later days may still stand on what was kept of it.
-                history = _with(history, [row for row in known if row["raw_key"] == key])
-            yield
-            continue
+                self._history = _with(self._history, [row for row in self._known if row["raw_key"] == key])
+            return
         if purged.users and purged.covers_any_user(users_of(capture), day):
-            left_out.purged += 1
-        else:
-            until = [row for row in history if row["snapshot_date"] <= day]
-            made = _judged(lake, capture, day, _raw_facts(key, data), until, days)
-            if day not in days or worth(made.row) >= worth(days[day].row):
-                days[day] = made
-                history = _with(history, [made.row])
-        yield
-    if days:
-        _write(lake, playlist_id, days)
+            course.purged += 1
+            return
+        until = [row for row in self._history if row["snapshot_date"] <= day]
+        made = _judged(self._lake, capture, day, _raw_facts(key, data), until, self._days)
+        if day not in self._days or worth(made.row) >= worth(self._days[day].row):
+            self._days[day] = made
+            self._history = _with(self._history, [made.row])
+
+    def write(self) -> None:
+        """Entries first, then the commits."""
+        if not self._days:
+            return
+        published = {day: made for day, made in self._days.items() if made.row["status"] in PUBLISHED}
+        ranks = {day: made.rank for day, made in published.items()}
+        keys = self._lake.put_days(self._playlist_id, ranks, _entries(self._lake, self._playlist_id, published)).keys
+        rows = [
+            made.row | {"entries_key": keys[day] if day in keys and made.row["entry_count"] else None}
+            for day, made in sorted(self._days.items())
+        ]
+        self._lake.put_snapshots(self._playlist_id, rows[0]["snapshot_date"].year, rows)
 
 
 def _with(history: list[Row], rows: list[Row]) -> list[Row]:
@@ -169,12 +204,6 @@ def _with(history: list[Row], rows: list[Row]) -> list[Row]:
     given = {row["snapshot_date"] for row in rows}
     others = [row for row in history if row["snapshot_date"] not in given]
     return sorted([*others, *rows], key=lambda row: row["snapshot_date"])
-
-
-def _enough(days: dict[date, _Day], world: World, began: float) -> bool:
-    """Whether these days should be written before any other is judged; writing reads their raw documents again."""
-    entries = sum(made.row["entry_count"] or 0 for made in days.values())
-    return entries >= _MOST or world.time_left() < 2 * (world.monotonic() - began) + _SHORTEST
 
 
 def _lost_raw(row: Row) -> bool:
@@ -205,17 +234,6 @@ def _meant(capture: Capture, day: date, history: list[Row]) -> Row | None:
     told = row_of(capture, day)
     same = [row for row in history if all(row[name] == told[name] for name in ("snapshot_id", "total"))]
     return last_published([row for row in same if row["snapshot_date"] < day])
-
-
-def _write(lake: Lake, playlist_id: str, days: dict[date, _Day]) -> None:
-    published = {day: made for day, made in days.items() if made.row["status"] in PUBLISHED}
-    ranks = {day: made.rank for day, made in published.items()}
-    keys = lake.put_days(playlist_id, ranks, _entries(lake, playlist_id, published)).keys
-    rows = [
-        made.row | {"entries_key": keys[day] if day in keys and made.row["entry_count"] else None}
-        for day, made in sorted(days.items())
-    ]
-    lake.put_snapshots(playlist_id, rows[0]["snapshot_date"].year, rows)
 
 
 def _entries(lake: Lake, playlist_id: str, days: dict[date, _Day]) -> Iterator[Row]:

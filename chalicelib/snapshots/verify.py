@@ -38,6 +38,8 @@ class Verdict:
     days: int = 0
     published: int = 0
     entries: int = 0
+    # Imported days that lack places which their list may have had.
+    partial: int = 0
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -81,7 +83,10 @@ def verify(lake: Lake, progress: Callable[[str, int], None] = lambda playlist_id
     verdict.findings = tuple(findings)
     if raw.aged:
         oldest = date.fromisoformat(raw.oldest)
-        verdict.notes = (f"Raw of before {oldest} is gone: {counted(raw.aged, 'day')} not proven against it.",)
+        verdict.notes += (f"Raw of before {oldest} is gone: {counted(raw.aged, 'day')} not proven against it.",)
+    if verdict.partial:
+        days = counted(verdict.partial, "imported day")
+        verdict.notes += (f"{days} may lack entries; the reason of each is in the table snapshots.",)
     return verdict
 
 
@@ -107,35 +112,46 @@ def _verify_year(lake: Lake, playlist_id: str, year: int, verdict: Verdict, aged
 
 
 def _verify_day(lake: Lake, row: Row, held: Row | None, verdict: Verdict, aged: _Raw) -> Iterator[str]:
-    raw = lake.store.get(row["raw_key"]) if row["raw_key"] else None
-    where = lake.store.locate(row["raw_key"] or "")
-    if row["raw_key"] and raw is None and aged.has_aged(row["raw_key"]):
-        aged.aged += 1
-    elif row["raw_key"] and raw is None:
-        yield f"its raw document {where} is missing"
-    elif raw and hashlib.sha256(raw.data).hexdigest() != row["raw_sha256"]:
-        yield f"its raw document {where} does not match raw_sha256"
-        raw = None
+    raw, problem = _raw_of(lake, row, aged)
+    if problem:
+        yield problem
     if row["status"] not in PUBLISHED:
         return
     verdict.published += 1
+    verdict.partial += row["position_quality"] == "partial"
     verdict.entries += held["entries"] if held else 0
     yield from _miscounted(row, held)
     if raw is not None and row["status"] == Status.OK:
-        yield from _different(lake, row, from_raw(raw.data, where))
+        yield from _different(lake, row, from_raw(raw, lake.store.locate(row["raw_key"])))
+
+
+def _raw_of(lake: Lake, row: Row, aged: _Raw) -> tuple[bytes | None, str | None]:
+    """A day's raw document, if it has one and it is the one that was committed; else what is wrong with it."""
+    key = row["raw_key"]
+    if key is None:
+        return None, None
+    found = lake.store.get(key)
+    if found is None and aged.has_aged(key):
+        aged.aged += 1
+        return None, None
+    if found is None:
+        return None, f"its raw document {lake.store.locate(key)} is missing"
+    if hashlib.sha256(found.data).hexdigest() != row["raw_sha256"]:
+        return None, f"its raw document {lake.store.locate(key)} does not match raw_sha256"
+    return found.data, None
 
 
 def _miscounted(row: Row, held: Row | None) -> Iterator[str]:
-    count = held["entries"] if held else 0
-    if count != row["entry_count"]:
-        yield f"{count} entries are there, {row['entry_count']} were committed"
-    if row["total"] is not None and row["entry_count"] != row["total"]:
+    held = held or {"entries": 0, "positions": 0, "captures": None, "capture_id": None}
+    if held["entries"] != row["entry_count"]:
+        yield f"{held['entries']} entries are there, {row['entry_count']} were committed"
+    if row["total"] not in (None, row["entry_count"]) and row["position_quality"] != "partial":
         yield f"{row['entry_count']} entries were committed, Spotify counted {row['total']}"
-    if held and held["positions"] != held["entries"]:
+    if held["positions"] != held["entries"]:
         yield f"{held['entries'] - held['positions']} positions are doubled"
-    if held and held["captures"] != 1:
+    if held["captures"] not in (None, 1):
         yield f"its entries come from {held['captures']} captures"
-    elif held and row["status"] == Status.OK and held["capture_id"] != row["capture_id"]:
+    elif row["status"] == Status.OK and held["capture_id"] not in (None, row["capture_id"]):
         yield f"its entries are of capture {held['capture_id']}, and the commit of capture {row['capture_id']}"
 
 

@@ -15,6 +15,8 @@ from ..naming import Named
 from ..table import Key, Layout, Table
 
 REQUIRED = frozenset({"rank", "uri", "artist_names", "track_name"})
+# The places of a chart: a regional one is shorter where fewer tracks were streamed often enough.
+LENGTHS = {"regional": (200,), "viral": (50, 100)}
 # Columns in which people who re-saved the file noted its day.
 _NOTED = {"daily": ("date", "start date", "start_date", "end date"), "weekly": ("date", "end date", "end_date")}
 
@@ -36,7 +38,7 @@ def table(header: list[str], layout: Layout, named: Named, sample: list[list[str
     day = None if named.has_date() else _noted_day(header, every, sample)
     key = (f"chart:{kind}-{region}-{every}", day or named.single_day())
     format_ = f"charts-official-{every}" if kind == "regional" else f"charts-official-viral-{every}"
-    return Table(format_, layout, _Row(header, key))
+    return Table(format_, layout, _Row(header, key), lambda fields: key, LENGTHS[kind])
 
 
 def _noted_day(header: list[str], every: str, sample: list[list[str]]) -> date | None:

@@ -1,0 +1,148 @@
+"""What a process that died left half done is mended by the list's next run, whatever day that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from chalicelib.lake.lake import Lake
+from chalicelib.lake.schema import Status
+from chalicelib.snapshots.verify import verify
+from simulator import TOP_50, Simulator
+
+from .conftest import Clock, Killed, Mortal
+from .test_extract import TODAY, Rig
+
+
+@pytest.fixture
+def rig(lake: Lake, clock: Clock) -> Iterator[Rig]:
+    simulator = Simulator(now=clock.now, sleep=clock.sleep)
+    with simulator.serve() as server:
+        yield Rig(simulator, server, lake, clock)
+
+
+def killed_while_it_replaces(rig: Rig, changes: int) -> None:
+    """A day, and a second run of it that dies at its n-th change of the store, after one song left the list."""
+    rig.extract("fifty")
+    rig.simulator.edit(rig.id("fifty"), remove_at=7)
+    rig.clock.advance(hours=2)
+    alive = rig.lake
+    rig.lake = Lake(Mortal(alive.store, changes), rig.clock.world())
+    with pytest.raises(Killed):
+        rig.extract("fifty", again=True)
+    rig.lake = alive
+
+
+# 0 raw, 1 the mark, 2 the entries, 3 the commit.
+@pytest.mark.parametrize("changes", range(1, 4))
+def test_a_day_whose_replacement_died_is_whole_after_the_next_days_run(rig: Rig, changes: int) -> None:
+    killed_while_it_replaces(rig, changes)
+    rig.clock.advance(days=1)
+    rig.extract("fifty")
+    assert verify(rig.lake).findings == ()
+    row = rig.lake.snapshot(rig.id("fifty"), TODAY)
+    assert row["replacing"] is None
+    assert len(rig.names("fifty")) == row["entry_count"] == row["total"]
+    if changes > 1:
+        assert row["entry_count"] == 49, "raw holds the newer capture whole, so that one wins"
+
+
+@pytest.mark.parametrize("changes", range(1, 4))
+def test_a_day_whose_replacement_died_is_whole_after_the_next_run_of_that_day(rig: Rig, changes: int) -> None:
+    killed_while_it_replaces(rig, changes)
+    rig.extract("fifty")
+    assert verify(rig.lake).findings == ()
+    assert len(rig.names("fifty")) == rig.lake.snapshot(rig.id("fifty"), TODAY)["entry_count"]
+
+
+def test_where_raw_is_gone_the_day_becomes_what_its_entries_are(rig: Rig) -> None:
+    killed_while_it_replaces(rig, 3)
+    for _, _, key in list(rig.lake.raw_keys(rig.id("fifty"))):
+        Path(rig.lake.store.locate(key)).unlink()
+    rig.clock.advance(days=1)
+    rig.extract("fifty")
+    row = rig.lake.snapshot(rig.id("fifty"), TODAY)
+    assert (row["status"], row["entry_count"], len(rig.names("fifty"))) == (Status.OK, 49, 49)
+    assert row["reason"].startswith("Its own row was never written and raw is gone")
+    assert row["raw_key"] is None
+
+
+# 1: only raw is there; 2: the entries too, and no row commits them.
+@pytest.mark.parametrize("changes", [1, 2])
+def test_a_day_that_died_before_its_commit_is_made_from_raw_by_the_next_days_run(rig: Rig, changes: int) -> None:
+    rig.extract("top-50")
+    rig.clock.advance(days=1)
+    alive = rig.lake
+    rig.lake = Lake(Mortal(alive.store, changes), rig.clock.world())
+    with pytest.raises(Killed):
+        rig.extract("top-50")
+    rig.lake = alive
+    assert rig.lake.snapshot(TOP_50, TODAY + timedelta(days=1)) is None
+    rig.clock.advance(days=1)
+    rig.extract("top-50")
+    assert rig.lake.snapshot(TOP_50, TODAY + timedelta(days=1))["status"] == Status.OK
+    assert verify(rig.lake).findings == ()
+    assert verify(rig.lake).published == 3
+
+
+def test_the_first_day_of_a_list_is_mended_too(rig: Rig) -> None:
+    alive = rig.lake
+    rig.lake = Lake(Mortal(alive.store, 1), rig.clock.world())
+    with pytest.raises(Killed):
+        rig.extract("top-50")
+    rig.lake = alive
+    rig.clock.advance(days=3)
+    rig.extract("top-50")
+    assert rig.lake.snapshot(TOP_50, TODAY)["status"] == Status.OK
+
+
+def test_an_older_capture_never_commits_over_the_entries_of_a_newer_one(rig: Rig) -> None:
+    """Two runs of one day, the older of them asleep between its raw document and its entries."""
+    slow = rig.lake
+
+    class Asleep:
+        def __getattr__(self, name: str) -> object:
+            return getattr(slow.store, name)
+
+        def create(self, key: str, data: bytes) -> None:
+            slow.store.create(key, data)
+            if key.startswith("raw/") and not woken:
+                woken.append(True)
+                rig.clock.advance(minutes=5)
+                rig.lake = Lake(Mortal(slow.store, 2), rig.clock.world())
+                rig.simulator.edit(rig.id("fifty"), remove_at=3)
+                with pytest.raises(Killed):
+                    rig.extract("fifty")
+
+    woken: list[bool] = []
+    rig.lake = Lake(Asleep(), rig.clock.world())  # type: ignore[arg-type]
+    rig.extract("fifty")
+    rig.lake = slow
+    assert len(rig.names("fifty")) == 49
+    assert rig.lake.snapshot(rig.id("fifty"), TODAY) is None, "the run that committed these entries died"
+    rig.clock.advance(days=1)
+    rig.extract("fifty")
+    assert verify(rig.lake).findings == ()
+    assert rig.lake.snapshot(rig.id("fifty"), TODAY)["entry_count"] == 49
+
+
+def test_where_nothing_is_wrong_healing_asks_nothing_of_the_store(rig: Rig) -> None:
+    asked: list[str] = []
+    alive = rig.lake
+
+    class Watched:
+        def __getattr__(self, name: str) -> object:
+            return getattr(alive.store, name)
+
+        def list(self, prefix: str) -> Iterator[str]:
+            asked.append(prefix)
+            return alive.store.list(prefix)
+
+    rig.extract("fifty")
+    rig.clock.advance(days=1)
+    rig.lake = Lake(Watched(), rig.clock.world())  # type: ignore[arg-type]
+    rig.extract("fifty")
+    assert not any(prefix.startswith("raw/") for prefix in asked)
