@@ -32,12 +32,16 @@ class Settings:
     schedule: str = "rate(1 day)"
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     secret: str = ""
+    # The name of the queue that lists wait in, where a run is spread over workers.
+    queue: str = ""
     client_id: str = ""
     client_secret: str = field(default="", repr=False)
     refresh_token: str = field(default="", repr=False)
     consented_at: date | None = None
     api_url: str = SPOTIFY_API_URL
     accounts_url: str = SPOTIFY_ACCOUNTS_URL
+    # Requests to Spotify a second, counted over any 30 seconds.
+    rate: float = 10.0
 
     @property
     def has_credentials(self) -> bool:
@@ -52,12 +56,14 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         schedule=parse_schedule(_text(environment, "CHARTLAKE_SCHEDULE") or "rate(1 day)"),
         timezone=_timezone(_text(environment, "CHARTLAKE_TIMEZONE") or "UTC"),
         secret=_text(environment, "CHARTLAKE_SECRET"),
+        queue=_text(environment, "CHARTLAKE_QUEUE"),
         client_id=_text(environment, "SPOTIPY_CLIENT_ID"),
         client_secret=_text(environment, "SPOTIPY_CLIENT_SECRET"),
         refresh_token=_text(environment, "SPOTIPY_REFRESH_TOKEN"),
         consented_at=_date(environment, "SPOTIPY_CONSENTED_AT"),
         api_url=_url(environment, "SPOTIFY_API_URL", SPOTIFY_API_URL),
         accounts_url=_url(environment, "SPOTIFY_ACCOUNTS_URL", SPOTIFY_ACCOUNTS_URL),
+        rate=_rate(_text(environment, "CHARTLAKE_RATE") or "10"),
     )
 
 
@@ -109,6 +115,16 @@ def _lake(text: str) -> str:
             f"CHARTLAKE_LAKE={text!r} is no S3 address: write s3://bucket/prefix, or the path of a folder."
         )
     return text
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate <= 1000:
+        raise BadSetting(f"CHARTLAKE_RATE={text!r} is no number of requests a second: write 10, or 0.5.")
+    return rate
 
 
 def _timezone(name: str) -> ZoneInfo:
