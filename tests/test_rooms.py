@@ -188,7 +188,7 @@ def test_chalices_configuration_has_only_keys_that_chalice_reads() -> None:
     assert set(config["stages"]) == {"dev", "prod"}
     for stage in config["stages"].values():
         assert set(stage) <= _STAGE_KEYS
-        assert set(stage["lambda_functions"]) == {"api_handler", "daily", "extract", "upload"}
+        assert set(stage["lambda_functions"]) == {"api_handler", "daily", "extract", "upload", "lists"}
         for function in stage["lambda_functions"].values():
             assert set(function) <= _FUNCTION_KEYS
             assert (ROOT / ".chalice" / function["iam_policy_file"]).is_file()
