@@ -18,6 +18,7 @@ import os
 import sys
 import zipfile
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -57,12 +58,14 @@ class Runner:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._numbers = count()
         (folder / "runtime").mkdir()
         self._runtime = runtime_folder(folder / "runtime")
 
     def invoke(self, function: LambdaFunction, event: Any) -> tuple[str, bool, str]:
         """The answer or the error as JSON, whether it is an error, and what was logged."""
-        log = self._folder / "log"
+        # One function can start another while it runs.
+        log = self._folder / f"{next(self._numbers)}.log"
         facts = {
             "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
