@@ -3,6 +3,7 @@
 # make demo   set-up, then ninety invented days of three playlists into demo/, and their page in the browser
 # make docs   the documentation as a site on 127.0.0.1:8001;   make site   builds it into site/, and fails on a broken link
 # make lint   the checks alone;   make local   the HTTP routes on 127.0.0.1:8000;   make clean   removes .venv
+# make wheel  set-up, then dist/chartlake-….whl, which `pipx install` and `uvx --from` take
 # make deploy EMAIL=you@example.org [STAGE=prod] [BUDGET=5] [RAW_DAYS=90] [QUEUE=1] [YES=1]    one stack in your AWS account
 # make undeploy [STAGE=prod] [YES=1]    removes it, and keeps the bucket with the data
 
@@ -12,11 +13,11 @@ PYTHON ?= $(shell for python in $$(which -a python3.14 python3.13 python3.12 pyt
 	&& echo $$python && break; done)
 
 PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet install
-LOCK = pyproject.toml requirements.txt requirements-dev.txt constraints.txt
+LOCK = pyproject.toml locked/run.txt locked/tests.txt
 
 STAGE = prod
 
-.PHONY: run demo test lint audit docs site local clean lock deploy undeploy
+.PHONY: run demo test lint audit docs site local wheel clean lock deploy undeploy
 
 run: .venv/ready
 	@.venv/bin/chartlake extract
@@ -34,9 +35,9 @@ lint: .venv/ready-for-tests
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 
-# Known holes in what is installed. Where the advisory database cannot be reached, each name is listed as not audited.
+# Known holes in what is installed: fails where there is one, and names what could not be looked up.
 audit: .venv/ready-for-tests
-	.venv/bin/pip-audit --progress-spinner off --requirement constraints.txt --no-deps --disable-pip
+	@.venv/bin/python -m deploy.audit
 
 docs: .venv/ready-for-tests
 	.venv/bin/python -m mkdocs serve --dev-addr 127.0.0.1:8001
@@ -46,6 +47,12 @@ site: .venv/ready-for-tests
 
 local: .venv/ready-for-tests
 	.venv/bin/chalice local
+
+# From empty folders: setuptools would also pack what an earlier build left behind.
+wheel: .venv/ready-for-tests
+	rm -rf build dist
+	.venv/bin/python -m pip --disable-pip-version-check --quiet wheel --no-deps --wheel-dir dist .
+	.venv/bin/twine check --strict dist/*.whl
 
 deploy: .venv/ready-for-tests
 	@.venv/bin/python -m deploy up --stage "$(STAGE)" --email "$(EMAIL)" $(if $(BUDGET),--budget "$(BUDGET)") $(if $(RAW_DAYS),--raw-days "$(RAW_DAYS)") $(if $(QUEUE),--queue "$(QUEUE)") $(if $(YES),--yes)
@@ -57,23 +64,34 @@ undeploy: .venv/ready-for-tests
 	@test -n "$(PYTHON)" || { echo "chartlake needs Python 3.11 or newer with venv (Debian: apt-get install python3-venv)." >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 
+# The lock is complete, so nothing is resolved, and what does not have one of its hashes is refused.
 .venv/ready: .venv/bin/python $(LOCK)
-	$(PIP) -c constraints.txt -e .
+	$(PIP) --require-hashes --no-deps -r locked/run.txt
+	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/ready-for-tests: .venv/bin/python $(LOCK)
-	$(PIP) -r requirements-dev.txt
+	$(PIP) --require-hashes --no-deps -r locked/tests.txt
+	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@ .venv/ready
 
-# Writes the newest versions of everything into constraints.txt: of Python 3.11, since others take those too.
+# Writes the newest versions of everything into constraints.txt, and into locked/ with the hashes of all their files,
+# for every system and Python since 3.11.
+COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11.5 --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links --no-emit-package pip
+
 lock:
 	rm -rf .venv
 	python3.11 -m venv .venv
-	sed -i '/^-c /d' requirements-dev.txt
-	$(PIP) --upgrade setuptools wheel
-	$(PIP) -r requirements-dev.txt
-	sed -i '1a -c constraints.txt' requirements-dev.txt
-	.venv/bin/python -m pip freeze --all --exclude-editable --exclude pip > constraints.txt
+	$(PIP) uv
+	printf 'setuptools\nwheel\n' > .venv/build.in
+	grep -v '^-' requirements.txt > .venv/bundle.in
+	grep -v '^-' requirements-dev.txt > .venv/tests.in
+	$(COMPILE) pyproject.toml .venv/build.in .venv/tests.in -o constraints.txt
+	$(COMPILE) --generate-hashes -c constraints.txt pyproject.toml .venv/build.in .venv/tests.in -o locked/tests.txt
+	$(COMPILE) --generate-hashes -c constraints.txt pyproject.toml .venv/build.in -o locked/run.txt
+	$(COMPILE) --generate-hashes -c constraints.txt .venv/bundle.in -o locked/bundle.txt
+	rm -rf .venv
 
 clean:
 	rm -rf .venv

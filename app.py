@@ -126,7 +126,8 @@ def openapi() -> Response:
 # Every answer of every route, Chalice's own refusals and failures too.
 @app.middleware("http")
 def secure(event: Any, get_response: Callable[[Any], Response]) -> Response:
-    response = get_response(event)
+    refused = http.refusal_of_host(event.headers.get("host", ""))
+    response = _response(refused) if refused else get_response(event)
     response.headers = {"Cache-Control": "no-store", **response.headers, **HEADERS}
     return response
 

@@ -161,6 +161,15 @@ class UnknownShape(Final):
         self.evidence = evidence
 
 
+class UnexpectedStatus(UnknownShape):
+    """An HTTP status that Spotify's playlists are not known to give, such as 204, 304, 410 or a redirect to nowhere."""
+
+    advice = (
+        "The answer is kept under raw/. Run `chartlake extract` again later; if it stays so, check SPOTIFY_API_URL and "
+        "any proxy, and what Spotify says of this status."
+    )
+
+
 class OutOfTime(Retryable):
     """The time that this process may run is nearly over; the playlist was left for the next one."""
 
@@ -219,6 +228,15 @@ class DamagedFile(Final):
     """A file in the lake is not what chartlake wrote."""
 
     advice = "Restore the file (the bucket keeps versions), or move it away and rebuild the day from raw."
+
+
+class SchedulerRefused(Final):
+    """The system's own scheduler did not take, or not give back, what runs chartlake every day."""
+
+    advice = (
+        "The files shown above are right as they are: install them by hand, or run the command again. `chartlake "
+        "schedule --remove` undoes what was done."
+    )
 
 
 # A deployed chartlake, over HTTP.

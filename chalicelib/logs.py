@@ -1,4 +1,7 @@
-"""One JSON object a line, with every `extra` key: what CloudWatch's Logs Insights can query."""
+"""One JSON object a line, with every `extra` key: what CloudWatch's Logs Insights can query; and no secret in it.
+
+This package imports it, so that what libraries would tell of secrets is silenced before any of them is used.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,15 @@ from datetime import UTC, datetime
 
 # What a LogRecord carries for itself; the rest came through `extra`.
 _OWN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+# botocore logs signed headers, session tokens and decrypted parameters at DEBUG, urllib3 what addresses hold.
+_TALKATIVE = ("boto3", "botocore", "urllib3", "s3transfer")
+# spotipy logs every failure a second time, and bearer tokens at DEBUG; each failure is reported by us once instead.
+_SILENT = ("spotipy.client", "spotipy.oauth2", "spotipy.util", "spotipy.cache_handler")
+
+for _name in _TALKATIVE:
+    logging.getLogger(_name).setLevel(logging.INFO)
+for _name in _SILENT:
+    logging.getLogger(_name).addFilter(lambda record: False)
 
 
 class JsonLines(logging.Formatter):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -147,4 +148,13 @@ def _url(environment: Mapping[str, str], name: str, default: str) -> str:
     url = urlsplit(text)
     if url.scheme not in ("http", "https") or not url.hostname or url.username or url.query:
         raise BadSetting(f"{name}: {url.hostname or text!r} is no web address: write {default}.")
+    if url.scheme == "http" and not _is_this_machine(url.hostname):
+        raise BadSetting(f"{name}: secrets go to {url.hostname} only over https: write {default}.")
     return text.rstrip("/")
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

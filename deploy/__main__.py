@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import boto3
 import click
 
 from chalicelib.errors import ChartlakeError
@@ -51,7 +50,7 @@ def up(stage: str, email: str, budget: int | None, raw_days: int | None, queue: 
         raise CannotDeploy(
             "EMAIL is missing: the alarms must reach somebody.", advice="make deploy EMAIL=you@example.org"
         )
-    stack = Stack(boto3.Session(), stage)
+    stack = Stack(stage)
     click.echo(f"Account {stack.account}, region {stack.region}, stack {stack.name}")
     spread = stack.has_queue() if queue is None else queue
     with tempfile.TemporaryDirectory() as folder:
@@ -87,7 +86,7 @@ def up(stage: str, email: str, budget: int | None, raw_days: int | None, queue: 
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def down(stage: str, yes: bool) -> None:
     """Remove everything but the bucket with the data."""
-    stack = Stack(boto3.Session(), stage)
+    stack = Stack(stage)
     if not yes:
         click.confirm(f"Remove the stack {stack.name} (the bucket and its data stay)?", abort=True)
     bucket = stack.remove()

@@ -76,6 +76,7 @@ def build(stage: str, into: Path, architecture: str | None = None, queue: bool =
     command += ["--merge-template", ".chalice/resources.json", str(into / "out")]
     # Chalice wants a region even where it asks nothing of AWS.
     environment = {"AWS_DEFAULT_REGION": "us-east-1"} | os.environ
+    environment |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(_checked_wheels(source, into / "wheels"))}
     if queue:
         _add_queue(source / ".chalice", stage)
         # By it app.py has the workers' function.
@@ -103,6 +104,21 @@ def _add_queue(folder: Path, stage: str) -> None:
     worker["Environment"]["Variables"]["CHARTLAKE_RATE"] = f"{from_environment(variables).rate / workers:g}"
     # Chalice merges one file.
     (folder / "resources.json").write_text(json.dumps(TemplateDeepMerger().merge(queue, resources)))
+
+
+def _checked_wheels(source: Path, into: Path) -> Path:
+    """The wheels of the lock, each with one of its hashes: for this machine, on which Chalice looks at them first, and
+    for Lambda. Chalice itself would take whatever the registry gives it."""
+    architecture = json.loads((source / ".chalice" / "config.json").read_text()).get("lambda_architecture", "x86_64")
+    machine = {"arm64": "aarch64"}.get(architecture, architecture)
+    platforms = [f"--platform=manylinux{version}_{machine}" for version in ("_2_28", "_2_17", "2014")]
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--dest", str(into)]
+    command += ["--require-hashes", "--no-deps", "--only-binary=:all:", "-r", str(ROOT / "locked" / "bundle.txt")]
+    for those in ([], [*platforms, f"--python-version={sys.version_info.major}.{sys.version_info.minor}"]):
+        found = subprocess.run([*command, *those], capture_output=True, text=True)
+        if found.returncode != 0:
+            raise CannotPackage(f"The packages of locked/bundle.txt cannot be fetched: {found.stderr.strip()}")
+    return into
 
 
 def _check_policies(source: Path, stage: str) -> None:

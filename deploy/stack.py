@@ -21,6 +21,7 @@ from botocore.exceptions import (
     EndpointConnectionError,
     NoCredentialsError,
     NoRegionError,
+    ProfileNotFound,
     WaiterError,
 )
 
@@ -56,11 +57,12 @@ class Change:
 class Stack:
     """The stack `chartlake-<stage>` in one account and region, with the bucket that its uploads go through."""
 
-    def __init__(self, session: boto3.Session, stage: str) -> None:
-        """Raises `CannotDeploy` where there are no credentials or no region."""
+    def __init__(self, stage: str) -> None:
+        """Raises `CannotDeploy` where there are no credentials, no such profile, or no region."""
         self.name = f"chartlake-{stage}"
         self.stage = stage
         with explained():
+            session = boto3.Session()
             self._formation: CloudFormationClient = session.client("cloudformation")
             self._s3 = session.client("s3")
             self._gateway = session.client("apigateway")
@@ -116,12 +118,16 @@ class Stack:
         """Carry the change set out; gives the stack's outputs. Raises `CannotDeploy` with each resource's words."""
         began = self._last_event()
         new = self._status() in _NEW
+        # The bucket that an earlier stack left behind has kept its policy, which would be in the way of the new one.
+        kept = self._take_off_policy() if new else None
         with explained():
             self._formation.execute_change_set(StackName=self.name, ChangeSetName=change_set)
             waiter = "stack_create_complete" if new else "stack_update_complete"
             try:
                 self._formation.get_waiter(waiter).wait(StackName=self.name, WaiterConfig=_DELAY)  # type: ignore[call-overload]
             except WaiterError:
+                if kept:
+                    self._s3.put_bucket_policy(Bucket=self.lake, Policy=kept)
                 raise CannotDeploy(
                     f"The stack {self.name} could not be changed; AWS put back what was there:\n"
                     + self._failures(began),
@@ -161,6 +167,18 @@ class Stack:
         """Whether this account's API Gateway has a role for its logs already: a setting of account and region."""
         with explained():
             return bool(self._gateway.get_account().get("cloudwatchRoleArn"))
+
+    def _take_off_policy(self) -> str | None:
+        """Remove the policy of the stack's bucket, and give it; None where there is no policy, or no bucket."""
+        with explained():
+            try:
+                policy: str = self._s3.get_bucket_policy(Bucket=self.lake)["Policy"]
+            except ClientError as error:
+                if _code(error) in ("NoSuchBucket", "NoSuchBucketPolicy"):
+                    return None
+                raise
+            self._s3.delete_bucket_policy(Bucket=self.lake)
+        return policy
 
     def _make_upload_bucket(self) -> None:
         where: Any = {"LocationConstraint": self.region}
@@ -254,6 +272,10 @@ _ADVICE: tuple[tuple[Callable[[Exception], bool], str], ...] = (
     (
         lambda error: isinstance(error, NoCredentialsError),
         "Sign in: `aws configure` or `aws sso login`, or set AWS_PROFILE.",
+    ),
+    (
+        lambda error: isinstance(error, ProfileNotFound),
+        "Correct AWS_PROFILE: `aws configure list-profiles` shows which there are.",
     ),
     (lambda error: isinstance(error, NoRegionError), "Set AWS_REGION, for instance AWS_REGION=eu-west-1."),
     (

@@ -135,8 +135,8 @@ class Playlist:
         return name, description, tuple(entries)
 
 
-def every_playlist(seed: int) -> dict[str, Playlist]:
-    """Build the playlists there are, by their short names."""
+def every_playlist(seed: int, crowd: int = 0) -> dict[str, Playlist]:
+    """Build the playlists there are, by their short names, and `crowd` more of 50 songs: `crowd-1`, `crowd-2`, …"""
     chart, viral, curated = Chart(seed), ViralChart(seed), Curated(seed, LISTENER)
 
     def static(entries: Callable[[], tuple[Entry, ...]]) -> Callable[[date], tuple[Entry, ...]]:
@@ -197,6 +197,9 @@ def every_playlist(seed: int) -> dict[str, Playlist]:
             named("collaborative"), "Kitchen Radio", STRANGER, songs(900, 60), collaborators=frozenset({LISTENER})
         ),
         "followed": Playlist(named("followed"), "Stranger's Picks", STRANGER, songs(1000, 120)),
+    } | {
+        f"crowd-{number}": Playlist(named(f"crowd-{number}"), f"Crowd {number}", LISTENER, songs(100_000 + number, 50))
+        for number in range(1, crowd + 1)
     }
 
 

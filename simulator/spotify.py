@@ -51,7 +51,8 @@ class Spotify:
     """All that Spotify knows and what a test may change of it. Equal seeds and equal moments give equal answers.
 
     `now` gives the time (aware); `latency` is added to every answer, in seconds, by `sleep`; `recorded` is a folder of
-    recorded answers to serve beside the invented playlists; `token_lifetime` is that of access tokens, in seconds.
+    recorded answers to serve beside the invented playlists; `token_lifetime` is that of access tokens, in seconds;
+    `crowd` is how many playlists there are besides those that have a name of their own.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Spotify:
         seed: int = 0,
         recorded: Path | None = None,
         token_lifetime: int = 3600,
+        crowd: int = 0,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self.clock = Clock(now)
@@ -71,7 +73,7 @@ class Spotify:
         self.catalogue = Catalogue(seed)
         self.accounts = Accounts(self.clock, token_lifetime, seed)
         self.recorded = read_folder(recorded) if recorded else Folder({}, ())
-        self._by_name = every_playlist(seed)
+        self._by_name = every_playlist(seed, crowd)
         self._by_id = {playlist.id: playlist for playlist in self._by_name.values()}
         self._lock = threading.Lock()
         self._requests: list[Served] = []

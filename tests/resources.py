@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 Json = dict[str, Any]
 Aws = Callable[[str], Any]
 Result = tuple[str, dict[str, str]]
@@ -91,6 +93,15 @@ def put_bucket_policy(aws: Aws, name: str, properties: Json) -> Result:
     only(properties, "Bucket", "PolicyDocument")
     aws("s3").put_bucket_policy(Bucket=properties["Bucket"], Policy=json.dumps(properties["PolicyDocument"]))
     return name, {}
+
+
+def make_bucket_policy(aws: Aws, name: str, properties: Json) -> Result:
+    bucket = properties["Bucket"]
+    try:
+        aws("s3").get_bucket_policy(Bucket=bucket)
+    except ClientError:
+        return put_bucket_policy(aws, name, properties)
+    raise Refused(f"The bucket policy already exists on bucket {bucket}.")
 
 
 def make_queue(aws: Aws, name: str, properties: Json) -> Result:
@@ -330,8 +341,10 @@ KINDS = {
     "AWS::Lambda::Permission": Kind(make_permission, remove_permission),
     "AWS::Logs::LogGroup": Kind(make_log_group, lambda aws, made: aws("logs").delete_log_group(logGroupName=made.ref)),
     "AWS::S3::Bucket": Kind(make_bucket, lambda aws, made: aws("s3").delete_bucket(Bucket=made.ref), change_bucket),
-    "AWS::S3::BucketPolicy": put(
-        put_bucket_policy, lambda aws, made: aws("s3").delete_bucket_policy(Bucket=made.properties["Bucket"])
+    "AWS::S3::BucketPolicy": Kind(
+        make_bucket_policy,
+        lambda aws, made: aws("s3").delete_bucket_policy(Bucket=made.properties["Bucket"]),
+        put_bucket_policy,
     ),
     "AWS::SNS::Subscription": Kind(
         make_subscription, lambda aws, made: aws("sns").unsubscribe(SubscriptionArn=made.ref)

@@ -468,3 +468,13 @@ def test_chalice_local_serves_the_same_routes_over_http(simulator: Simulator, tm
             held = {"If-None-Match": found.headers["ETag"]}
             again = requests.get(f"{url}/playlists/{TOP_50}/chart", headers=held, timeout=10)
             assert (again.status_code, again.content) == (304, b"")
+            # A web page's own name may lead to this machine too; then its script may read what is answered.
+            for path in ("health", f"playlists/{TOP_50}/chart"):
+                rebound = requests.get(f"{url}/{path}", headers={"Host": "evil.example:8000"}, timeout=10)
+                assert (rebound.status_code, rebound.json()["message"]) == (
+                    403,
+                    "This address is no name of this machine.",
+                )
+                assert "127.0.0.1" in rebound.json()["advice"]
+                assert rebound.headers["X-Content-Type-Options"] == "nosniff"
+            assert requests.get(f"{url}/version", headers={"Host": "localhost:8000"}, timeout=10).status_code == 200

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 from click.testing import CliRunner
@@ -50,6 +49,7 @@ def test_the_uploaded_template_names_the_code_and_the_bucket(arm64: Package) -> 
         ({"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, ["region", "AWS_REGION=eu-west-1"]),
         ({"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, ["credentials", "aws sso login"]),
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, ["Could not connect", "spelled"]),
+        ({"AWS_PROFILE": "nope"}, ["(nope)", "list-profiles"]),
     ],
 )
 def test_what_is_missing_on_the_persons_side_is_named(
@@ -72,7 +72,7 @@ def test_what_is_missing_on_the_persons_side_is_named(
 
 @pytest.fixture
 def stack(aws: str) -> Stack:
-    return Stack(boto3.Session(), "prod")
+    return Stack("prod")
 
 
 @pytest.fixture

@@ -143,7 +143,7 @@ def test_what_a_page_shows_runs(page: Path, checkout: Path, tmp_path: Path) -> N
 
 
 # What people have besides, in what a page shows.
-SHELL = {"aws", "cat", "chmod", "cp", "curl", "export", "mkdir", "sed", "source", "tail"}
+SHELL = {"aws", "cat", "chmod", "cp", "curl", "export", "git", "mkdir", "sed", "source", "tail"}
 
 
 def commands(page: Path) -> Iterator[list[str]]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from chalicelib.analysis import exports
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
+from chalicelib.text import cell_text
 
 ID = "4cOdK2wGLETKBW3PvgPWqT"
 ANN = {"id": "a" * 22, "name": "Ann"}
@@ -59,18 +60,19 @@ def test_the_csvs_cells_are_iso_json_and_empty_for_null() -> None:
 
 
 def test_no_cell_is_a_formula() -> None:
-    for start in ("=", "+", "-", "@", "\t", "\r"):
-        (row,) = read_csv([entry(name=f"{start}1+1", album_name="a=b")])
+    for start in ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠"):
+        (row,) = read_csv([entry(name=f"{start}1+1", album_name="a=b", show_name=f"a;{start}1+1")])
         assert row["name"] == f"'{start}1+1"
         assert row["album_name"] == "a=b"
+        assert row["show_name"] == f"a;'{start}1+1"
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=5))
 def test_whatever_a_name_is_it_comes_back_from_the_csv_on_a_row_of_its_own(names: list[str]) -> None:
     rows = read_csv([entry(place, name=name, artists=[{"id": None, "name": name}]) for place, name in enumerate(names)])
     assert [row["position"] for row in rows] == [str(place) for place in range(len(names))]
-    assert [row["name"][name[0] in "=+-@\t\r" :] for row, name in zip(rows, names, strict=True)] == names
-    assert [json.loads(row["artists"])[0]["name"] for row in rows] == names
+    assert [cell_text(row["name"]) for row in rows] == names
+    assert [json.loads(cell_text(row["artists"]))[0]["name"] for row in rows] == names
 
 
 def test_the_json_holds_the_commit_and_the_entries_with_every_column() -> None:

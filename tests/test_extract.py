@@ -23,7 +23,7 @@ from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import Status
 from chalicelib.settings import Settings
 from chalicelib.snapshots.outcome import Outcome, Run
-from chalicelib.snapshots.pipeline import open_pipeline
+from chalicelib.snapshots.pipeline import AT_ONCE, open_pipeline
 from chalicelib.snapshots.verify import verify
 from chalicelib.spotify.capture import from_raw
 from chalicelib.spotify.retry import ATTEMPTS
@@ -573,8 +573,8 @@ def test_a_list_too_long_for_the_time_is_left_whole(lake: Lake, clock: Clock) ->
     with simulator.serve() as server:
         rig = Rig(simulator, server, lake, clock)
         run = rig.extract("one", "large", "fifty", seconds_left=20)
-        assert [outcome.status for outcome in run.outcomes] == [Status.OK]
-        assert run.left == (rig.id("large"), rig.id("fifty"))
+        assert {outcome.status for outcome in run.outcomes} == {Status.OK}
+        assert run.left[0] == rig.id("large")
         assert lake.snapshot(rig.id("large"), TODAY) is None
         assert rig.extract("one", "large", "fifty").complete
 
@@ -809,3 +809,74 @@ def rig_rows(rig: Rig, playlist_id: str, **facts: Any) -> list[dict[str, Any]]:
     from chalicelib.lake.tables import to_json
 
     return [to_json(entry) | facts for entry in rig.lake.entries(playlist_id, TODAY)]
+
+
+# Several playlists at a time, at one pace.
+
+
+@pytest.fixture
+def crowded(lake: Lake, clock: Clock) -> Iterator[Rig]:
+    simulator = Simulator(now=clock.now, sleep=clock.sleep, crowd=100)
+    with simulator.serve() as server:
+        yield Rig(simulator, server, lake, clock)
+
+
+CROWD = [f"crowd-{number}" for number in range(1, 101)]
+
+
+def test_a_429_in_the_middle_of_many_lists_loses_nothing_and_is_waited_for_by_all(crowded: Rig) -> None:
+    refused_at: list[datetime] = []
+    note = crowded.simulator.note
+
+    def watched(served: Any) -> None:
+        if served.status == 429:
+            refused_at.append(crowded.clock.now())
+        elif refused_at and served.path.startswith("/v1/playlists"):
+            early = crowded.clock.now() - refused_at[0] < timedelta(seconds=20)
+            # What was under way when the refusal came is answered; nothing is sent after it.
+            assert not early or len(late) < AT_ONCE - 1
+            late.append(early) if early else None
+        note(served)
+
+    late: list[bool] = []
+    crowded.simulator.note = watched  # type: ignore[method-assign]
+    crowded.simulator.faults.add(Fault("status", on="playlist", status=429, retry_after=20, after=40))
+    run = crowded.extract(*CROWD)
+    assert run.complete
+    assert [outcome.playlist_id for outcome in run.outcomes] == [crowded.id(name) for name in CROWD]
+    assert crowded.asked("/v1/playlists") == 101
+    assert verify(crowded.lake).findings == ()
+
+
+def test_no_thirty_seconds_hold_more_requests_than_the_pace_allows(crowded: Rig) -> None:
+    sent: list[datetime] = []
+    note = crowded.simulator.note
+
+    def watched(served: Any) -> None:
+        if served.path.startswith("/v1/playlists"):
+            sent.append(crowded.clock.now())
+        note(served)
+
+    crowded.simulator.note = watched  # type: ignore[method-assign]
+    assert crowded.extract(*CROWD, rate=1.0).complete
+    assert len(sent) == 100
+    assert all(later - one >= timedelta(seconds=29) for one, later in zip(sent, sent[30:], strict=False))
+
+
+def test_one_failing_list_of_many_at_a_time_is_its_own_trouble(crowded: Rig) -> None:
+    gone = crowded.id("crowd-7")
+    crowded.simulator.faults.add(Fault("status", on="playlist", status=404, playlist=gone, times=None))
+    run = crowded.extract(*CROWD[:20])
+    assert [outcome.playlist_id for outcome in run.outcomes if not outcome.published] == [gone]
+    assert {outcome.row["requests"] for outcome in run.outcomes if outcome.published} == {1}
+
+
+def test_a_quota_ban_in_the_middle_explains_the_day_of_every_list_that_was_left(crowded: Rig) -> None:
+    body = {"error": {"status": 429, "message": "Too many requests", "reason": "QUOTA_EXCEEDED"}}
+    ban = Fault("status", on="playlist", status=429, body=body, retry_after=40_000, after=10, times=None)
+    crowded.simulator.faults.add(ban)
+    run = crowded.extract(*CROWD[:40])
+    assert isinstance(run.stopped, QuotaExceeded)
+    assert len(run.outcomes) == 40
+    assert {outcome.status for outcome in run.outcomes if not outcome.published} == {Status.DEFERRED}
+    assert crowded.asked("/v1/playlists") <= 10 + AT_ONCE

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.analysis.charts import open_charts
+from chalicelib.errors import NotKept
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import Status
 from chalicelib.snapshots.verify import verify
@@ -146,3 +148,16 @@ def test_where_nothing_is_wrong_healing_asks_nothing_of_the_store(rig: Rig) -> N
     rig.lake = Lake(Watched(), rig.clock.world())  # type: ignore[arg-type]
     rig.extract("fifty")
     assert not any(prefix.startswith("raw/") for prefix in asked)
+
+
+def test_until_it_is_mended_a_mixed_day_is_told_as_one_and_the_others_are_shown(rig: Rig) -> None:
+    rig.extract("fifty")
+    rig.clock.advance(days=1)
+    killed_while_it_replaces(rig, 3)
+    day = TODAY + timedelta(days=1)
+    with open_charts(rig.lake, day, [rig.id("fifty")]) as charts:
+        told = charts.playlist(rig.id("fifty"))
+        assert charts.known_day(told)["snapshot_date"] == TODAY
+        with pytest.raises(NotKept) as refused:
+            charts.known_day(told, day)
+    assert "A run ended while it replaced this day. The next run mends it." in str(refused.value)

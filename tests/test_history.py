@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from chalicelib.errors import BadImport
 from chalicelib.history.day import Day
-from chalicelib.history.formats.archive_clone import read_clone
+from chalicelib.history.formats import archive_clone
+from chalicelib.history.formats.archive_clone import Odd, read_clone
 from chalicelib.history.formats.archive_json import read_followers
 from chalicelib.history.opening import Limits, expand
 from chalicelib.history.reader import read_history
@@ -97,7 +98,9 @@ def check_days(days: list[Day]) -> None:
     for day in days:
         assert re.fullmatch(r"chart:[a-z0-9-]+|[0-9A-Za-z]{22}", day.playlist_id)
         assert set(day.facts) == FACTS
-        assert day.position_quality in {"exact", "approx"} | ({None} if day.format == "chartlake-export" else set())
+        partial = {"partial"} if day.reason else set()
+        unknown = {None} if day.format == "chartlake-export" else set()
+        assert day.position_quality in {"exact", "approx"} | partial | unknown
         positions = [row["position"] for row in day.rows]
         assert positions == sorted(set(positions))
         for row in day.rows:
@@ -183,11 +186,17 @@ def test_values_of_the_real_charts(shared_data: Path) -> None:
         "artists": [{"id": None, "name": "Lady Gaga, Bruno Mars"}],
         "is_local": False,
         "streams": 5602357,
+        "label": "Interscope Records",
+        "reported_peak": 1,
+        "reported_previous": 1,
+        "reported_days": 259,
     }
     gaps = one("charts_weekly_official/regional-global-weekly-2023-02-09.csv")
     assert (gaps.format, len(gaps.rows), gaps.rows[-1]["position"]) == ("charts-official-weekly", 199, 200)
     viral = one("charts_viral_official/viral-za-daily-2022-09-01.csv")
     assert (viral.playlist_id, viral.rows[0]["streams"]) == ("chart:viral-za-daily", None)
+    assert (viral.rows[0]["label"], viral.rows[0]["reported_days"]) == ("Range Music/Capitol Records", 19)
+    assert gaps.rows[0]["reported_days"] == 4
     week = one("charts_legacy/regional-us-weekly-2020-01-03--2020-01-10.csv")
     assert (week.playlist_id, week.snapshot_date) == ("chart:regional-us-weekly", date(2020, 1, 9))
     bare = one("charts_legacy/regional-global-daily-latest__kushagharahi.csv", day=A_DAY)
@@ -283,6 +292,15 @@ def test_copies_saved_by_other_programs(changed: Callable[[str], str]) -> None:
     ]
 
 
+def test_what_a_chart_tells_of_an_entrys_past() -> None:
+    text = official().replace('"L",1,-1,1,', '"L",,-1,12.0,')
+    assert text != official()
+    rows = read(OFFICIAL_NAME, text)[0].rows
+    told = ("label", "reported_peak", "reported_previous", "reported_days")
+    assert [row[name] for row in rows for name in told] == ["L", None, 0, 12] * 3
+    assert "days_on_chart is 'many'" in str(refusal(OFFICIAL_NAME, text.replace("12.0", "many")))
+
+
 def test_names_that_are_not_utf_8() -> None:
     legacy = f'Position,"Track Name",Artist,Streams,URL\n1,Más,Rosalía,5,https://open.spotify.com/track/{IDS[1]}\n'
     for encoding in ("utf-8", "cp1252", "latin-1"):
@@ -361,7 +379,7 @@ def test_every_bad_line_is_named() -> None:
 def test_bad_lines_can_be_skipped_and_are_kept_beside() -> None:
     rejects: list[tuple[int, str, str]] = []
     days = read(OFFICIAL_NAME, official(12, **BAD_LINES), skip_bad=rejects)
-    assert [row["position"] for row in days[0].rows] == [1, 10, 11, 12]
+    assert [row["position"] for row in days[0].rows] == [10, 11, 12], "two lines claim the first place"
     assert [line for line, _, _ in rejects] == list(range(3, 11))
     assert [text for _, _, text in rejects if "\0" not in text] == [
         text for text in BAD_LINES.values() if "\0" not in text
@@ -608,16 +626,37 @@ def test_a_clones_history_gives_the_last_state_of_each_utc_day(clone: Path, shar
     assert [day.playlist_id for day in read_clone(clone, playlists=frozenset({IDS[2]}))] == [IDS[2]]
 
 
-def test_a_clones_bad_versions_are_all_named(clone: Path) -> None:
+def test_an_odd_version_in_a_clone_is_a_gap_with_its_reason_and_holds_up_no_other(clone: Path) -> None:
+    table = "| No. | Title | Artist(s) | Album | Length |\n|---|---|---|---|---|\n"
+    commit(clone, "2021-05-28T12:00:00Z", {"Lost.md": f"### No link\n\n{table}"})
     commit(clone, "2024-05-29T12:00:00Z", {f"{IDS[1]}.json": state(1, 11)})
     commit(clone, "2024-05-30T12:00:00Z", {f"{IDS[1]}.json": "{", f"{IDS[2]}.json": "[]"})
     commit(clone, "2024-05-31T12:00:00Z", {f"{IDS[1]}.json": state(1, 12)})
+    commit(clone, "2024-05-31T13:00:00Z", {f"{IDS[1]}.json": json.dumps(pretty_json(tracks=[]))})
+    unplaced: list[Odd] = []
+    found = list(read_clone(clone, unplaced=unplaced))
+    assert [(day.playlist_id, day.snapshot_date.day, day.status, len(day.rows)) for day in found] == [
+        (IDS[1], 31, "ok", 2),
+        (IDS[1], 29, "ok", 2),
+        (IDS[1], 30, "suspect", 0),
+        (IDS[2], 30, "suspect", 0),
+    ]
+    assert "it is no JSON" in (found[2].reason or "")
+    assert "no state of a playlist" in (found[3].reason or "")
+    assert [(one.version.path, one.version.moment.year) for one in unplaced] == [("playlists/pretty/Lost.md", 2021)]
+
+
+def test_a_clone_of_nothing_but_odd_versions_is_refused(clone: Path) -> None:
+    commit(clone, "2024-05-30T12:00:00Z", {f"{IDS[1]}.json": "{", f"{IDS[2]}.json": "[]"})
     with pytest.raises(BadImport) as caught:
         list(read_clone(clone))
     assert len(caught.value.problems) == 2
-    rejects: list[tuple[int, str, str]] = []
-    assert [day.snapshot_date.day for day in read_clone(clone, skip_bad=rejects)] == [31, 29]
-    assert len(rejects) == 2
+
+
+def test_a_version_that_is_too_large_holds_up_no_other(clone: Path) -> None:
+    commit(clone, "2024-05-30T12:00:00Z", {f"{IDS[1]}.json": state(1, 11), f"{IDS[2]}.json": " " * 5000 + state(2, 12)})
+    found = list(read_clone(clone, limits=Limits(document=4000)))
+    assert [(day.playlist_id, day.status) for day in found] == [(IDS[1], "ok"), (IDS[2], "suspect")]
 
 
 def test_what_is_no_clone_is_refused(tmp_path: Path, clone: Path) -> None:
@@ -626,6 +665,72 @@ def test_what_is_no_clone_is_refused(tmp_path: Path, clone: Path) -> None:
             list(read_clone(folder))
     commit(clone, "2024-05-29T12:00:00Z", {})
     with pytest.raises(BadImport, match="no state of any playlist"):
+        list(read_clone(clone))
+
+
+# What starts a command where a clone lacks something, by its own configuration alone.
+FETCHES = {
+    "ext": ("remote.origin.url", "ext::sh -c touch% {mark}"),
+    "ssh": ("core.sshCommand", "touch {mark};"),
+    "upload pack": ("remote.origin.uploadpack", "touch {mark};"),
+}
+
+
+def hollow(clone: Path, settings: dict[str, str]) -> None:
+    """Take the content of a clone's one state away, and let its configuration say how to fetch it."""
+    commit(clone, "2024-05-29T12:00:00Z", {f"{IDS[1]}.json": state(1, 11)})
+    where = {"cwd": clone, "text": True, "check": True, "capture_output": True}
+    name = f"HEAD:playlists/pretty/{IDS[1]}.json"
+    blob = subprocess.run(["git", "rev-parse", name], **where).stdout.strip()  # type: ignore[call-overload]
+    (clone / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    for setting, value in settings.items():
+        git(clone, "config", setting, value)
+
+
+def fetching(how: str, mark: Path) -> dict[str, str]:
+    setting, value = FETCHES[how]
+    url = "ssh://127.0.0.1/x" if how == "ssh" else str(mark.parent)
+    return {
+        "core.repositoryformatversion": "1",
+        "extensions.partialClone": "origin",
+        "protocol.ext.allow": "always",
+        "remote.origin.promisor": "true",
+        "remote.origin.url": url,
+        setting: value.format(mark=mark),
+    }
+
+
+@pytest.mark.parametrize("how", FETCHES)
+def test_a_clone_starts_none_of_the_commands_that_it_names(clone: Path, tmp_path: Path, how: str) -> None:
+    mark = tmp_path / "mark"
+    hollow(clone, fetching(how, mark))
+    show = ["git", "-C", str(clone), "cat-file", "-p", f"HEAD:playlists/pretty/{IDS[1]}.json"]
+    subprocess.run(show, capture_output=True, check=False)
+    assert mark.exists(), "the attack itself does not work here"
+    mark.unlink()
+    with pytest.raises(BadImport, match="it is a partial clone") as caught:
+        list(read_clone(clone))
+    assert "without --filter" in caught.value.advice
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("guard", ["GIT_NO_LAZY_FETCH", "GIT_ALLOW_PROTOCOL"])
+@pytest.mark.parametrize("how", FETCHES)
+def test_each_guard_alone_keeps_a_clone_from_fetching(
+    clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, guard: str
+) -> None:
+    mark = tmp_path / "mark"
+    hollow(clone, fetching(how, mark))
+    monkeypatch.setattr(archive_clone, "_refuse_partial", lambda folder: None)
+    monkeypatch.setattr(archive_clone, "_ENVIRONMENT", {guard: archive_clone._ENVIRONMENT[guard]})
+    with pytest.raises(BadImport):
+        list(read_clone(clone))
+    assert not mark.exists()
+
+
+def test_a_clone_that_lacks_a_content_is_not_read_as_if_it_were_whole(clone: Path) -> None:
+    hollow(clone, {})
+    with pytest.raises(BadImport, match="the clone lacks its content"):
         list(read_clone(clone))
 
 
@@ -655,7 +760,7 @@ WIDE = official(2, line_3=f'2,spotify:track:{IDS[2]},A,"{"x" * 10_000_000}",L,1,
         (b"[{'track': None, 'is_local': False}]", "what Python prints"),
         (b'{"pos": 1' + b"0" * 5000 + b"}", "no JSON"),
         (b'{"error": {"status": 404, "message": "Resource not found"}}', "Spotify refused"),
-        (b'{"items": [], "total": 0}', "no playlist"),
+        (b'{"items": [], "total": 0}', "without any entry"),
         (b"[]", "no playlist"),
         (b"{}", "no playlist"),
         (b"[null]", "no playlist"),

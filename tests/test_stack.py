@@ -311,6 +311,11 @@ def test_the_bill_rests_on_what_lambda_took(deployed: Deployed) -> None:
     assert "kB an entry a day in raw, of 1 documents" in lines["S3: storage after a year"]["rests_on"]
 
 
+def over_tls_only(person: Person, bucket: str) -> bool:
+    (refusal,) = json.loads(person.aws.client("s3").get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+    return (refusal["Effect"], refusal["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
 def test_again_and_away_and_back(person: Person) -> None:
     bucket = BUCKET.replace("prod", "second")
     first = person.does("make deploy EMAIL=me@example.org STAGE=second YES=1")
@@ -330,12 +335,14 @@ def test_again_and_away_and_back(person: Person) -> None:
     gone = person.does("make undeploy STAGE=second")
     assert f"the bucket {bucket} and all its data are still there" in gone
     assert person.aws.objects(bucket) == kept
+    assert over_tls_only(person, bucket)
     left = person.aws.client("lambda").list_functions()["Functions"]
     assert not [one for one in left if "second" in one["FunctionName"]]
     assert "There is no stack chartlake-second" in person.does("make undeploy STAGE=second")
 
     back = person.does("make deploy EMAIL=me@example.org STAGE=second YES=1")
     assert "< Lake  AWS::S3::Bucket" in back
+    assert over_tls_only(person, bucket)
     assert person.follow(back)["snapshots"][0]["already"] is True
     # The same objects, and the record of the run by which that was seen.
     new = set(person.aws.objects(bucket)) - set(kept)

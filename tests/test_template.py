@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -66,17 +67,18 @@ def test_the_bucket_is_private_encrypted_versioned_and_outlives_the_stack(resour
     assert properties["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
     assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
-    aborted, results, earlier, raw, runs = properties["LifecycleConfiguration"]["Rules"]
+    aborted, results, earlier, raw, runs, links = properties["LifecycleConfiguration"]["Rules"]
     assert (results["Prefix"], results["ExpirationInDays"]) == ("athena-results/", 7)
     assert aborted["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
     assert earlier["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
     assert raw["Fn::If"][0] == "RawExpires"
     assert raw["Fn::If"][1]["Prefix"] == "chartlake/raw/"
     assert (runs["Prefix"], runs["ExpirationInDays"]) == ("chartlake/state/runs/", 30)
+    assert (links["Prefix"], links["ExpirationInDays"]) == ("chartlake/site/shared/", 1)
     (statement,) = resources["LakeOnlyOverTls"]["Properties"]["PolicyDocument"]["Statement"]
     assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
-    # The bucket is taken back by its name, but a policy that it still had would be in the way of the new one.
-    assert resources["LakeOnlyOverTls"]["DeletionPolicy"] == "Delete"
+    # As long as the data stays.
+    assert resources["LakeOnlyOverTls"]["DeletionPolicy"] == "Retain"
 
 
 def statements(resources: dict[str, Any], role: str) -> list[dict[str, Any]]:
@@ -106,7 +108,26 @@ def test_each_function_may_do_what_is_enumerated_and_nothing_is_deleted(resource
     assert "*" not in [one["Resource"] for one in statements(resources, role)]
     listing = next(one for one in statements(resources, role) if one["Action"] == ["s3:ListBucket"])
     # With plain StringLike S3 would answer 403 for every missing object: a GetObject carries no s3:prefix.
-    assert listing["Condition"] == {"StringLikeIfExists": {"s3:prefix": "chartlake/*"}}
+    assert listing["Condition"]["StringLikeIfExists"] == {"s3:prefix": "chartlake/*"}
+    # A bucket's name alone does not tell whose it is.
+    own = {"aws:ResourceAccount": {"Ref": "AWS::AccountId"}}
+    on_lake = [one for one in statements(resources, role) if any(action.startswith("s3:") for action in one["Action"])]
+    assert [one["Condition"]["StringEquals"] for one in on_lake] == [own] * 3
+
+
+@pytest.mark.parametrize("function", ["api", "daily", "extract", "upload"])
+def test_a_first_try_reaches_nothing_of_the_real_deployment(function: str) -> None:
+    document = json.loads((ROOT / ".chalice" / f"policy-{function}.json").read_text())
+    of_prod = [
+        "arn:aws:ssm:eu-west-1:123456789012:parameter/chartlake/prod/spotify",
+        "arn:aws:lambda:eu-west-1:123456789012:function:chartlake-prod-extract",
+        "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/chartlake-prod-daily",
+    ]
+    for one in document["Statement"]:
+        named = one["Resource"] if isinstance(one["Resource"], list) else [one["Resource"]]
+        assert [arn for arn in of_prod for pattern in named if fnmatchcase(arn, pattern)] == []
+        if one["Sid"] != "WriteLogs":
+            assert one["Condition"]["StringEquals"] == {"aws:ResourceAccount": "${aws:PrincipalAccount}"}
 
 
 @pytest.mark.parametrize("function", ["api", "daily", "extract", "upload"])

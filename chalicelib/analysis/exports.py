@@ -11,12 +11,9 @@ from typing import Any
 
 from ..lake.schema import ENTRIES
 from ..lake.tables import Row, to_json
-from ..text import printable
+from ..text import harmless_cell, printable
 
 FORMAT = "chartlake-export-1"
-# A spreadsheet takes a text that begins with one of these for a formula, and names are anybody's text. Where there are
-# apostrophes before it already it gets another, so that one can be taken off again.
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _LINK = re.compile(r"https://open\.spotify\.com/[a-z]+/[0-9A-Za-z]+")
 _URI = re.compile(r"spotify:(track|episode):([0-9A-Za-z]+)")
 
@@ -75,10 +72,10 @@ def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return f"'{value}" if _FORMULA.match(value) else value
+        return harmless_cell(value)
     if isinstance(value, date):
         return value.isoformat()
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
+    return harmless_cell(json.dumps(value, ensure_ascii=False)) if isinstance(value, list) else value
 
 
 def _link(entry: Row) -> str | None:

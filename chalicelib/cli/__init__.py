@@ -20,7 +20,9 @@ from .base import FAILED, WRONG_USAGE, CannotPrint
 # Each command and the room that holds it, in the order of `--help`. A room is loaded when its command runs: reading
 # Spotify and rendering pages have libraries that a quick question should not wait for.
 _ROOMS = {
+    "init": "init",
     "extract": "snapshots",
+    "schedule": "schedule",
     "charts": "answers",
     "track": "answers",
     "compare": "answers",
@@ -40,6 +42,7 @@ _ROOMS = {
     "doctor": "account",
     "login": "account",
     "demo": "demo",
+    "completion": "completion",
 }
 
 

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from dotenv import dotenv_values
 from rich.console import Console
 
-from ..errors import BadSetting
 from ..lake.lake import Lake
 from ..settings import ENV_FILE, Settings, from_environment
 from ..snapshots.outcome import Run
 from ..time_and_chance import World
+from .env_file import read_env_file
 
 # Wide enough for any table: what reads a pipe wants names whole.
 _UNBOUNDED = 10_000
@@ -93,11 +92,8 @@ def exit_code_of(run: Run) -> int:
 
 def settings_now() -> Settings:
     """The settings of the environment and of a file .env beside the person. Raises `BadSetting`."""
-    try:
-        in_file = {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
-    except UnicodeDecodeError:
-        raise BadSetting(f"The file {ENV_FILE} is not UTF-8.", advice="Save it as UTF-8 and run it again.") from None
-    # AWS's own variables in .env are for boto3, which reads the environment by itself.
+    in_file = read_env_file(ENV_FILE, os.environ)
+    # AWS's own variables are for boto3, which reads the environment by itself.
     for name, value in in_file.items():
         if name.startswith("AWS_"):
             os.environ.setdefault(name, value)

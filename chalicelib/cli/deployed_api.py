@@ -12,6 +12,7 @@ import boto3
 import requests
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.exceptions import BotoCoreError
 
 from ..errors import ApiRefused, ApiUnavailable, BadSetting, ChartlakeError, OutOfTime
 from ..time_and_chance import World
@@ -25,6 +26,14 @@ _TRIES = 5
 _SOON, _LATE = 1.0, 10.0
 
 
+def _aws_session() -> boto3.Session:
+    """This person's AWS. Raises `BadSetting` for an AWS_PROFILE that is not there."""
+    try:
+        return boto3.Session()
+    except BotoCoreError as error:
+        raise BadSetting(f"AWS: {error}.", advice="Correct AWS_PROFILE, or sign in: `aws configure`.") from None
+
+
 class Remote:
     """The API at one address, such as https://….execute-api.eu-west-1.amazonaws.com/api."""
 
@@ -35,7 +44,7 @@ class Remote:
         self._url = url.rstrip("/")
         self._host = parts.hostname
         self._world = world
-        self._session = boto3.Session()
+        self._session = _aws_session()
         self._http = requests.Session()
 
     def backfill(

@@ -15,7 +15,7 @@ from rich.text import Text
 from ..analysis.coverage import MISSED, Coverage, Day
 from ..errors import ChartlakeError
 from ..lake.schema import PUBLISHED, Status
-from ..text import counted, printable
+from ..text import counted, printable, printable_lines
 from .chart_tables import show_chart
 
 if TYPE_CHECKING:
@@ -32,14 +32,20 @@ if TYPE_CHECKING:
 
 _TOP = 10
 _GAPS_SHOWN = 10
+_REMARKS_SHOWN = 5
 _MARKS = {Status.OK: ("●", "green"), Status.UNCHANGED: ("○", "green"), MISSED: ("·", "red")}
 _FAILED_MARK = ("×", "red")
 
 
+def _text(text: str, style: str = "") -> Text:
+    """Words for the terminal, which obeys some of what stands in foreign ones."""
+    return Text(printable_lines(text), style)
+
+
 def show_error(console: Console, error: ChartlakeError) -> None:
     """What happened, and what to do next."""
-    console.print(Text(error.message, style="bold red"), soft_wrap=True)
-    console.print(Text(error.advice), soft_wrap=True)
+    console.print(_text(error.message, style="bold red"), soft_wrap=True)
+    console.print(_text(error.advice), soft_wrap=True)
 
 
 def show_outcome(console: Console, outcome: Outcome) -> None:
@@ -69,7 +75,7 @@ def show_run(console: Console, run: Run, charts: list[Chart], lake: Lake | None,
     if published:
         console.print()
         _show_where(console, lake, published[-1])
-        console.print(Text(f"Next     {command} charts    or    {command} coverage"))
+        console.print(_text(f"Next     {command} charts    or    {command} coverage"))
 
 
 def _show_what_failed(console: Console, run: Run) -> None:
@@ -78,36 +84,36 @@ def _show_what_failed(console: Console, run: Run) -> None:
     else:
         advised = [run.stopped, *(one.error for one in run.outcomes if not one.published)]
         for advice in dict.fromkeys(error.advice for error in advised if error):
-            console.print(Text(advice), soft_wrap=True)
+            console.print(_text(advice), soft_wrap=True)
     if run.left:
         console.print(f"{counted(len(run.left), 'playlist')} not reached; the next run continues there.")
 
 
 def _show_where(console: Console, lake: Lake, outcome: Outcome) -> None:
     entries_key, raw_key = outcome.row["entries_key"] or "tables/entries", outcome.row["raw_key"]
-    console.print(Text(f"Entries  {lake.store.locate(entries_key)}"), soft_wrap=True)
+    console.print(_text(f"Entries  {lake.store.locate(entries_key)}"), soft_wrap=True)
     if raw_key:
-        console.print(Text(f"Raw      {lake.store.locate(raw_key)}"), soft_wrap=True)
+        console.print(_text(f"Raw      {lake.store.locate(raw_key)}"), soft_wrap=True)
 
 
 def show_verdict(console: Console, verdict: Verdict, where: str) -> None:
     """The counts, then every broken promise."""
     if not verdict.days and not verdict.findings:
-        console.print(Text(f"There is no snapshot in {where} yet."))
+        console.print(_text(f"There is no snapshot in {where} yet."))
         return
     for finding in verdict.findings:
         which = f"{finding.playlist_id} {finding.snapshot_date or 'every day'}: " if finding.playlist_id else ""
-        console.print(Text(f"× {which}{finding.problem}", style="red"), soft_wrap=True)
+        console.print(_text(f"× {which}{finding.problem}", style="red"), soft_wrap=True)
     for note in verdict.notes:
-        console.print(Text(note, style="yellow"), soft_wrap=True)
+        console.print(_text(note, style="yellow"), soft_wrap=True)
     tried, entries = counted(verdict.days, "day"), counted(verdict.entries, "entry", "entries")
     kept = f"{tried} tried, {verdict.published} kept, {entries}"
     if verdict.findings:
         console.print(
-            Text(f"{counted(len(verdict.findings), 'problem')} in {where}: {kept}.", style="bold red"), soft_wrap=True
+            _text(f"{counted(len(verdict.findings), 'problem')} in {where}: {kept}.", style="bold red"), soft_wrap=True
         )
     else:
-        console.print(Text(f"Proven: {kept} in {where}.", style="bold green"), soft_wrap=True)
+        console.print(_text(f"Proven: {kept} in {where}.", style="bold green"), soft_wrap=True)
 
 
 def show_check(console: Console, check: Check) -> None:
@@ -115,7 +121,7 @@ def show_check(console: Console, check: Check) -> None:
     mark, style = {"good": ("✓", "green"), "warning": ("!", "yellow"), "bad": ("×", "bold red")}[check.mark]
     console.print(Text.assemble((mark, style), f" {check.name}: {printable(check.message)}"), soft_wrap=True)
     if check.advice:
-        console.print(Text(f"  {check.advice}"), soft_wrap=True)
+        console.print(_text(f"  {check.advice}"), soft_wrap=True)
 
 
 def show_replayed(console: Console, found: Replayed, dry_run: bool) -> None:
@@ -127,11 +133,11 @@ def show_replayed(console: Console, found: Replayed, dry_run: bool) -> None:
 def show_replay_result(console: Console, told: Mapping[str, Any], verb: str = "changed") -> None:
     """The same of a replay elsewhere, which counts all changed days and names the first."""
     for one in told["changed"]:
-        console.print(Text(f"{one['playlist_id']} {one['snapshot_date']}"), soft_wrap=True)
+        console.print(_text(f"{one['playlist_id']} {one['snapshot_date']}"), soft_wrap=True)
     if told["changed_days"] > len(told["changed"]):
         console.print(f"… and {told['changed_days'] - len(told['changed'])} more")
     for one in told.get("damaged", ()):
-        console.print(Text(f"× {one['raw_key']}: {one['problem']}", style="red"), soft_wrap=True)
+        console.print(_text(f"× {one['raw_key']}: {one['problem']}", style="red"), soft_wrap=True)
     read = f"{counted(told['captures'] - len(told.get('damaged', ())), 'raw capture')} read"
     if told.get("damaged"):
         read += f", {len(told['damaged'])} damaged"
@@ -148,10 +154,10 @@ def show_replay_result(console: Console, told: Mapping[str, Any], verb: str = "c
 def show_purged(console: Console, found: Purged, dry_run: bool) -> None:
     """Every object that is touched, then the counts."""
     for key in found.raw_keys:
-        console.print(Text(f"{key}: removed"), soft_wrap=True)
+        console.print(_text(f"{key}: removed"), soft_wrap=True)
     for verb, counts in (("removed", found.removed), ("made anonymous or without raw", found.redacted)):
         for key, rows in counts.items():
-            console.print(Text(f"{key}: {counted(rows, 'row')} {verb}"), soft_wrap=True)
+            console.print(_text(f"{key}: {counted(rows, 'row')} {verb}"), soft_wrap=True)
     removed, redacted = sum(found.removed.values()), sum(found.redacted.values())
     summary = f"{counted(len(found.raw_keys), 'raw document')} and {counted(removed, 'row')} removed"
     console.print(f"{summary}, {counted(redacted, 'row')} changed.")
@@ -166,15 +172,20 @@ def show_purged(console: Console, found: Purged, dry_run: bool) -> None:
 def show_imported(console: Console, found: ImportedFile) -> None:
     """A line a file: which list it became, and how much of it; a refused one with what to do."""
     if found.error:
-        console.print(Text(f"× {printable(found.error.message)}", style="red"), soft_wrap=True)
-        console.print(Text(f"  {found.error.advice}"), soft_wrap=True)
+        console.print(_text(f"× {printable(found.error.message)}", style="red"), soft_wrap=True)
+        console.print(_text(f"  {found.error.advice}"), soft_wrap=True)
         return
     counts = f"{counted(found.days, 'day')}, {counted(found.rows, 'row')}, {found.changed} new or changed"
     rejected = f", {counted(len(found.rejects), 'bad line')} kept in {found.rejects_path}" if found.rejects else ""
     purged = f", {counted(found.purged, 'purged day')} left out" if found.purged else ""
     playlists = found.playlists[0] if len(found.playlists) == 1 else counted(len(found.playlists), "list")
     line = f"● {printable(found.name)}  {found.format}, {playlists}: {counts}{purged}{rejected}"
-    console.print(Text(line), soft_wrap=True)
+    console.print(_text(line), soft_wrap=True)
+    for playlist_id, day, reason in found.remarks[:_REMARKS_SHOWN]:
+        console.print(Text(f"  {playlist_id}, {day}: {printable(reason)}", style="yellow"), soft_wrap=True)
+    more = len(found.remarks) - _REMARKS_SHOWN
+    if more > 0:
+        console.print(f"  {counted(more, 'more day')} with a remark; the table snapshots has each as its reason.")
 
 
 def show_coverage(console: Console, found: list[Coverage]) -> None:
@@ -190,7 +201,7 @@ def show_coverage(console: Console, found: list[Coverage]) -> None:
             console.print(_month_line(month, list(days)), soft_wrap=True)
         _show_gaps(console, [day for day in one.days if day.status not in PUBLISHED])
         counts = ", ".join(f"{count} {status}" for status, count in one.counts.items())
-        console.print(Text(f"  {counts or 'never tried'}"))
+        console.print(_text(f"  {counts or 'never tried'}"))
     console.print("● kept  ○ unchanged  × tried, no snapshot  · missed")
 
 
@@ -203,7 +214,7 @@ def _month_line(month: str, days: list[Day]) -> Text:
 def _show_gaps(console: Console, gaps: list[Day]) -> None:
     for day in gaps[-_GAPS_SHOWN:]:
         reason = printable(day.reason) or "nothing is known of this day"
-        console.print(Text(f"  {day.day}  {day.status}: {reason}"), soft_wrap=True)
+        console.print(_text(f"  {day.day}  {day.status}: {reason}"), soft_wrap=True)
     if len(gaps) > _GAPS_SHOWN:
         console.print(f"  … and {len(gaps) - _GAPS_SHOWN} earlier gaps (--json lists all)")
 
@@ -213,7 +224,7 @@ def show_demo(console: Console, made: Demo, page: str, command: str) -> None:
     if not made.complete:
         console.print(f"Stopped after {made.taken} of {made.days} days; run it again to make all of them.")
     console.print(
-        Text(
+        _text(
             f"{counted(made.taken, 'day')} of {counted(len(made.playlists), 'playlist')} in {made.lake}: "
             f"{made.entries:,} entries, in {made.seconds:.0f} s."
         ),
@@ -224,7 +235,7 @@ def show_demo(console: Console, made: Demo, page: str, command: str) -> None:
         console.print(Text.assemble("  ", (printable(one.name), "bold"), f"  {counts}"), soft_wrap=True)
     console.print("The gaps are there on purpose: coverage shows each with its reason.")
     call = f"CHARTLAKE_LAKE={quote(made.lake)} {command}"
-    console.print(Text(f"Page     {page}\nNext     {call} charts\n         {call} coverage"), soft_wrap=True)
+    console.print(_text(f"Page     {page}\nNext     {call} charts\n         {call} coverage"), soft_wrap=True)
 
 
 def show_bill(console: Console, load: Load, lines: list[Line], prices: Mapping[str, Any]) -> None:
@@ -247,7 +258,7 @@ def show_bill(console: Console, load: Load, lines: list[Line], prices: Mapping[s
     for basis in ("measured", "partly", "assumed"):
         for line in lines:
             if line.basis == basis:
-                console.print(Text(f"{line.name}, {basis}: {line.words}."), soft_wrap=True)
+                console.print(_text(f"{line.name}, {basis}: {line.words}."), soft_wrap=True)
     console.print(
         f"List prices of {prices['date']} in {prices['region']}; to pay is what the account's always-free allowance "
         "does not cover, if nothing else uses it.",

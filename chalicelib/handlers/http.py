@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from .. import __version__
 from ..errors import BadSetting, ChartlakeError
 from ..settings import from_environment
 from ..time_and_chance import World
-from .invocation import limited_world
+from .invocation import FUNCTION_NAME, limited_world
 from .worker import take_turn
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ _MOST_BYTES = 65_536
 
 # What an error means over HTTP; any other is somebody else's: 502.
 _STATUS = {"BadSetting": 400, "NotKept": 404, "KeyTaken": 409, "LakeUnavailable": 503}
+
+THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
 _log = logging.getLogger(__name__)
 
@@ -104,6 +107,18 @@ def health(world: World | None = None) -> Answer:
     hours = (world.now() - captured_at).total_seconds() / 3600
     fresh = hours <= STALE_AFTER_HOURS
     return Answer(200 if fresh else 503, {"status": "fresh" if fresh else "stale", "age_hours": round(hours, 1)})
+
+
+def refusal_of_host(host: str) -> Answer | None:
+    """The answer to a request that does not name this machine, where the routes are served on one's own; else None.
+
+    Nothing is authorised there, so a web page whose own name leads to 127.0.0.1 could read the lake in its visitor's
+    browser. In AWS API Gateway takes its own names only.
+    """
+    if FUNCTION_NAME in os.environ or not host or urlsplit(f"//{host}").hostname in THIS_MACHINE:
+        return None
+    advice = f"Ask http://{THIS_MACHINE[0]} with the port that `make local` shows."
+    return Answer(403, ChartlakeError("This address is no name of this machine.", advice=advice).to_json())
 
 
 def version() -> Answer:

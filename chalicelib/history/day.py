@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from ..errors import BadImport
+from ..lake.schema import Status
 from ..spotify.entries import Json, Origin, Page, Row, entry_rows, playlist_facts
 
+Held = TypeVar("Held")
 _FILLED_BY_CALLER = ("snapshot_date", "playlist_id", "captured_at", "capture_id", "source")
 _NOWHERE = Origin(date.min, "", datetime.min.replace(tzinfo=UTC), "", "")
 
@@ -21,6 +23,9 @@ EMPTY_ROW: Row = {
     if column not in _FILLED_BY_CALLER
 }
 NO_FACTS: Row = playlist_facts(None)
+
+# The `position_quality` of a day that lacks places of the list: what stood there before may stand there still.
+PARTIAL = "partial"
 
 # A file of nothing but bad lines must not fill the memory with its own list of faults.
 _MOST_PROBLEMS = 100_000
@@ -49,15 +54,53 @@ class Day:
     simulated: bool = False
     # The captures that it is a copy of, where it came out of a lake.
     copy_of: frozenset[str] = frozenset()
+    # How many places such a list has, where its source promises that: one of these, the smallest first.
+    lengths: tuple[int, ...] = ()
+    # Lines of this day that were left out since they were bad.
+    skipped: int = 0
+    # Why its end may be missing, where the file shows that.
+    cut: str | None = None
+    # The verdict (`worth.judged`): what the day is worth, how many places the list has where some of them are missing,
+    # and what is to be said of it.
+    status: Status = Status.OK
+    total: int | None = None
+    reason: str | None = None
+
+
+class Places(Generic[Held]):
+    """What stands at the positions of one list, and how many of its lines were left out. Of a position that two lines
+    claim nobody knows who stands there: then neither does."""
+
+    def __init__(self) -> None:
+        self.held: dict[int, Held] = {}
+        self.skipped = 0
+        self._disputed: set[int] = set()
+
+    def add(self, position: int, one: Held) -> None:
+        """Raises `ValueError` where the position is taken; whoever meets it counts the line as left out."""
+        there = self.held.get(position)
+        if there is None and position not in self._disputed:
+            self.held[position] = one
+            return
+        if there is not None and there != one:
+            del self.held[position]
+            self._disputed.add(position)
+            self.skipped += 1
+        raise ValueError(f"position {position} stands there twice")
+
+    def in_order(self) -> list[Held]:
+        return [self.held[position] for position in sorted(self.held)]
 
 
 class Problems:
-    """The faults of one file: kept to be raised together or, with `rejects`, put there as (line, reason, text)."""
+    """The faults of one file: kept to be raised together or, with `rejects`, put there as (line, reason, text); `watch`
+    is told the text of each."""
 
     def __init__(self, file: str, rejects: list[tuple[int, str, str]] | None = None) -> None:
         self.file = file
         self.found: list[tuple[int, str]] = []
         self.count = 0
+        self.watch: Callable[[str], None] = lambda text: None
         self._rejects = rejects
 
     def add(self, line: int, reason: str, text: str = "") -> None:
@@ -65,6 +108,7 @@ class Problems:
             self.found.append((line, reason))
         else:
             self._rejects.append((line, reason, text[:_LONGEST_TEXT]))
+        self.watch(text)
         self.count += 1
         if self.count >= _MOST_PROBLEMS:
             self.found.append((line, f"{_MOST_PROBLEMS:,} faults: the rest of the file was not read"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from ..errors import BadImport
 from ..spotify.entries import Json
@@ -99,7 +100,14 @@ def track_entry(track: Json, added_at: Json = None) -> Json:
 
 
 def single_day(
-    named: Named, playlist_id: str, format: str, facts: dict[str, Json], quality: str, rows: list[dict[str, Json]]
+    named: Named,
+    playlist_id: str,
+    format: str,
+    facts: dict[str, Json],
+    quality: str,
+    rows: list[dict[str, Json]],
+    length: int,
 ) -> Day:
-    """The day of a file that is one state of one playlist."""
-    return Day(playlist_id, named.single_day(), format, facts, quality, rows, named.moment())
+    """The day of a file that is one state of one playlist, in which the list has `length` entries."""
+    day = Day(playlist_id, named.single_day(), format, facts, quality, rows, named.moment())
+    return replace(day, lengths=(length,) if length else (), skipped=length - len(rows))

@@ -6,7 +6,7 @@ import errno
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,8 @@ from typing import Any, BinaryIO, cast
 
 from ..errors import BadImport
 from ..lake.lake import Lake
-from .formats.archive_clone import read_clone
+from ..safe_files import replace_file
+from .formats.archive_clone import Odd, read_clone
 from .formats.archive_json import Followers, read_followers
 from .opening import Limits, expand
 from .reader import read_history
@@ -24,12 +25,15 @@ Opener = Callable[[], BinaryIO]
 # Takes the name of a file, and how much of the work on it is done (0 to 1).
 Progress = Callable[[str, float], None]
 _CHUNK = 1 << 20
+# A large file of short days has thousands; the table `snapshots` holds them all.
+_MOST_REMARKS = 100
 
 
 @dataclass(frozen=True)
 class ImportedFile:
     """What became of one file: the playlists that it tells of, its days and rows, how many of the days are new or other
-    than before, how many were left out because they were purged, its rejects."""
+    than before, how many were left out because they were purged, its rejects; and what is to be said of single days, as
+    (playlist, day, reason): places that are missing, or why it is a gap."""
 
     name: str
     format: str
@@ -39,6 +43,7 @@ class ImportedFile:
     changed: int = 0
     purged: int = 0
     rejects: tuple[tuple[int, str, str], ...] = field(default=(), repr=False)
+    remarks: tuple[tuple[str, date, str], ...] = field(default=(), repr=False)
     error: BadImport | None = None
 
     @property
@@ -60,6 +65,10 @@ class ImportedFile:
             "changed": self.changed,
             "purged": self.purged,
             "rejected": len(self.rejects),
+            "remarks": [
+                {"playlist_id": one, "snapshot_date": day.isoformat(), "reason": reason}
+                for one, day, reason in self.remarks[:_MOST_REMARKS]
+            ],
         }
         if self.error:
             found |= {"error": self.error.message, "advice": self.error.advice, "problems": self.error.problems}
@@ -86,17 +95,20 @@ def import_path(
 ) -> Iterator[ImportedFile]:
     """Import a file, a ZIP archive, a folder of files, or a git clone of a playlist archive; yields file by file.
 
-    A file that cannot be imported is an `ImportedFile` with its `BadImport`; the others are not held up by it. `name`
-    is that of a single file, where it lies under another one.
+    A file that cannot be imported is an `ImportedFile` with its `BadImport`; the others are not held up by it. So is a
+    link in a folder: it may lead anywhere. `name` is that of a single file, where it lies under another one.
     """
     options = options or Options()
     if (path / ".git").exists():
         yield _attempted(str(path), lambda: _import_clone(lake, path, options))
-        files = list((path / "playlists" / "followers").glob("*.json"))
+        files = _follower_counts(path)
     else:
         files = list(_files_in(path))
     for file in sorted(files, key=lambda one: _order(str(one))):
         called = name or str(file)
+        if file != path and file.is_symlink():
+            yield ImportedFile(called, "", error=_is_link(called))
+            continue
         try:
             members = expand(called, file, options.limits)
         except BadImport as error:
@@ -109,13 +121,26 @@ def import_path(
             yield import_file(lake, inner, opener, options, partial(progress, inner))
 
 
+def _follower_counts(clone: Path) -> list[Path]:
+    folders = (clone / "playlists", clone / "playlists" / "followers")
+    return next(([one] for one in folders if one.is_symlink()), list(folders[-1].glob("*.json")))
+
+
 def _files_in(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
     for file in path.rglob("*"):
-        if file.is_file() and not is_clutter(str(file)):
+        if (file.is_symlink() or file.is_file()) and not is_clutter(str(file)):
             yield file
+
+
+def _is_link(name: str) -> BadImport:
+    return BadImport(
+        name,
+        [(0, "it is a link, and may lead out of the folder")],
+        advice="Name the file or folder that it leads to, if you want that imported.",
+    )
 
 
 def is_clutter(name: str) -> bool:
@@ -176,10 +201,12 @@ def _import_file(
 
 
 def _import_clone(lake: Lake, folder: Path, options: Options) -> ImportedFile:
-    rejects: list[tuple[int, str, str]] | None = [] if options.skip_bad else None
+    unplaced: list[Odd] = []
     # A clone that is given as "." has a name all the same.
-    kept = keep_days(lake, str(folder.resolve()), read_clone(folder, skip_bad=rejects), "")
-    return _imported(str(folder), kept, rejects)
+    kept = keep_days(lake, str(folder.resolve()), read_clone(folder, unplaced=unplaced, limits=options.limits), "")
+    found = _imported(str(folder), kept, None)
+    strays = ((odd.version.path, odd.version.moment.date(), odd.reason) for odd in unplaced)
+    return replace(found, remarks=(*found.remarks, *strays))
 
 
 def _imported(name: str, kept: Kept, rejects: list[tuple[int, str, str]] | None) -> ImportedFile:
@@ -192,6 +219,7 @@ def _imported(name: str, kept: Kept, rejects: list[tuple[int, str, str]] | None)
         kept.changed,
         kept.purged,
         tuple(rejects or ()),
+        kept.remarks,
     )
 
 
@@ -217,7 +245,7 @@ def keep_rejects(found: ImportedFile) -> None:
         return
     lines = "".join(f"{line}\t{reason}\t{text.rstrip()}\n" for line, reason, text in found.rejects)
     try:
-        found.rejects_path.write_text(lines, encoding="utf-8", errors="replace")
+        replace_file(found.rejects_path, lines.encode("utf-8", "replace"))
     except OSError as error:
         raise BadImport(
             found.name,

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
@@ -136,7 +137,8 @@ def expand(name: str, source: Path | bytes, limits: Limits | None = None) -> lis
         if stream.read(4) not in (b"PK\x03\x04", b"PK\x05\x06"):
             return [(name, open_source)]
         members = _members(name, stream, limits)
-    return [(inner, _opener(inner, source, member)) for member in members for inner in (f"{name}/{member.filename}",)]
+    archive = _Archive(source)
+    return [(inner, archive.opener(inner, member)) for member in members for inner in (f"{name}/{member.filename}",)]
 
 
 def _members(name: str, stream: BinaryIO, limits: Limits) -> list[zipfile.ZipInfo]:
@@ -179,13 +181,21 @@ def _is_clutter(member: zipfile.ZipInfo) -> bool:
     return member.is_dir() or not parts or parts[0] == "__MACOSX" or parts[-1].startswith(".")
 
 
-def _opener(name: str, source: Path | bytes, member: zipfile.ZipInfo) -> Opener:
-    def open_member() -> BinaryIO:
-        # The archive counts its readers: its file is closed with the last of them.
-        try:
-            archive = zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source)
-            return cast(BinaryIO, archive.open(member))
-        except _UNREADABLE as error:
-            raise refused(name, f"it cannot be unpacked ({error})", "Pack the archive again.") from error
+class _Archive:
+    """An archive whose directory is read once, whatever the number of its members."""
 
-    return open_member
+    def __init__(self, source: Path | bytes) -> None:
+        self._source = source
+
+    @cached_property
+    def _opened(self) -> zipfile.ZipFile:
+        return zipfile.ZipFile(io.BytesIO(self._source) if isinstance(self._source, bytes) else self._source)
+
+    def opener(self, name: str, member: zipfile.ZipInfo) -> Opener:
+        def open_member() -> BinaryIO:
+            try:
+                return cast(BinaryIO, self._opened.open(member))
+            except _UNREADABLE as error:
+                raise refused(name, f"it cannot be unpacked ({error})", "Pack the archive again.") from error
+
+        return open_member

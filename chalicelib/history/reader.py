@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 
-from ..spotify.entries import Json
+from ..spotify.entries import Json, UnknownEntryShape
 from .day import Day, Problems, refused, shown
 from .document import parsed
 from .formats import (
@@ -24,6 +24,7 @@ from .formats import (
 from .naming import Named
 from .opening import Limits, Opener, opened, whole
 from .table import Layout, Table, decoded, read_table, unwrapped
+from .worth import judged
 
 # Bytes from the beginning that tell the format.
 _HEAD = 1 << 18
@@ -64,7 +65,7 @@ def read_history(
             archive_markdown.read_pretty(decoded(whole(name, open_bytes, limits)), named, problems), problems
         )
     else:
-        yield from read_table(_table(named, text, len(head) < _HEAD), name, open_bytes, limits, skip_bad)
+        yield from map(judged, read_table(_table(named, text, len(head) < _HEAD), name, open_bytes, limits, skip_bad))
 
 
 def _text_of(file: str, head: bytes) -> str:
@@ -95,10 +96,11 @@ def _text_of(file: str, head: bytes) -> str:
 
 
 def _checked(days: Iterable[Day], problems: Problems) -> Iterator[Day]:
-    whole = list(days)
+    whole = [judged(day) for day in days]
     problems.raise_if_any()
     if not any(day.rows for day in whole) and not problems.count:
-        raise refused(problems.file, "it has no tracks", "Leave it out.")
+        reason = whole[0].reason if whole else "It has no days."
+        raise refused(problems.file, f"nothing in it can be believed. {reason}", "Leave it out, or fetch it again.")
     return iter(whole)
 
 
@@ -121,7 +123,12 @@ def _days_of(body: Json, named: Named, problems: Problems) -> Iterable[Day]:
             return flat_history.read(body, named, problems)
         if archive_other.is_this(body):
             return archive_other.read(body, named, problems)
-    pages = spotify_json.pages_of(body)
+    try:
+        pages = spotify_json.pages_of(body)
+    except UnknownEntryShape as error:
+        raise refused(
+            named.file, f"it is an answer of Spotify that is not believed: {error}", "Leave it out."
+        ) from None
     if pages is None:
         raise _unknown_json(body, named.file)
     return spotify_json.read(body, pages, named, problems)

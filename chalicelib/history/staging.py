@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -10,20 +9,23 @@ from pathlib import Path
 
 from ..errors import BadImport, LakeUnavailable
 from ..lake.lake import Lake, Rank, rank, worth
-from ..lake.schema import ENTRIES, PUBLISHED, Status, empty_row
+from ..lake.schema import ENTRIES, FIRST_DAY, PUBLISHED, empty_row
 from ..lake.tables import LONGEST_PACK, packed, to_json
 from ..lake.tombstones import Tombstones, read_tombstones
 from ..spotify.entries import Row
-from .day import Day
+from .day import PARTIAL, Day
 
 # How often days are placed anew because another import of the same days came in between.
 _TRIES = 12
+# Letters: no name or description has a tenth of it, and pages and answers hold hundreds of them.
+_LONGEST_TEXT = 5_000
 
 
 @dataclass(frozen=True)
 class Kept:
     """What came of a file's days: their formats, the playlists to which they belong, the days and rows that were
-    taken, how many days are new or other than before, and how many were left out because they were purged."""
+    taken, how many days are new or other than before, and how many were left out because they were purged; `remarks`
+    are what is to be said of a day, as (playlist, day, reason)."""
 
     formats: tuple[str, ...]
     playlists: tuple[str, ...]
@@ -31,6 +33,7 @@ class Kept:
     rows: int
     changed: int
     purged: int
+    remarks: tuple[tuple[str, date, str], ...] = ()
 
 
 @dataclass
@@ -54,11 +57,12 @@ def keep_days(
     """
     staged: dict[tuple[str, int], _Staged] = {}
     formats: dict[str, None] = {}
+    remarks: list[tuple[str, date, str]] = []
     purged = read_tombstones(lake)
     # It is tomorrow already somewhere.
     last = lake.now().astimezone(UTC).date() + timedelta(days=1)
     count = rows = left_out = changed = 0
-    with tempfile.TemporaryDirectory(prefix="chartlake-") as folder:
+    with lake.folder() as folder:
         for day in days:
             if day.snapshot_date > last:
                 raise BadImport(
@@ -66,19 +70,40 @@ def keep_days(
                     [(0, f"it tells of {day.snapshot_date}, a day that is still to come")],
                     advice="Correct the date in the file or its name, or give it with --date; nothing was imported.",
                 )
+            _refuse_odd(day, name)
             formats[day.format] = None
+            if day.reason:
+                remarks.append((day.playlist_id, day.snapshot_date, day.reason))
             if purged.covers(day.playlist_id, day.snapshot_date):
                 left_out += 1
                 continue
             key = (day.playlist_id, day.snapshot_date.year)
-            target = staged.setdefault(key, _Staged(Path(folder) / f"{len(staged)}.ndjson"))
+            target = staged.setdefault(key, _Staged(folder / f"{len(staged)}.ndjson"))
             _stage(target, _without_users(day, purged), name, digest)
             count, rows = count + 1, rows + len(day.rows)
         for number, (playlist_id, year) in enumerate(sorted(staged), start=1):
             changed += _place(lake, playlist_id, year, staged[playlist_id, year])
             progress(number / len(staged))
     playlists = dict.fromkeys(playlist_id for playlist_id, _ in sorted(staged))
-    return Kept(tuple(formats), tuple(playlists), count, rows, changed, left_out)
+    return Kept(tuple(formats), tuple(playlists), count, rows, changed, left_out, tuple(sorted(remarks)))
+
+
+def _refuse_odd(day: Day, name: str) -> None:
+    """Raises `BadImport` for a day before there were any lists, and for texts that no name or description has."""
+    if day.snapshot_date < FIRST_DAY:
+        raise BadImport(
+            name,
+            [(0, f"it tells of {day.snapshot_date}, and Spotify was founded in {FIRST_DAY.year}")],
+            advice="Correct the date in the file or its name, or give it with --date; nothing was imported.",
+        )
+    for row in (day.facts, *day.rows):
+        texts = [*row.values(), *(artist["name"] for artist in row.get("artists") or ())]
+        if any(isinstance(text, str) and len(text) > _LONGEST_TEXT for text in texts):
+            raise BadImport(
+                name,
+                [(0, f"a text of {day.snapshot_date} has more than {_LONGEST_TEXT:,} letters")],
+                advice="Shorten or leave out that line; nothing was imported.",
+            )
 
 
 def is_imported(row: Row) -> bool:
@@ -109,9 +134,13 @@ def _stage(target: _Staged, day: Day, name: str, digest: str) -> None:
     if day.copy_of:
         target.copies[day.snapshot_date] = day.copy_of
     told = {column: value for column, value in day.facts.items() if value is not None}
-    target.commits[day.snapshot_date] = (
-        told | origin | {"entry_count": len(day.rows), "position_quality": day.position_quality}
-    )
+    target.commits[day.snapshot_date] = told | origin | _verdict(day)
+
+
+def _verdict(day: Day) -> Row:
+    count = len(day.rows) if day.status in PUBLISHED else None
+    quality = {"position_quality": day.position_quality, "total": day.total}
+    return {"status": day.status, "reason": day.reason, "entry_count": count} | quality
 
 
 def _place(lake: Lake, playlist_id: str, year: int, staged: _Staged) -> int:
@@ -123,6 +152,7 @@ def _place(lake: Lake, playlist_id: str, year: int, staged: _Staged) -> int:
     """
     before = _rows_by_day(lake, playlist_id, year)
     todo = _worth_placing(lake, playlist_id, year, staged, before)
+    _tell_gaps(lake, playlist_id, year, {day: todo.pop(day) for day in sorted(todo) if not _is_published(todo[day])})
     changed: set[date] = set()
     for _ in range(_TRIES):
         placed = lake.put_days(playlist_id, _ranks(todo), staged.path)
@@ -142,6 +172,16 @@ def _place(lake: Lake, playlist_id: str, year: int, staged: _Staged) -> int:
 
 def _rows_by_day(lake: Lake, playlist_id: str, year: int) -> dict[date, Row]:
     return {row["snapshot_date"]: row for row in lake.snapshots(playlist_id, year)}
+
+
+def _is_published(row: Row) -> bool:
+    return row["status"] in PUBLISHED
+
+
+def _tell_gaps(lake: Lake, playlist_id: str, year: int, gaps: Mapping[date, Row]) -> None:
+    """Write down why days of the file are gaps; they have no entries to be placed."""
+    if gaps:
+        lake.put_snapshots(playlist_id, year, [_commit(playlist_id, day, facts, None) for day, facts in gaps.items()])
 
 
 def _worth_placing(
@@ -169,9 +209,11 @@ def _replaced_meanwhile(lake: Lake, playlist_id: str, year: int, own: Mapping[da
 
 
 def _stays(row: Row, facts: Row, copied: frozenset[str] | None) -> bool:
-    """Whether the day in the lake is worth more than that of a file; a copy (of the captures `copied`) knows less than
-    what it was made from, and than what raw proves."""
-    if worth(row) > worth(facts | {"status": Status.OK}):
+    """Whether the day in the lake is worth more than that of a file. A whole day is, beside one that lacks places; and
+    a copy (of the captures `copied`) knows less than what it was made from, and than what raw proves."""
+    if worth(row) > worth(facts):
+        return True
+    if _is_whole(row) and facts["position_quality"] == PARTIAL and row["capture_id"] != facts["capture_id"]:
         return True
     if not copied or row["status"] not in PUBLISHED:
         return False
@@ -179,9 +221,13 @@ def _stays(row: Row, facts: Row, copied: frozenset[str] | None) -> bool:
     return row["capture_id"] in copied or (simulated and row["raw_key"] is not None)
 
 
+def _is_whole(row: Row) -> bool:
+    return is_imported(row) and _is_published(row) and row["position_quality"] != PARTIAL
+
+
 def _commit(playlist_id: str, day: date, facts: Row, before: Row | None) -> Row:
     """A day's row, without its `entries_key`; `before` is the one that stands there."""
-    row = empty_row(playlist_id, day, facts["captured_at"]) | facts | {"status": Status.OK}
+    row = empty_row(playlist_id, day, facts["captured_at"]) | facts
     if row["followers"] is None and before and is_imported(before):
         # They come from a file of their own, and stay when this one is imported again.
         row["followers"] = before["followers"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -11,12 +12,14 @@ from functools import partial
 from typing import BinaryIO
 
 from ..spotify.entries import Row
-from .day import NO_FACTS, Day, Problems, refused
+from .day import NO_FACTS, Day, Places, Problems, refused
 from .opening import Limits, Opener, opened
 
 Key = tuple[str, date]
 # One record's fields, in the header's order, to the list and day it belongs to and its row. Raises `ValueError`.
 Parse = Callable[[list[str]], tuple[Key, Row]]
+# The list and day of a record of which the rest may be bad. Raises `ValueError` or `IndexError`.
+KeyOf = Callable[[list[str]], Key]
 
 # Bytes: no line of any known file has a tenth of this.
 _LONGEST_LINE = 1 << 20
@@ -43,6 +46,9 @@ class Table:
     format: str
     layout: Layout
     parse: Parse
+    key_of: KeyOf
+    # How many places such a list has, the smallest number first; () where anything is possible.
+    lengths: tuple[int, ...] = ()
     # What is left to be said of a day when all its rows are there.
     finish: Callable[[Day], Day] = lambda day: day
 
@@ -55,8 +61,10 @@ def read_table(
     problems = Problems(file, rejects)
     empty = True
     for day in _days(table, problems, open_bytes, limits):
-        empty = False
-        yield table.finish(day)
+        # Of a day with nothing but bad lines nothing is known, not even that there was one.
+        if day.rows:
+            empty = False
+            yield table.finish(day)
     problems.raise_if_any()
     if empty and not problems.count:
         raise refused(
@@ -65,11 +73,13 @@ def read_table(
 
 
 def _days(table: Table, problems: Problems, open_bytes: Opener, limits: Limits) -> Iterator[Day]:
-    days = _OpenDays(table.format)
+    days = _OpenDays(table, problems.file)
+    problems.watch = days.skip
     parse, width = table.parse, table.layout.width
     with opened(problems.file, open_bytes, limits) as stream:
         text = _Text(stream, problems)
-        for line, fields in _records(text, table.layout, problems):
+        records = _wrapped_records if table.layout.wrapped else _records
+        for line, fields in records(text, table.layout):
             if len(fields) != width and not _fits(fields, width):
                 text.refuse_record(line, f"it has {len(fields)} fields, not {width}")
                 continue
@@ -91,43 +101,71 @@ def _fits(fields: list[str], width: int) -> bool:
 class _OpenDays:
     """Days that may still get rows, the longest untouched first; a day that was closed stays closed."""
 
-    def __init__(self, format: str) -> None:
+    def __init__(self, table: Table, file: str) -> None:
         self.rows = 0
-        self._format = format
-        self._open: OrderedDict[Key, dict[int, Row]] = OrderedDict()
+        self._table = table
+        self._file = file
+        self._open: OrderedDict[Key, Places[Row]] = OrderedDict()
         self._closed: set[Key] = set()
         self._last: Key | None = None
+        # Lines since the last good one of which nobody knows whose they are: the next day's, or the last one's.
+        self._strays = 0
 
     def add(self, key: Key, row: Row) -> None:
-        """Raises `ValueError` where the day is closed already, or has that position."""
+        """Raises `ValueError` where the day is closed already, or has that position, or no list has it."""
         if key != self._last:
             self._touch(key)
+        position, lengths = row["position"], self._table.lengths
+        if lengths and position > lengths[-1]:
+            raise ValueError(f"position {position} is beyond the {lengths[-1]} places of such a list")
         day = self._open[key]
-        position = row["position"]
-        if position in day:
-            raise ValueError(f"position {position} of {key[0]} on {key[1]} stands there twice")
-        day[position] = row
-        self.rows += 1
+        before = len(day.held)
+        try:
+            day.add(position, row)
+        finally:
+            self.rows += len(day.held) - before
+
+    def skip(self, text: str) -> None:
+        """Remember a bad line with the day that it was of; where that cannot be read, with those on both its sides."""
+        key = _key_in(text, self._table)
+        if key is None and self._last is not None:
+            self._open[self._last].skipped += 1
+        if key is None:
+            self._strays += 1
+        elif key not in self._closed:
+            self._open.setdefault(key, Places()).skipped += 1
 
     def _touch(self, key: Key) -> None:
         if key in self._closed:
-            raise ValueError(
-                f"the rows of {key[0]} on {key[1]} are scattered over the file; sort it by day and region first"
-            )
-        self._open.setdefault(key, {})
+            reason = f"the rows of {key[0]} on {key[1]} are scattered over the file; sort it by day and region first"
+            if not self._table.lengths:
+                # That it lacks them could not be told any more.
+                raise refused(self._file, reason, "Sort the file, and import it then.")
+            raise ValueError(reason)
+        self._open.setdefault(key, Places()).skipped += self._strays
         self._open.move_to_end(key)
-        self._last = key
+        self._last, self._strays = key, 0
 
     def close_oldest(self) -> Day:
-        key, rows = self._open.popitem(last=False)
+        key, held = self._open.popitem(last=False)
         self._closed.add(key)
-        self._last = None
-        self.rows -= len(rows)
-        return Day(*key, self._format, dict(NO_FACTS), "exact", [rows[position] for position in sorted(rows)])
+        self._last = None if key == self._last else self._last
+        self.rows -= len(held.held)
+        rows, table = held.in_order(), self._table
+        return Day(*key, table.format, dict(NO_FACTS), "exact", rows, lengths=table.lengths, skipped=held.skipped)
 
     def close_all(self) -> Iterator[Day]:
         while self._open:
             yield self.close_oldest()
+
+
+def _key_in(text: str, table: Table) -> Key | None:
+    """The list and day of a bad line, as far as it can be read."""
+    bare = (unwrapped(text) or text) if table.layout.wrapped else text
+    try:
+        return table.key_of(next(csv.reader([bare], delimiter=table.layout.delimiter)))
+    except (ValueError, IndexError, StopIteration, csv.Error):
+        return None
 
 
 class _Text:
@@ -150,10 +188,7 @@ class _Text:
             if len(raw) == _LONGEST_LINE or b"\0" in raw:
                 self._refuse(number, raw)
                 raw = b"\n"
-            try:
-                line = raw.decode()
-            except UnicodeDecodeError:
-                line = decoded(raw)
+            line = decoded(raw)
             if number == 1:
                 line = line.lstrip("\ufeff")
             taken.append(line)
@@ -168,21 +203,27 @@ class _Text:
             raw = self._stream.readline(_LONGEST_LINE)
 
 
+def _as_windows_wrote(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    odd = error.object[error.start : error.end]
+    try:
+        return odd.decode("cp1252"), error.end
+    except UnicodeDecodeError:
+        return odd.decode("latin-1"), error.end
+
+
+codecs.register_error("as-windows-wrote", _as_windows_wrote)
+
+
 def decoded(raw: bytes) -> str:
-    """UTF-8, else what Windows wrote, else bytes one by one; the last never fails."""
-    for encoding in ("utf-8", "cp1252"):
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return raw.decode("latin-1")
+    """UTF-8, with what is none as Windows wrote it, else bytes one by one: a text that mixes them keeps both, and
+    nothing fails."""
+    return raw.decode("utf-8", "as-windows-wrote")
 
 
-def _records(text: _Text, layout: Layout, problems: Problems) -> Iterator[tuple[int, list[str]]]:
+def _records(text: _Text, layout: Layout) -> Iterator[tuple[int, list[str]]]:
     """Records that are not blank, each with the number of its first line; what is no CSV becomes a problem."""
-    lines = text.lines()
-    source = _unwrapped(lines, problems) if layout.wrapped else lines
-    reader = csv.reader(source, delimiter=layout.delimiter, strict=True)
+    reader = csv.reader(text.lines(), delimiter=layout.delimiter, strict=True)
     line = 1
     while True:
         text.taken.clear()
@@ -198,12 +239,21 @@ def _records(text: _Text, layout: Layout, problems: Problems) -> Iterator[tuple[
         line = reader.line_num + 1
 
 
-def _unwrapped(lines: Iterator[str], problems: Problems) -> Iterator[str]:
-    for number, line in enumerate(lines, start=1):
+def _wrapped_records(text: _Text, layout: Layout) -> Iterator[tuple[int, list[str]]]:
+    """The same of a file whose lines are each quoted as a whole: a quote that is not closed takes in no other line."""
+    for number, line in enumerate(text.lines(), start=1):
+        text.taken[:] = [line]
         bare = unwrapped(line)
         if bare is None:
-            problems.add(number, "it is not quoted as a whole, as the other lines are", line.rstrip())
-        yield bare or "\n"
+            text.refuse_record(number, "it is not quoted as a whole, as the other lines are")
+            continue
+        try:
+            fields = next(csv.reader([bare], delimiter=layout.delimiter, strict=True))
+        except csv.Error as error:
+            text.refuse_record(number, f"it is no CSV: {error}")
+        else:
+            if number > layout.header and any(fields):
+                yield number, fields
 
 
 def unwrapped(line: str) -> str | None:

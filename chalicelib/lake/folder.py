@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -11,25 +12,39 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from ..errors import LakeUnavailable
+from ..errors import DamagedFile, LakeUnavailable
+from ..safe_files import PRIVATE_FOLDER, LeadsAway, files_below, open_file, open_folder, parts_of, read_file, write_file
 from .store import Conflict, Stored
 
 
 class FolderStore:
-    """Objects as files: written beside their place and renamed into it, one writer at a time in all processes."""
+    """Objects as files: written beside their place and renamed into it, one writer at a time in all processes.
+
+    Files and folders are private to their owner. Links below the folder are nobody's objects: neither listed nor
+    followed; a key that goes through one, or out of the folder, is a `DamagedFile`.
+    """
 
     def __init__(self, path: str) -> None:
         self._root = Path(path).expanduser().resolve()
-        self._lock = FileLock(self._root / ".lock")
+        self._lock = FileLock(self._root / ".lock", mode=0o600)
 
     def get(self, key: str) -> Stored | None:
         with self._explained(key):
-            return self._read(self._root / key)
+            try:
+                with self._folder_of(key) as (folder, name):
+                    return _read(folder, name)
+            except FileNotFoundError:
+                return None
 
     def download(self, key: str, path: Path) -> str | None:
         with self._explained(key):
             try:
-                shutil.copyfile(self._root / key, path)
+                with (
+                    self._folder_of(key) as (folder, name),
+                    os.fdopen(open_file(folder, name), "rb") as source,
+                    path.open("wb") as copy,
+                ):
+                    shutil.copyfileobj(source, copy, 1 << 20)
             except FileNotFoundError:
                 return None
             with path.open("rb") as file:
@@ -42,29 +57,27 @@ class FolderStore:
         self._write(key, data, etag)
 
     def delete(self, key: str) -> None:
-        path = self._root / key
         with self._explained(key):
-            if not path.is_file():
+            # Without a lock where there is nothing: its file would make the folder.
+            if not self._is_there(key):
                 return
             with self._lock:
-                path.unlink(missing_ok=True)
-                for folder in path.parents:
-                    # A folder's name tells of what was in it.
-                    if folder == self._root or any(folder.iterdir()):
-                        break
-                    folder.rmdir()
+                self._unlink(key)
 
     def list(self, prefix: str) -> Iterator[str]:
-        folder = self._root / prefix.rpartition("/")[0]
+        folder = prefix.rpartition("/")[0]
         with self._explained(prefix):
-            files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
-        keys = (path.relative_to(self._root).as_posix() for path in files if not path.name.startswith("."))
-        yield from sorted(key for key in keys if key.startswith(prefix))
+            found = sorted(key for key in self._below(folder) if key.startswith(prefix))
+        yield from (key for key in found if not key.rpartition("/")[2].startswith("."))
 
     def folders(self, prefix: str) -> Iterator[str]:
-        folder = self._root / prefix
+        names: list[str] = []
         with self._explained(prefix):
-            names = [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+            try:
+                with open_folder(self._root, parts_of(prefix.rstrip("/"))) as folder, os.scandir(folder) as entries:
+                    names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+            except (FileNotFoundError, NotADirectoryError):
+                pass
         yield from sorted(f"{prefix}{name}/" for name in names)
 
     def locate(self, key: str) -> str:
@@ -74,39 +87,71 @@ class FolderStore:
     def link(self, key: str, seconds: int) -> str:
         return (self._root / key).as_uri()
 
+    @contextmanager
+    def _folder_of(self, key: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
+        """The open folder of a key, and the key's name in it."""
+        *parts, name = parts_of(key)
+        with open_folder(self._root, parts, make=make) as folder:
+            yield folder, name
+
     def _write(self, key: str, data: bytes, etag: str | None) -> None:
-        path = self._root / key
-        # One name for each place, so that what a killed process leaves is overwritten by the next, not added to.
-        unfinished = path.with_name(f".{path.name}.unfinished")
         with self._explained(key):
-            self._root.mkdir(parents=True, exist_ok=True)
-            with self._lock:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                found = self._read(path)
+            self._root.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
+            with self._lock, self._folder_of(key, make=True) as (folder, name):
+                found = _read(folder, name)
                 if (found.etag if found else None) != etag:
                     if found and found.data == data:
                         return
                     raise Conflict(key)
-                try:
-                    with unfinished.open("wb") as file:
-                        file.write(data)
-                        file.flush()
-                        os.fsync(file.fileno())
-                    unfinished.replace(path)
-                except OSError:
-                    unfinished.unlink(missing_ok=True)
-                    raise
+                write_file(folder, name, data)
 
-    def _read(self, path: Path) -> Stored | None:
+    def _is_there(self, key: str) -> bool:
         try:
-            data = path.read_bytes()
+            with self._folder_of(key) as (folder, name):
+                os.stat(name, dir_fd=folder, follow_symlinks=False)
         except FileNotFoundError:
-            return None
-        return Stored(data, hashlib.sha256(data).hexdigest())
+            return False
+        return True
+
+    def _unlink(self, key: str) -> None:
+        *parts, name = parts_of(key)
+        try:
+            with open_folder(self._root, parts) as folder:
+                os.unlink(name, dir_fd=folder)
+            while parts:
+                # A folder's name tells of what was in it.
+                *parts, name = parts
+                with open_folder(self._root, parts) as folder:
+                    os.rmdir(name, dir_fd=folder)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+
+    def _below(self, folder: str) -> Iterator[str]:
+        try:
+            with open_folder(self._root, parts_of(folder)) as opened:
+                yield from files_below(opened, f"{folder}/" if folder else "")
+        except (FileNotFoundError, NotADirectoryError):
+            return
 
     @contextmanager
     def _explained(self, key: str) -> Iterator[None]:
         try:
             yield
+        except LeadsAway as error:
+            raise DamagedFile(
+                f"{self.locate(key)}: {error.strerror}, so it is no file of this lake.",
+                advice="Remove it, or put the file itself in its place; chartlake leaves its folder by no link.",
+            ) from None
         except OSError as error:
             raise LakeUnavailable(f"{self.locate(key)}: {error.strerror or error}.") from error
+
+
+def _read(folder: int, name: str) -> Stored | None:
+    try:
+        data = read_file(folder, name)
+    except FileNotFoundError:
+        return None
+    return Stored(data, hashlib.sha256(data).hexdigest())

@@ -17,7 +17,7 @@ SNAPSHOTS = "tables/snapshots/"
 RAW = "raw/"
 SITE = "site/"
 INDEX_PAGE = "site/index.html"
-SHARED_INDEX_PAGE = "site/shared/index.html"
+SHARED_INDEXES = "site/shared/"
 CARDS = "site/cards.json"
 STATE = "state/"
 RUNS = "state/runs/"
@@ -112,6 +112,16 @@ def year_of(key: str) -> int | None:
 def playlist_page(playlist_id: str) -> str:
     """One playlist's page of the site."""
     return f"{SITE}playlists/{_safe(playlist_id)}.html"
+
+
+def shared_index(link_id: str) -> str:
+    """The index behind one link: an object of its own, since a later one would let the link live on."""
+    return f"{SHARED_INDEXES}{link_id}.html"
+
+
+def is_shared_index(key: str) -> bool:
+    """Whether it is the index behind a link; all links had one before, `index.html`."""
+    return re.fullmatch(rf"{SHARED_INDEXES}(index|[0-9a-f]{{16}})\.html", key) is not None
 
 
 def _safe(playlist_id: str) -> str:

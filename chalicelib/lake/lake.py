@@ -95,6 +95,10 @@ class Lake:
         """Room for SQL over objects of this lake, known to a person as `what`."""
         return self._tables.scratch(what)
 
+    def folder(self) -> AbstractContextManager[Path]:
+        """A temporary folder for rows that are to be put into this lake."""
+        return self._tables.folder()
+
     def now(self) -> datetime:
         """The moment, as whoever opened the lake tells it."""
         return self._world.now()
@@ -263,7 +267,9 @@ class Lake:
     def _find_segment(self, scratch: Scratch, playlist_id: str, day: date) -> _Segment:
         """The segment that `day` belongs to, as it is now; one that is not there yet is started by `day`."""
         starts = [first for first in self._segment_starts(playlist_id, day.year) if first <= day]
-        segment = self._read_segment(scratch, playlist_id, max(starts, default=day))
+        if not starts:
+            return _Segment(keys.segment(playlist_id, day), None, scratch.rows([], ENTRIES))
+        segment = self._read_segment(scratch, playlist_id, max(starts))
         full = segment.rows >= self._segment_rows and segment.last < day
         return self._read_segment(scratch, playlist_id, day) if full and max(starts) != day else segment
 

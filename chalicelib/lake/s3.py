@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
 
 _TRIES = 5
 _CHUNK = 1 << 20
-# botocore logs signed headers and decrypted parameters at DEBUG.
-for _name in ("boto3", "botocore", "urllib3", "s3transfer"):
-    logging.getLogger(_name).setLevel(logging.INFO)
 
 _ADVICE = {
     "NoSuchBucket": "Create the bucket, or correct CHARTLAKE_LAKE.",
@@ -51,9 +47,9 @@ class S3Store:
         self._bucket = url.netloc
         self._prefix = f"{url.path.strip('/')}/".lstrip("/")
         self._world = world
-        self._s3 = client or boto3.client(
-            "s3", config=Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=30)
-        )
+        config = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=30)
+        with self._explained(""):
+            self._s3 = client or boto3.client("s3", config=config)
 
     def get(self, key: str) -> Stored | None:
         with self._explained(key):

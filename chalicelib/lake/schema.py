@@ -38,6 +38,10 @@ ENTRIES = {
     "added_at": "TIMESTAMP WITH TIME ZONE",
     "added_by": "VARCHAR",
     "streams": "BIGINT",
+    "label": "VARCHAR",
+    "reported_peak": "INTEGER",
+    "reported_previous": "INTEGER",
+    "reported_days": "INTEGER",
     "captured_at": "TIMESTAMP WITH TIME ZONE",
     "capture_id": "VARCHAR",
     "source": "VARCHAR",
@@ -71,6 +75,10 @@ SNAPSHOTS = {
     "replacing": "VARCHAR",
     "app_version": "VARCHAR",
 }
+
+
+# Spotify was founded in 2006, so no list of it is older; and a day as far off as the last one is a mistake.
+FIRST_DAY, LAST_DAY = date(2006, 1, 1), date(2199, 12, 31)
 
 
 class Status(StrEnum):

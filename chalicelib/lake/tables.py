@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import tempfile
+import weakref
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -16,6 +19,8 @@ from typing import Any
 import duckdb
 
 from ..errors import BadSetting, DamagedFile, LakeUnavailable
+from ..text import FORMULA
+from .schema import FIRST_DAY, LAST_DAY
 
 Row = dict[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -29,6 +34,14 @@ _NO_ROOM = (duckdb.OutOfMemoryException, duckdb.IOException)
 _INSTANT = "TIMESTAMP WITH TIME ZONE"
 # PIVOT is more than one statement to DuckDB; like a SELECT it can only stand in parentheses if it writes nothing.
 _QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.MULTI)
+# What a WITH may hold beside a SELECT; as a name such a word needs quotes.
+_WORD = re.compile(rb"\w+")
+_WRITING = {b"COPY", b"INSERT", b"UPDATE", b"DELETE", b"MERGE"}
+_APOSTROPHE = r"\1'\2"
+# Of every row: a day, and the moment that ranks it, that somebody can have seen.
+_SPAN = f"BETWEEN DATE '{FIRST_DAY}' AND DATE '{LAST_DAY}'"
+_SOUND = f"CAST(snapshot_date AS DATE) {_SPAN} AND CAST(captured_at AS {_INSTANT}) {_SPAN}"
+_FAULT = "concat('a row has the day ', snapshot_date, ' and the moment ', captured_at)"
 # Rows that are written and read as one JSON object, and the bytes that it may have: a buffer of that size is filled.
 _PACKED_ROWS = 200
 LONGEST_PACK = 16 << 20
@@ -38,29 +51,30 @@ class Tables:
     """One DuckDB connection (opening one costs more than rewriting a small file) and what is done with it."""
 
     @cached_property
-    def _connection(self) -> duckdb.DuckDBPyConnection:
-        # No extension is ever loaded: Lambda has no writable home, and what is needed is linked in.
-        connection = duckdb.connect(
-            ":memory:",
-            config={
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-                "threads": 2,
-                "temp_directory": tempfile.gettempdir(),
-                # A name in SQL is a relation, never a variable of this program.
-                "python_enable_replacements": False,
-            },
-        )
-        connection.execute("SET TimeZone = 'UTC'")
-        return connection
+    def _room(self) -> tuple[Path, duckdb.DuckDBPyConnection]:
+        """A private folder that ends with this object, and a connection that reaches nothing else."""
+        folder = Path(tempfile.mkdtemp(prefix="chartlake-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return folder, _locked(folder)
+
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """A temporary folder for files that SQL is to read."""
+        with tempfile.TemporaryDirectory(dir=self._room[0]) as folder:
+            yield Path(folder)
 
     @contextmanager
     def scratch(self, what: str) -> Iterator[Scratch]:
         """A temporary folder and a cursor, for work on the object that a person knows as `what`."""
-        names: dict[str, str] = {}
         try:
-            with tempfile.TemporaryDirectory(prefix="chartlake-") as folder, self._connection.cursor() as cursor:
-                yield Scratch(cursor, Path(folder), names)
+            with self.folder() as folder, self._room[1].cursor() as cursor:
+                scratch = Scratch(cursor, folder)
+                try:
+                    yield scratch
+                except _NO_ROOM:
+                    raise
+                except duckdb.Error as error:
+                    raise scratch.damage(error, what) from error
         except _NO_ROOM as error:
             raise LakeUnavailable(f"{what} could not be read or written: {error}") from error
         except RuntimeError as error:
@@ -68,56 +82,92 @@ class Tables:
             if str(error) == "Query interrupted":
                 raise KeyboardInterrupt from error
             raise
-        except duckdb.Error as error:
-            # What follows is the query, with all files that it reads.
-            told = str(error).split("\n\nLINE", 1)[0]
-            path = next((path for path in names if f"{path}'" in told or f'{path}"' in told), "")
-            name = names.get(path, what)
-            words = told.replace(path, name) if path else told
-            raise DamagedFile(f"{name} is not a table that chartlake wrote: {words}") from error
         except BrokenPipeError:
             raise  # whoever reads the results has enough of them
         except OSError as error:
             raise LakeUnavailable(f"{what}: no temporary file could be written: {error.strerror or error}.") from error
 
 
+def _locked(folder: Path) -> duckdb.DuckDBPyConnection:
+    """A connection that can read and write below `folder` and nowhere else, whatever SQL it is given: what is read with
+    it is foreign."""
+    # No extension is ever loaded: Lambda has no writable home, and what is needed is linked in.
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "threads": 2,
+            "temp_directory": str(folder),
+            # A name in SQL is a relation, never a variable of this program.
+            "python_enable_replacements": False,
+        },
+    )
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(f"SET allowed_directories = [{_text(folder)}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
 class Scratch:
     """SQL relations over local files, for the time of one piece of work."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, folder: Path, names: dict[str, str]) -> None:
-        """`names` takes down which local file is a copy of what, for errors."""
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, folder: Path) -> None:
         self._cursor = cursor
         self._folder = folder
-        self._names_of_files = names
         self._files = 0
         self._names: list[str] = []
+        # The Parquet files with the names by which a person knows them, and their schemas: for errors.
+        self._read: list[tuple[Path, str, Mapping[str, str]]] = []
 
     def parquet(self, data: bytes, schema: Mapping[str, str]) -> str:
-        """A relation over a Parquet file's bytes; a column that it does not have yet is null."""
-        return self._parquets([self._write("parquet", [data])], schema)
+        """A relation over a Parquet file's bytes: the schema's columns and no others, in its order and of its types. A
+        column that the file does not have yet is null."""
+        return self.parquets([("", data)], schema)
 
     def parquets(self, files: Iterable[tuple[str, bytes]], schema: Mapping[str, str]) -> str:
-        """One relation over any number of Parquet files, each with the name by which a person knows it; a column that
-        one does not have yet is null."""
+        """One relation over any number of Parquet files, each with the name by which a person knows it; else as
+        `parquet`."""
         paths = []
         for name, data in files:
             paths.append(self._write("parquet", [data]))
-            self._names_of_files[str(paths[-1])] = name
-        return self._parquets(paths, schema)
+            self._read.append((paths[-1], name, schema))
+        return self._relation(paths, schema)
 
-    def _parquets(self, files: Iterable[Path], schema: Mapping[str, str]) -> str:
-        paths = ", ".join(f"'{path}'" for path in files)
-        if not paths:
-            nothing = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in schema.items())
+    def _relation(self, paths: Iterable[Path], schema: Mapping[str, str]) -> str:
+        listed = ", ".join(map(_text, paths))
+        if not listed:
+            nothing = ", ".join(f"CAST(NULL AS {kind}) AS {_quoted(name)}" for name, kind in schema.items())
             return f"(SELECT {nothing} WHERE false)"
-        file = f"read_parquet([{paths}], union_by_name = true)"
-        held = {str(column[0]) for column in self._cursor.execute(f"DESCRIBE SELECT * FROM {file}").fetchall()}
-        if held >= set(schema):
+        file = f"read_parquet([{listed}], union_by_name = true)"
+        relation = self._cursor.sql(f"FROM {file}")
+        kinds = (str(kind).replace('"', "") for kind in relation.types)
+        held = dict(zip(relation.columns, kinds, strict=True))
+        self._check(file)
+        if list(held.items()) == list(schema.items()):
             return file
-        columns = (
-            f'"{name}"' if name in held else f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in schema.items()
+        casts = (
+            f"CAST({_quoted(name) if name in held else 'NULL'} AS {kind}) AS {_quoted(name)}"
+            for name, kind in schema.items()
         )
-        return f"(SELECT {', '.join(columns)} FROM {file})"
+        return f"(SELECT {', '.join(casts)} FROM {file})"
+
+    def _check(self, file: str) -> None:
+        """Raises where a row has no day, or not the moment that ranks it, or one that nobody can have seen."""
+        for (fault,) in self._execute(f"SELECT {_FAULT} FROM {file} WHERE ({_SOUND}) IS NOT TRUE LIMIT 1").fetchall():
+            raise duckdb.ConversionException(fault)
+
+    def damage(self, error: duckdb.Error, what: str) -> DamagedFile:
+        """The error in words for a person, with the file that it comes from."""
+        for path, name, schema in self._read:
+            try:
+                columns = ", ".join(map(_quoted, schema))
+                self._execute(f"SELECT sum(hash({columns})) FROM {self._relation([path], schema)}").fetchall()
+            except duckdb.Error as found:
+                named = name or what
+                return DamagedFile(f"{named} is not a table that chartlake wrote: {_words(found, path, named)}")
+        return DamagedFile(f"{what} is not a table that chartlake wrote: {_words(error)}")
 
     def rows(self, rows: Iterable[Mapping[str, Any]] | Path, schema: Mapping[str, str]) -> str:
         """A relation over Python rows, typed by `schema`: they go to a file, some at a time, or are in one already
@@ -126,16 +176,18 @@ class Scratch:
         columns = ", ".join(f"'{name}': '{kind}[]'" for name, kind in schema.items())
         options = f"format='newline_delimited', columns={{{columns}}}, maximum_object_size={LONGEST_PACK}"
         lists = ", ".join(f'unnest("{name}") AS "{name}"' for name in schema)
-        return f"(SELECT {lists} FROM read_json('{path}', {options}))"
+        return f"(SELECT {lists} FROM read_json({_text(path)}, {options}))"
 
     def define(self, name: str, query: str) -> None:
         """Name a query; the name ends with this piece of work."""
-        self._cursor.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")
+        self._execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")
         self._names.append(name)
 
     def narrow(self, name: str, condition: str, parameters: Mapping[str, Any]) -> None:
         """Let a named query keep only the rows that meet the condition, and hold them in memory."""
-        self._cursor.execute(f"CREATE TEMP TABLE narrow_{name} AS SELECT * FROM {name} WHERE {condition}", parameters)
+        self._execute(
+            f"CREATE OR REPLACE TEMP TABLE narrow_{name} AS SELECT * FROM {name} WHERE {condition}", parameters
+        )
         self.define(name, f"SELECT * FROM narrow_{name}")
 
     def write(self, query: str, parameters: Mapping[str, Any] | None = None) -> bytes:
@@ -145,14 +197,14 @@ class Scratch:
     def save(self, query: str, form: str, parameters: Mapping[str, Any] | None = None) -> Path:
         """The result of a query as a file (`parquet`, `csv`, or `json`: one array), written row by row."""
         path = self._path(form)
-        self._cursor.execute(f"COPY ({query}) TO '{path}' ({_OPTIONS[form]})", dict(parameters or {}))
+        self._execute(f"COPY ({query}) TO {_text(path)} ({_OPTIONS[form]})", parameters)
         return path
 
     def read(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """The result of a query as dicts; instants come as aware UTC datetimes."""
         columns = self.columns(query, parameters)
         instants = [name for name, kind in columns.items() if kind == _INSTANT]
-        replaced = ", ".join(f'epoch_us("{name}") AS "{name}"' for name in instants)
+        replaced = ", ".join(f"epoch_us({_quoted(name)}) AS {_quoted(name)}" for name in instants)
         select = f"SELECT * REPLACE ({replaced}) FROM ({query})" if instants else query
         found = self.tuples(select, parameters)
         rows = [dict(zip(columns, values, strict=True)) for values in found]
@@ -162,12 +214,12 @@ class Scratch:
 
     def columns(self, query: str, parameters: Mapping[str, Any] | None = None) -> dict[str, str]:
         """The names and types of a query's columns, without computing it."""
-        described = self._cursor.execute(f"DESCRIBE {query}", dict(parameters or {})).fetchall()
+        described = self._execute(f"DESCRIBE {query}", parameters).fetchall()
         return {str(column[0]): str(column[1]) for column in described}
 
     def tuples(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """The result of a query that gives no instants."""
-        return self._cursor.execute(query, dict(parameters or {})).fetchall()
+        return self._execute(query, parameters).fetchall()
 
     def ask(self, sql: str) -> Question:
         """A person's own SELECT. Raises `BadSetting` with DuckDB's words where it is not understood."""
@@ -175,9 +227,11 @@ class Scratch:
             statements = self._cursor.extract_statements(sql)
             if len(statements) != 1 or statements[0].type not in _QUESTIONS:
                 raise duckdb.ParserException("Only one SELECT can be asked at a time, and nothing else.")
+            if word := _writing(sql):
+                raise duckdb.ParserException(f"Only one SELECT can be asked, and no {word}; a name needs quotes.")
             if statements[0].type == duckdb.StatementType.SELECT:
                 # Not computed: an error then speaks of the person's own text.
-                self._cursor.sql(sql)
+                self._execute(f"EXPLAIN\n{sql}")
             return Question(self, f"SELECT * FROM (\n{statements[0].query.rstrip().rstrip(';')}\n)")
 
     @contextmanager
@@ -190,6 +244,13 @@ class Scratch:
         except duckdb.Error as error:
             views = f"There are {', '.join(sorted(self._names))}; `DESCRIBE {self._names[-1]}` shows one's columns."
             raise BadSetting(str(error), advice=views) from None
+
+    def _execute(self, sql: str, parameters: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
+        """Execute one statement. DuckDB itself would execute any number of them."""
+        statements = self._cursor.extract_statements(sql)
+        if len(statements) != 1:
+            raise duckdb.ParserException("This is more than one statement.")
+        return self._cursor.execute(statements[0], dict(parameters or {}))
 
     def _write(self, ending: str, chunks: Iterable[bytes]) -> Path:
         path = self._path(ending)
@@ -236,11 +297,34 @@ def _in_form(form: str, name: str, kind: str) -> str:
         # JSON has neither NaN nor infinity.
         return f"CASE WHEN isfinite({_quoted(name)}) THEN {_quoted(name)} END"
     nested = kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION"))
-    return f"to_json({_quoted(name)})" if nested and form == "csv" else _quoted(name)
+    if form == "csv" and (nested or kind == "VARCHAR"):
+        text = f"CAST(to_json({_quoted(name)}) AS VARCHAR)" if nested else _quoted(name)
+        return f"regexp_replace({text}, {_text(FORMULA)}, {_text(_APOSTROPHE)}, 'g')"
+    return _quoted(name)
 
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+def _text(value: object) -> str:
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def _words(error: duckdb.Error, path: Path | None = None, name: str = "") -> str:
+    # What follows is the query, with all files that it reads.
+    told = str(error).split("\n\nLINE", 1)[0]
+    return told.replace(str(path), name) if path else told
+
+
+def _writing(sql: str) -> str:
+    """The first word, not quoted, that begins a statement which writes."""
+    text = sql.encode()
+    for start, kind in duckdb.tokenize(sql):
+        word = _WORD.match(text, start) if kind == duckdb.token_type.keyword else None
+        if word and word[0].upper() in _WRITING:
+            return word[0].decode().upper()
+    return ""
 
 
 def packed(rows: Iterable[Mapping[str, Any]], columns: Collection[str]) -> Iterator[bytes]:
@@ -263,4 +347,7 @@ def _iso(value: date) -> str:
 
 
 def _instant(microseconds: int | None) -> datetime | None:
-    return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
+    try:
+        return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
+    except OverflowError:
+        raise duckdb.ConversionException(f"{microseconds} microseconds after 1970 are in no calendar.") from None

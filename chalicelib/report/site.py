@@ -17,7 +17,7 @@ from ..errors import ChartlakeError, DamagedFile, LakeUnavailable, NotKept
 from ..lake import keys
 from ..lake.lake import Lake
 from ..lake.schema import SNAPSHOTS
-from ..lake.store import Conflict, ObjectStore, update
+from ..lake.store import Conflict, ObjectStore
 from ..time_and_chance import World
 from .index_page import index_context, read_overview
 from .layout import render
@@ -235,10 +235,9 @@ def shared_index(store: ObjectStore, world: World, seconds: int) -> str:
         raise NotKept("No page is rendered yet.", advice="Run `chartlake report`, or wait for the next daily run.")
     pages = re.compile(r'(?<=href=")playlists/[^"]+(?=")')
     html = pages.sub(lambda page: escape(store.link(keys.SITE + unquote(page[0]), seconds)), found.data.decode())
-    # Every link to it is to be as good as it says, so the last one written stays.
-    key = keys.SHARED_INDEX_PAGE
-    update(store, key, lambda before: html.encode(), world)
-    return store.link(keys.SHARED_INDEX_PAGE, seconds)
+    key = keys.shared_index(world.new_id())
+    store.create(key, html.encode())
+    return store.link(key, seconds)
 
 
 def _render_page(lake: Lake, today: date, playlist_id: str) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from ..errors import ChartlakeError, InconsistentPlaylist, UnknownShape
 from ..lake.schema import PUBLISHED, Status, empty_row
 from ..spotify.capture import NOT_UNDERSTOOD, Capture
 from ..spotify.entries import Row, Summary, UnknownEntryShape, playlist_facts, summarise
+from ..spotify.refusals import unexpected_status
 
 # A long list whose snapshot_id stands still is read whole every so many days all the same.
 _LONGEST_UNCHANGED = 6
+_BELIEVED = "The next reading that says the same is believed."
 
 
 def judge(capture: Capture, day: date, raw: Row, history: list[Row]) -> tuple[Row, ChartlakeError | None]:
@@ -21,7 +23,7 @@ def judge(capture: Capture, day: date, raw: Row, history: list[Row]) -> tuple[Ro
     """
     name = f"playlist {capture.playlist_id}"
     if capture.proof == NOT_UNDERSTOOD:
-        return suspect_row(capture, day, raw, UnknownShape(f"{name}: Spotify's answer was not understood."))
+        return suspect_row(capture, day, raw, _not_understood(capture))
     try:
         summary = summarise(capture.pages())
     except UnknownEntryShape as error:
@@ -41,6 +43,14 @@ def judge(capture: Capture, day: date, raw: Row, history: list[Row]) -> tuple[Ro
     return (row | {"status": Status.SUSPECT, "reason": doubted} if doubted else row), None
 
 
+def _not_understood(capture: Capture) -> UnknownShape:
+    """Why there is nothing but evidence."""
+    answer = capture.answers[-1]
+    if answer.status != 200:
+        return unexpected_status(answer, capture.playlist_id)
+    return UnknownShape(f"playlist {capture.playlist_id}: Spotify's answer was not understood.")
+
+
 def suspect_row(capture: Capture, day: date, raw: Row, error: UnknownShape) -> tuple[Row, UnknownShape]:
     """The row of what could not be understood."""
     row = empty_row(capture.playlist_id, day, capture.captured_at) | raw
@@ -58,12 +68,11 @@ def unchanged_row(capture: Capture, day: date, raw: Row, last: Row) -> Row:
 
 def row_of(capture: Capture, day: date) -> Row:
     """What the playlist object itself says, without a status."""
-    page = next(capture.pages(), None)
     return (
         empty_row(capture.playlist_id, day, capture.captured_at)
         | playlist_facts(capture.playlist())
         | {
-            "total": page.total if page else None,
+            "total": capture.total,
             "requests": capture.requests,
             "capture_id": capture.capture_id,
             "source": capture.source,
@@ -87,16 +96,15 @@ def known_snapshot(history: list[Row]) -> tuple[str, int] | None:
 
 
 def doubt(row: Row, summary: Summary, history: list[Row]) -> str | None:
-    """Why a reading is not believed yet: everything is gone at once, and no earlier reading said so."""
-    if summary.readable_count:
-        return None
+    """Why a reading is not believed yet: most of the list is gone at once, and the reading before did not say so."""
     before = last_published(history)
-    if row["total"] == 0 and not (before and before["entry_count"]):
+    slots, known = summary.entry_count, summary.identified_count
+    if 2 * known >= slots and (slots or not (before and before["entry_count"])):
         return None
     # A day on which nothing could be read says nothing; a replay does not even know of it.
     last = next((one for one in reversed(history) if one["capture_id"] is not None), None)
-    if last and last["status"] == Status.SUSPECT and last["content_hash"] == row["content_hash"]:
+    if last and last["status"] in (Status.SUSPECT, *PUBLISHED) and last["content_hash"] == row["content_hash"]:
         return None
-    gone = "the list is empty" if row["total"] == 0 else f"all {row['total']} slots are empty"
+    gone = f"of {slots} slots {slots - known} are empty or have lost their id" if slots else "the list is empty"
     was = f"; {before['snapshot_date']} had {before['entry_count']} entries" if before else ""
-    return f"Everything vanished at once: {gone}{was}. The next reading that says the same is believed."
+    return f"{'Most' if known else 'Everything'} vanished at once: {gone}{was}. {_BELIEVED}"

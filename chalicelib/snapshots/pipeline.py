@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -34,15 +35,19 @@ from ..spotify.capture import NOT_UNDERSTOOD, UNCHANGED, Capture
 from ..spotify.client import Client
 from ..spotify.credentials import open_tokens
 from ..spotify.entries import Origin, Row, entry_rows
+from ..spotify.pace import Pace
 from ..spotify.reader import Reader, Unchanged
 from ..spotify.references import parse_playlist_list
 from ..spotify.retry import RetryBudget
 from ..time_and_chance import World
+from .at_once import in_order
 from .healing import heal
 from .judgement import judge, known_snapshot, last_published, suspect_row, unchanged_row
 from .outcome import Outcome, Run
 
 RUN_BUDGET = 300.0
+# Playlists that are read at a time, and requests that are under way: most of a request is waiting for Spotify.
+AT_ONCE = 4
 # Less time than this is left: no further playlist is begun, whatever the earlier ones took.
 _SHORTEST = 5.0
 # A quota ban without Retry-After: the shortest seen in practice took hours.
@@ -53,8 +58,18 @@ _DOUBT_HOURS = 6.0
 _log = logging.getLogger(__name__)
 
 
+@dataclass
+class _Course:
+    """What the playlists of a run know of each other: what stopped it, whether its time is over, and the most seconds
+    that one of them took."""
+
+    slowest: float
+    stopped: ChartlakeError | None = None
+    over: bool = False
+
+
 class Pipeline:
-    """Takes snapshots of playlists into a lake."""
+    """Takes snapshots of playlists into a lake, `at_once` of them at a time."""
 
     def __init__(
         self,
@@ -63,8 +78,10 @@ class Pipeline:
         timezone: ZoneInfo,
         world: World,
         consent_days_left: Callable[[], int | None] = lambda: None,
+        at_once: int = 1,
     ) -> None:
         self._reader = reader
+        self._at_once = at_once
         self._consent_days_left = consent_days_left
         self._lake = lake
         self._timezone = timezone
@@ -87,34 +104,43 @@ class Pipeline:
         Where this process is not `alone` with the run, `stopped` is what another one was stopped by, and what all of
         them would write into one object is left to whoever ends the run (`note_newest`).
         """
+        course = _Course(slowest=_SHORTEST)
         outcomes: list[Outcome] = []
-        left: tuple[str, ...] = ()
-        slowest = _SHORTEST
         try:
-            stopped = stopped or standing_ban(self._lake, self._world.now())
-            for number, playlist_id in enumerate(playlist_ids):
-                if self._world.time_left() < slowest:
-                    left = tuple(playlist_ids[number:])
-                    break
-                try:
-                    outcome = self._attempt(playlist_id, again, stopped)
-                except OutOfTime:
-                    left = tuple(playlist_ids[number:])
-                    break
-                outcomes.append(outcome)
-                slowest = max(slowest, outcome.seconds)
-                report(outcome)
-                if stopped is None and outcome.error is not None and outcome.error.stops_run:
-                    stopped = outcome.error
-                    self._remember(stopped)
+            course.stopped = stopped or standing_ban(self._lake, self._world.now())
+            for outcome in in_order(partial(self._turn, course, again), playlist_ids, self._at_once):
+                if outcome is not None:
+                    outcomes.append(outcome)
+                    report(outcome)
             if alone:
                 self._note_newest(outcomes)
         except LakeUnavailable as error:
             # Without the lake not even the reason can be written down.
-            stopped, left = error, tuple(playlist_ids[len(outcomes) :])
-        run = Run(tuple(outcomes), left, stopped, self._consent_days_left())
+            course.stopped = error
+        reached = {outcome.playlist_id for outcome in outcomes}
+        left = tuple(one for one in playlist_ids if one not in reached)
+        run = Run(tuple(outcomes), left, course.stopped, self._consent_days_left())
         _log_run(run)
         return run
+
+    def _turn(self, course: _Course, again: bool, playlist_id: str) -> Outcome | None:
+        """One playlist's outcome; None where there is no time for it, or the lake is gone."""
+        if course.over or self._world.time_left() < course.slowest:
+            course.over = True
+            return None
+        try:
+            outcome = self._attempt(playlist_id, again, course.stopped)
+        except OutOfTime:
+            course.over = True
+            return None
+        except LakeUnavailable:
+            course.over = True
+            raise
+        course.slowest = max(course.slowest, outcome.seconds)
+        if course.stopped is None and outcome.error is not None and outcome.error.stops_run:
+            course.stopped = outcome.error
+            self._remember(outcome.error)
+        return outcome
 
     def _attempt(self, playlist_id: str, again: bool, stopped: ChartlakeError | None) -> Outcome:
         """One playlist's outcome, whatever happens to it (but for the lake being gone, and the time being over)."""
@@ -348,8 +374,9 @@ def open_pipeline(settings: Settings, world: World, lake: Lake, budget: RetryBud
     """Everything wired as the settings say; `budget` is for what may be spent on waiting, where it is another."""
     budget = budget or RetryBudget(RUN_BUDGET, world)
     tokens = open_tokens(settings, world, budget)
-    reader = Reader(Client(settings.api_url, tokens, world), world, budget)
-    return Pipeline(reader, lake, settings.timezone, world, tokens.consent_days_left)
+    pace = Pace(settings.rate, world, AT_ONCE)
+    reader = Reader(Client(settings.api_url, tokens, world, pace), world, budget)
+    return Pipeline(reader, lake, settings.timezone, world, tokens.consent_days_left, AT_ONCE)
 
 
 def followed_playlists(settings: Settings, lake: Lake) -> tuple[list[str], BadSetting | None]:

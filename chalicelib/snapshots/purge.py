@@ -63,16 +63,16 @@ def wish(lake: Lake, today: date, playlist_id: str | None, user_id: str | None, 
         )
     if playlist_id is not None and not _knows(lake, playlist_id):
         raise NotKept(f"The lake holds nothing of playlist {playlist_id}; nothing was removed.")
-    if before is None:
-        newest = [day for one, day, _ in lake.raw_keys(playlist_id or "")]
-        newest += [
-            row["snapshot_date"]
-            for one, year in lake.tried()
-            if year >= today.year and playlist_id in (None, one)
-            for row in lake.snapshots(one, year)
-        ]
-        before = max([today, *newest]) + timedelta(days=1)
-    return Wish(before, playlist_id, user_id)
+    return Wish(before or _newest(lake, today, playlist_id) + timedelta(days=1), playlist_id, user_id)
+
+
+def _newest(lake: Lake, today: date, playlist_id: str | None) -> date:
+    """Today, or the newest day beyond it that the lake holds of a playlist (None: of all)."""
+    in_raw = (day for _, day, _ in lake.raw_keys(playlist_id or ""))
+    years = ((one, year) for one, year in lake.tried() if year >= today.year and playlist_id in (None, one))
+    in_tables = (row["snapshot_date"] for one, year in years for row in lake.snapshots(one, year))
+    newest: date = max([today, *in_raw, *in_tables])
+    return newest
 
 
 def _knows(lake: Lake, playlist_id: str) -> bool:
@@ -98,7 +98,7 @@ def purge(
             _purge_year(target, playlist_id, year, asked, done)
     if asked.playlist_id is not None or asked.user_id is not None:
         # All of them: the index names every playlist and owner, and the next run renders it again.
-        done.pages = list(target.store.list(keys.SITE))
+        done.pages = _pages(target, asked)
     for key in (*done.raw_keys, *done.pages):
         target.store.delete(key)
     return done
@@ -114,6 +114,16 @@ def _raw_to_go(lake: Lake, asked: Wish, progress: Callable[[str], None]) -> list
         if asked.user_id in users_of(from_raw(lake.read_raw(key), lake.store.locate(key))):
             naming.append(key)
     return naming
+
+
+def _pages(lake: Lake, asked: Wish) -> list[str]:
+    """What chartlake rendered; other files in its folder are somebody's own."""
+    known = {playlist_id for playlist_id, _ in lake.held()} | {asked.playlist_id or ""}
+    known |= {*read_tombstones(lake).playlists, *lake.read_state(keys.CARDS)}
+    # The cards last: a purge that was killed finds by them which pages are left.
+    own = {keys.INDEX_PAGE: 1, keys.CARDS: 2} | {keys.playlist_page(one): 1 for one in known}
+    found = [key for key in lake.store.list(keys.SITE) if key in own or keys.is_shared_index(key)]
+    return sorted(found, key=lambda key: (own.get(key, 1), key))
 
 
 def _purge_year(lake: Lake, playlist_id: str, year: int, asked: Wish, done: Purged) -> None:

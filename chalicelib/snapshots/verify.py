@@ -38,6 +38,8 @@ class Verdict:
     days: int = 0
     published: int = 0
     entries: int = 0
+    # Imported days that lack places which their list may have had.
+    partial: int = 0
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -81,7 +83,10 @@ def verify(lake: Lake, progress: Callable[[str, int], None] = lambda playlist_id
     verdict.findings = tuple(findings)
     if raw.aged:
         oldest = date.fromisoformat(raw.oldest)
-        verdict.notes = (f"Raw of before {oldest} is gone: {counted(raw.aged, 'day')} not proven against it.",)
+        verdict.notes += (f"Raw of before {oldest} is gone: {counted(raw.aged, 'day')} not proven against it.",)
+    if verdict.partial:
+        days = counted(verdict.partial, "imported day")
+        verdict.notes += (f"{days} may lack entries; the reason of each is in the table snapshots.",)
     return verdict
 
 
@@ -113,6 +118,7 @@ def _verify_day(lake: Lake, row: Row, held: Row | None, verdict: Verdict, aged: 
     if row["status"] not in PUBLISHED:
         return
     verdict.published += 1
+    verdict.partial += row["position_quality"] == "partial"
     verdict.entries += held["entries"] if held else 0
     yield from _miscounted(row, held)
     if raw is not None and row["status"] == Status.OK:
@@ -139,7 +145,7 @@ def _miscounted(row: Row, held: Row | None) -> Iterator[str]:
     held = held or {"entries": 0, "positions": 0, "captures": None, "capture_id": None}
     if held["entries"] != row["entry_count"]:
         yield f"{held['entries']} entries are there, {row['entry_count']} were committed"
-    if row["total"] not in (None, row["entry_count"]):
+    if row["total"] not in (None, row["entry_count"]) and row["position_quality"] != "partial":
         yield f"{row['entry_count']} entries were committed, Spotify counted {row['total']}"
     if held["positions"] != held["entries"]:
         yield f"{held['entries'] - held['positions']} positions are doubled"

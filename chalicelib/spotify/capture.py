@@ -15,10 +15,13 @@ from functools import lru_cache
 from typing import Any
 
 from ..errors import DamagedFile
-from .entries import Page, page_of
+from .entries import Page, UnknownEntryShape, page_of, refuse_another
 
 # What helps to explain an answer later; nothing that could hold a secret.
-KEPT_HEADERS = ("date", "content-type", "etag", "cache-control", "retry-after", "x-chartlake-simulator")
+KEPT_HEADERS = ("date", "content-type", "etag", "cache-control", "location", "retry-after", "x-chartlake-simulator")
+
+# Bytes of a document, unpacked: 10,000 entries have 40 MB.
+_LONGEST = 256 << 20
 
 UNCHANGED = "unchanged snapshot_id"
 NOT_UNDERSTOOD = "none"
@@ -70,13 +73,31 @@ class Capture:
         """The playlist object, parsed."""
         return self.answers[0].json()
 
+    @property
+    def total(self) -> int | None:
+        """How many entries Spotify counts; None where it does not say, or contradicts itself."""
+        try:
+            page = next(filter(None, (page_of(answer.json()) for answer in self.answers)), None)
+        except UnknownEntryShape:
+            return None
+        return page.total if page else None
+
     def pages(self) -> Iterator[Page]:
         """The pages that hold the entries, in order, each parsed when its turn comes; where two overlap, the
-        second one's share of the overlap is left out."""
-        place = 0
+        second one's share of the overlap is left out.
+
+        Raises `UnknownEntryShape` where they are not one list from its first entry on: a page of another place or of
+        another size, an answer about another playlist.
+        """
+        place, total = 0, self.total
         for answer in self.answers:
+            refuse_another(answer.json(), self.playlist_id)
             page = page_of(answer.json())
             if page is not None:
+                if not 0 <= page.offset <= place:
+                    raise UnknownEntryShape(f"a page begins at entry {page.offset + 1}, where {place + 1} comes next")
+                if page.total != total:
+                    raise UnknownEntryShape(f"one page counts {total} entries, another {page.total}")
                 known = max(0, place - page.offset)
                 yield replace(page, entries=page.entries[known:], offset=page.offset + known)
                 place = max(place, page.offset + len(page.entries))
@@ -107,7 +128,7 @@ class Capture:
 def from_raw(data: bytes, name: str) -> Capture:
     """Read a raw document back; `name` is for the error. Raises `DamagedFile` where bytes and SHA-256 disagree."""
     try:
-        document = json.loads(gzip.decompress(data))
+        document = json.loads(_unpacked(data))
         answers = tuple(_answer_from_json(one) for one in document["answers"])
         capture = Capture(
             playlist_id=document["playlist_id"],
@@ -124,6 +145,14 @@ def from_raw(data: bytes, name: str) -> Capture:
         if answer.sha256 != stored["sha256"]:
             raise DamagedFile(f"{name}: the answer of {answer.url} does not match its SHA-256.")
     return capture
+
+
+def _unpacked(data: bytes) -> bytes:
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+        text = stream.read(_LONGEST + 1)
+    if len(text) > _LONGEST:
+        raise ValueError(f"it unpacks to more than {_LONGEST:,} bytes.")
+    return text
 
 
 # A Top 50's one answer is looked at five times; of a long list no more than two pages are held parsed.

@@ -8,8 +8,8 @@ a hook on the session keeps for each thread.
 
 from __future__ import annotations
 
-import logging
 import threading
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -17,41 +17,43 @@ import requests
 import spotipy
 from requests.adapters import HTTPAdapter
 
-from ..errors import ChartlakeError, SpotifyUnavailable, UnknownShape
+from ..errors import ChartlakeError, Final, QuotaExceeded, RateLimited, SpotifyUnavailable, UnknownShape
 from ..time_and_chance import World
 from .capture import KEPT_HEADERS, Answer
+from .pace import Pace
 from .refusals import error_of, excerpt, network_words
 from .retry import timeouts
 from .tokens import Tokens
 
 PAGE_SIZE = 50
 _TYPES = ("track", "episode")
-
-# spotipy logs every failure a second time, and bearer tokens at DEBUG; each failure is reported here once instead.
-for _name in ("spotipy.client", "spotipy.oauth2", "spotipy.util", "spotipy.cache_handler"):
-    logging.getLogger(_name).addFilter(lambda record: False)
+# Seconds before a refusal that would end the run is asked about again.
+_SECOND_THOUGHT = 1.0
+# A redirect to nowhere, or in a circle, is told after that many.
+_REDIRECTS = 3
 
 
 class Client:
     """GETs of the Web API as `Answer`s. Safe to use from several threads."""
 
-    def __init__(self, api_url: str, tokens: Tokens, world: World, connections: int = 4) -> None:
+    def __init__(self, api_url: str, tokens: Tokens, world: World, pace: Pace, connections: int = 8) -> None:
         self._world = world
         self._tokens = tokens
+        self._pace = pace
         self._last = threading.local()
         self._session = requests.Session()
+        self._session.max_redirects = _REDIRECTS
         self._session.mount("http://", HTTPAdapter(pool_maxsize=connections))
         self._session.mount("https://", HTTPAdapter(pool_maxsize=connections))
         self._session.hooks["response"].append(self._keep)
         self._spotify = spotipy.Spotify(auth_manager=tokens, requests_session=self._session)
         self._spotify.prefix = f"{api_url}/"
-        self._count = 0
+        self._counts: Counter[str] = Counter()
         self._count_lock = threading.Lock()
 
-    @property
-    def request_count(self) -> int:
-        """How many requests were sent so far."""
-        return self._count
+    def request_count(self, playlist_id: str) -> int:
+        """How many requests were sent so far for that playlist."""
+        return self._counts[playlist_id]
 
     def playlist(self, playlist_id: str) -> Answer:
         """`GET /playlists/{id}`: the playlist object with its first entries (100 at most) embedded."""
@@ -75,26 +77,34 @@ class Client:
         self._last.response = response
 
     def _get(self, playlist_id: str, call: Callable[[], Any]) -> Answer:
-        token = self._tokens.get_access_token()
-        answer = self._answer(playlist_id, call)
-        if answer.status == 401:
-            # Expired, or one of Spotify's spurious refusals of a good token: one new token, one more try.
-            self._tokens.discard(token)
+        doubted: set[int] = set()
+        while True:
+            token = self._tokens.get_access_token()
             answer = self._answer(playlist_id, call)
-        if answer.status != 200:
-            raise error_of(answer, playlist_id, self._world)
-        return answer
+            if answer.status == 200:
+                return answer
+            error = error_of(answer, playlist_id, self._world)
+            if isinstance(error, RateLimited | QuotaExceeded):
+                self._pace.refused(error.retry_after)
+            # Spotify has refused good apps and good tokens for a moment: what would end the run is asked once more.
+            if answer.status in doubted or not (isinstance(error, Final) and error.stops_run):
+                raise error
+            doubted.add(answer.status)
+            if answer.status == 401:
+                self._tokens.discard(token)
+            else:
+                self._world.sleep(min(_SECOND_THOUGHT, max(0.0, self._world.time_left())))
 
     def _answer(self, playlist_id: str, call: Callable[[], Any]) -> Answer:
         self._last.response = None
         with self._count_lock:
-            self._count += 1
+            self._counts[playlist_id] += 1
         result: Any = None
-        broken = False
         # Threads may set it at the same time, each to what is left at that moment.
         self._spotify.requests_timeout = timeouts(self._world)
         try:
-            result = call()
+            with self._pace.turn(f"playlist {playlist_id}"):
+                result = call()
         except ChartlakeError:
             raise
         except requests.RequestException as error:
@@ -102,23 +112,32 @@ class Client:
                 raise SpotifyUnavailable(
                     f"playlist {playlist_id}: no complete answer from Spotify ({network_words(error)})."
                 ) from None
-            # The words of a refusal broke off; its status says enough.
-            broken = True
+            # The words of a refusal broke off, or a redirect led nowhere; its status says enough.
         except Exception:
             # spotipy trips over unusual error bodies; the response below is the truth.
             if self._last.response is None:
                 raise
         response: requests.Response = self._last.response
+        secrets = self._tokens.secrets
+        kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
         answer = Answer(
-            url=response.url,
+            url=secrets.removed_from_text(response.url),
             status=response.status_code,
             received_at=self._world.now(),
-            body=b"" if broken else response.content,
-            headers={name: response.headers[name] for name in KEPT_HEADERS if name in response.headers},
+            body=secrets.removed_from(_words(response)),
+            headers={name: secrets.removed_from_text(value) for name, value in kept.items()},
         )
         if answer.status == 200:
             _check_object(result, answer, playlist_id)
         return answer
+
+
+def _words(response: requests.Response) -> bytes:
+    try:
+        return response.content
+    except (requests.RequestException, RuntimeError):
+        # They broke off; what came of them is lost with the connection.
+        return b""
 
 
 def _check_object(result: Any, answer: Answer, playlist_id: str) -> None:

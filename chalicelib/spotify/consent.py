@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from ..errors import ConsentExpired, SignInFailed, UnknownShape
 from ..time_and_chance import World
+from .secrecy import Secrets
 from .tokens import Credentials, request_token
 
 SCOPES = "playlist-read-private playlist-read-collaborative"
@@ -49,13 +50,17 @@ class SignIn:
             asked |= {"code_challenge_method": "S256", "code_challenge": digest.rstrip(b"=").decode()}
         return f"{self.accounts_url}/authorize?{urlencode(asked)}"
 
+    def is_answered_by(self, came_back_to: str) -> bool:
+        """Whether an address belongs to this sign-in: any page that the browser shows may lead it to one."""
+        return hmac.compare_digest(_answer(came_back_to).get("state", "").encode(), self.state.encode())
+
     def finish(self, came_back_to: str, world: World) -> Credentials:
         """The app with the person's consent, from the address that Spotify sent them back to.
 
         Raises `SignInFailed`, `CredentialsRefused`, `SpotifyUnavailable` or one of the two pauses.
         """
-        answer = dict(parse_qsl(urlsplit(came_back_to.strip()).query))
-        if not hmac.compare_digest(answer.get("state", "").encode(), self.state.encode()):
+        answer = _answer(came_back_to)
+        if not self.is_answered_by(came_back_to):
             raise SignInFailed(
                 "The answer does not belong to this sign-in: its state is another one.",
                 advice="Use the address of this run only, and run `chartlake login` again.",
@@ -71,10 +76,14 @@ class SignIn:
         if self.verifier:
             form["code_verifier"] = self.verifier
         try:
-            answer = request_token(f"{self.accounts_url}/api/token", self.app, form, world)
+            answer = request_token(f"{self.accounts_url}/api/token", self.app, form, world, Secrets())
         except ConsentExpired as error:
             raise SignInFailed(error.message.replace(": the user's sign-in has ended", "")) from None
         token = answer.get("refresh_token")
         if not isinstance(token, str) or not token:
             raise UnknownShape("Spotify accepted the sign-in, but gave no refresh token.")
         return replace(self.app, refresh_token=token, consented_at=world.now().date())
+
+
+def _answer(came_back_to: str) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(came_back_to.strip()).query))

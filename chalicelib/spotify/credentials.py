@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import tempfile
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import BadSetting, CredentialsRefused
+from ..safe_files import replace_file
 from ..settings import ENV_FILE, Settings
 from ..time_and_chance import World
 from .retry import RetryBudget
@@ -97,15 +96,22 @@ def store_consent(settings: Settings, signed_in: Credentials, env_file: Path) ->
         _store_in_parameter(settings.secret, signed_in, day)
         _kept.pop(settings.secret, None)
         return f"the SSM parameter {settings.secret}"
-    values = {"SPOTIPY_REFRESH_TOKEN": signed_in.refresh_token, "SPOTIPY_CONSENTED_AT": day}
+    keep_in_env_file(env_file, {"SPOTIPY_REFRESH_TOKEN": signed_in.refresh_token, "SPOTIPY_CONSENTED_AT": day})
+    return str(env_file)
+
+
+def keep_in_env_file(env_file: Path, values: dict[str, str]) -> None:
+    """Set variables in a `.env` file that only its owner can read afterwards; every other line stays.
+
+    Raises `BadSetting` where it cannot be written.
+    """
     try:
-        _merge_into_env_file(env_file.resolve(), values)
+        _merge_into_env_file(env_file, values)
     except (OSError, UnicodeDecodeError) as error:
         raise BadSetting(
             f"{env_file} cannot be written: {getattr(error, 'strerror', None) or 'it is no UTF-8 text'}.",
-            advice="Mend it, or run the command in a folder that you may write, and sign in again.",
+            advice="Mend it, or go to a folder that you may write, and run the command again.",
         ) from None
-    return str(env_file)
 
 
 def _keep_rotated(settings: Settings, credentials: Credentials, old_token: str, env_file: Path) -> None:
@@ -123,7 +129,7 @@ def _keep_rotated(settings: Settings, credentials: Credentials, old_token: str, 
             _kept.pop(settings.secret, None)
             return
         if env_file.exists() and old_token in env_file.read_text("utf-8"):
-            _merge_into_env_file(env_file.resolve(), {"SPOTIPY_REFRESH_TOKEN": credentials.refresh_token})
+            _merge_into_env_file(env_file, {"SPOTIPY_REFRESH_TOKEN": credentials.refresh_token})
             return
         where = "SPOTIPY_REFRESH_TOKEN is set by your shell, which chartlake cannot change"
     except (BadSetting, CredentialsRefused) as error:
@@ -158,19 +164,16 @@ def _store_in_parameter(name: str, signed_in: Credentials, day: str | None) -> N
 
 
 def _merge_into_env_file(path: Path, values: dict[str, str]) -> None:
-    """Set variables in a `.env` file, keeping every other line: all of it or nothing, readable by its owner only."""
+    """Set variables in a `.env` file, keeping every other line: all of it or nothing, readable by its owner only.
+
+    Raises `BadSetting` for a link, which may lead to any file of this person, or to one that others read.
+    """
+    if path.is_symlink():
+        raise BadSetting(f"{path} is a link, and no secret is written through one.", advice="Put a file in its place.")
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
     kept = [line for line in lines if line.partition("=")[0].removeprefix("export ").strip() not in values]
     quoted = [f"{name}='{_escaped(value)}'" for name, value in values.items()]
-    # mkstemp makes the file with mode 0600.
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write("\n".join([*kept, *quoted]) + "\n")
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    replace_file(path, ("\n".join([*kept, *quoted]) + "\n").encode())
 
 
 def _escaped(value: str) -> str:

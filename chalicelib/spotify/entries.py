@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -18,20 +18,23 @@ Row = dict[str, Any]
 
 _INT64_MAX = 2**63 - 1
 _INT32_MAX = 2**31 - 1
+_LOCAL = "spotify:local:"
 
 
 class UnknownEntryShape(ValueError):
-    """An entry or a page does not look like anything that Spotify is known to send."""
+    """An entry or a page does not look like anything that Spotify is known to send, or contradicts another."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """One run of consecutive entries: `offset` is the 0-based place of the first one, `total` the whole list's size."""
+    """One run of consecutive entries: `offset` is the 0-based place of the first one (negative where what Spotify gave
+    is no place), `total` the whole list's size, `limit` how many entries a page of this reading has before the last."""
 
     entries: list[Json]
     offset: int
     total: int | None
     wrapper: str = ""
+    limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -46,44 +49,104 @@ class Origin:
 
 
 def page_of(body: Json) -> Page | None:
-    """The page of entries in a playlist object or in a page's own body; None where Spotify gave no contents."""
+    """The page of entries in a playlist object or in a page's own body; None where Spotify gave no contents.
+
+    Raises `UnknownEntryShape` where the same list comes twice, under `items` and `tracks`, and not as the same.
+    """
     if not isinstance(body, Mapping):
         return None
     if isinstance(body.get("items"), list):
         return _page(body, "")
-    wrappers = [name for name in ("items", "tracks") if _holds_entries(body.get(name))]
-    if not wrappers:
+    wrappers = {name: body[name] for name in ("items", "tracks") if isinstance(body.get(name), Mapping)}
+    pages = [_page(value, name) for name, value in wrappers.items() if isinstance(value.get("items"), list)]
+    if not pages:
         return None
-    return _page(body[wrappers[0]], "+".join(sorted(wrappers, reverse=True)))
+    if len(wrappers) > 1:
+        _refuse_contradiction(pages, {_int(value.get("total")) for value in wrappers.values()} - {None})
+    return replace(pages[0], wrapper="+".join(sorted((page.wrapper for page in pages), reverse=True)))
 
 
-def _holds_entries(value: Json) -> bool:
-    return isinstance(value, Mapping) and isinstance(value.get("items"), list)
+def _refuse_contradiction(pages: list[Page], totals: set[int | None]) -> None:
+    told = [(page.offset, [_names(payload_of(entry)) for entry in page.entries]) for page in pages]
+    if len(totals) > 1 or told[0] != told[-1]:
+        raise UnknownEntryShape("its 'items' and its 'tracks' are two different lists")
+
+
+def refuse_another(body: Json, playlist_id: str) -> None:
+    """Raise `UnknownEntryShape` where an answer says that it is about another playlist than the one asked for."""
+    told = _mapping(body).get("id")
+    if told is not None and told != playlist_id:
+        raise UnknownEntryShape(f"the answer is about another playlist, {str(told)[:40]!r}")
 
 
 def _page(body: Mapping[str, Json], wrapper: str) -> Page:
-    return Page(body["items"], _int(body.get("offset")) or 0, _int(body.get("total")), wrapper)
+    offset = body.get("offset")
+    place = 0 if offset is None else _int(offset)
+    start = -1 if place is None else place
+    return Page(body["items"], start, _int(body.get("total")), wrapper, _int(body.get("limit")))
 
 
 def payload_of(entry: Json) -> Mapping[str, Json] | None:
     """The track, episode or local file in an entry; None for a slot whose item is gone.
 
-    Raises `UnknownEntryShape` where neither key exists: an unknown dialect read as "gone" would erase a whole list.
+    Raises `UnknownEntryShape` where neither key exists, where the two hold different items, and where an item does not
+    even say that it has no name: an unknown dialect read as "gone" would erase a whole list.
     """
     if entry is None:
         return None
     if not isinstance(entry, Mapping):
         raise UnknownEntryShape(f"an entry is {_described(entry)}, not an object")
     if "item" not in entry and "track" not in entry:
-        raise UnknownEntryShape(f"an entry has neither 'item' nor 'track', only {sorted(map(str, entry))[:8]}")
-    candidates = [entry.get("item"), entry.get("track")]
-    for candidate in candidates:
-        if isinstance(candidate, Mapping):
-            return candidate
-    wrong = next((candidate for candidate in candidates if candidate is not None), None)
+        raise UnknownEntryShape(f"an entry has neither 'item' nor 'track', only {_keys_of(entry)}")
+    item, track = entry.get("item"), entry.get("track")
+    payload = item if isinstance(item, Mapping) else track
+    if isinstance(payload, Mapping):
+        if payload is item and isinstance(track, Mapping) and _names(item) != _names(track):
+            raise UnknownEntryShape("an entry's 'item' and its 'track' are two different ones")
+        if not is_readable(payload) and not _is_dead(payload):
+            raise UnknownEntryShape(f"an entry's payload has neither 'uri', 'id' nor 'name', only {_keys_of(payload)}")
+        return payload
+    wrong = next((candidate for candidate in (item, track) if candidate is not None), None)
     if wrong is not None:
         raise UnknownEntryShape(f"an entry's payload is {_described(wrong)}, not an object")
     return None
+
+
+def is_readable(item: Mapping[str, Json]) -> bool:
+    """Whether an item tells which one it is. The only definition: what is not readable is `unavailable`."""
+    return _is_told(item.get("uri")) or _is_told(item.get("id")) or _is_told(item.get("name"))
+
+
+def _is_told(value: Json) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_dead(item: Mapping[str, Json]) -> bool:
+    """Whether an item says that it is none any more: `{"id": null, "uri": null, "name": ""}` has been seen."""
+    return ("uri" in item or "id" in item) and all(item.get(name) in (None, "") for name in ("uri", "id", "name"))
+
+
+def _is_identified(facts: Mapping[str, Json], item: Mapping[str, Json]) -> bool:
+    """Whether an item of a whole answer can be followed from day to day: it has a URI or an id.
+
+    Null is a known answer. A key that is not there, or holds no text, is a dialect that nobody knows yet; only local
+    files come without `id`.
+    """
+    uri, item_id = item.get("uri", False), item.get("id", False)
+    if item_id is False and (facts.get("is_local") is True or (isinstance(uri, str) and uri.startswith(_LOCAL))):
+        item_id = None
+    for value in (uri, item_id):
+        if value is not None and not isinstance(value, str):
+            raise UnknownEntryShape(f"an entry's payload lacks 'uri' or 'id', or they are no texts: {_keys_of(item)}")
+    return bool(uri or item_id)
+
+
+def _names(payload: Mapping[str, Json] | None) -> tuple[Json, Json]:
+    return (payload.get("uri"), payload.get("id")) if payload is not None else (None, None)
+
+
+def _keys_of(value: Mapping[str, Json]) -> list[str]:
+    return sorted(map(str, value))[:8]
 
 
 def _described(value: Json) -> str:
@@ -94,10 +157,11 @@ def _described(value: Json) -> str:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a reading holds: slots, slots that are not empty, a hash of the content, and the dialect it came in."""
+    """What a reading holds: slots, slots whose item can be followed from day to day, a hash of the content, and the
+    dialect it came in."""
 
     entry_count: int
-    readable_count: int
+    identified_count: int
     content_hash: str
     dialect: str | None
 
@@ -109,7 +173,7 @@ def summarise(pages: Iterable[Page]) -> Summary:
     or the order of keys do. `dialect` is `track`, `item` or `track+item`, null for a list without items.
     """
     digest = hashlib.sha256()
-    entry_count = readable_count = 0
+    entry_count = identified_count = 0
     keys: set[str] = set()
     for page in pages:
         for entry in page.entries:
@@ -119,8 +183,8 @@ def summarise(pages: Iterable[Page]) -> Summary:
             identity = _id(item.get("uri")) or _id(item.get("id")) or _text(item.get("name")) or ""
             digest.update(f"{identity}\x1f{_text(facts.get('added_at')) or ''}\x1e".encode())
             entry_count += 1
-            readable_count += payload is not None
-    return Summary(entry_count, readable_count, digest.hexdigest(), "+".join(sorted(keys, reverse=True)) or None)
+            identified_count += payload is not None and _is_identified(facts, payload)
+    return Summary(entry_count, identified_count, digest.hexdigest(), "+".join(sorted(keys, reverse=True)) or None)
 
 
 def entry_rows(pages: Iterable[Page], origin: Origin) -> Iterator[Row]:
@@ -172,6 +236,10 @@ def _row(entry: Json, position: int, origin: Origin) -> Row:
         "added_at": _instant(facts.get("added_at")),
         "added_by": _id(_mapping(facts.get("added_by")).get("id")),
         "streams": None,
+        "label": None,
+        "reported_peak": None,
+        "reported_previous": None,
+        "reported_days": None,
         "captured_at": _iso(origin.captured_at),
         "capture_id": origin.capture_id,
         "source": origin.source,
@@ -179,13 +247,11 @@ def _row(entry: Json, position: int, origin: Origin) -> Row:
 
 
 def _item_type(facts: Mapping[str, Json], payload: Mapping[str, Json] | None) -> str:
-    if payload is None:
+    if payload is None or not is_readable(payload):
         return "unavailable"
     uri = _text(payload.get("uri")) or ""
-    if facts.get("is_local") is True or payload.get("is_local") is True or uri.startswith("spotify:local:"):
+    if facts.get("is_local") is True or payload.get("is_local") is True or uri.startswith(_LOCAL):
         return "local"
-    if not _id(payload.get("id")) and not _id(payload.get("name")) and not uri:
-        return "unavailable"
     named = _lower(payload.get("type"))
     if named:
         return named

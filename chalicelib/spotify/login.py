@@ -43,7 +43,7 @@ def sign_in_by_browser(
 ) -> Credentials:
     """Wait on 127.0.0.1 until Spotify sends the person back; `show` gets the address to open.
 
-    Port 0 takes any free one. Raises `SignInFailed` (denied, another's answer, nothing within `seconds`), `BadSetting`
+    Port 0 takes any free one. Raises `SignInFailed` (denied, nothing within `seconds`), `BadSetting`
     (port in use), or what the token endpoint's refusal stands for.
     """
     with _waiting(port, world) as server:
@@ -77,7 +77,8 @@ def sign_in_by_paste(
 
 
 class _Server(ThreadingHTTPServer):
-    """Takes the first answer; threads, since browsers also open connections on which they say nothing."""
+    """Takes the first answer to its own sign-in; threads, since browsers also open connections on which they say
+    nothing."""
 
     daemon_threads = True
 
@@ -89,8 +90,10 @@ class _Server(ThreadingHTTPServer):
         self._first = threading.Lock()
 
     def finish(self, path: str) -> Credentials | ChartlakeError | None:
-        """What an answer brings; None where it is none, or not the first."""
-        if urlsplit(path).path != PATH or self.sign_in is None or not self._first.acquire(blocking=False):
+        """What an answer brings; None where it is none to this sign-in, or not the first."""
+        if urlsplit(path).path != PATH or self.sign_in is None or not self.sign_in.is_answered_by(path):
+            return None
+        if not self._first.acquire(blocking=False):
             return None
         try:
             return self.sign_in.finish(path, self._world)
@@ -114,7 +117,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _show(self, outcome: Credentials | ChartlakeError | None) -> None:
         status, title, words = HTTPStatus.OK, "You are signed in", "All done. You can close this page."
         if outcome is None:
-            status, title, words = HTTPStatus.NOT_FOUND, "Nothing here", "Go back to the terminal."
+            status, title = HTTPStatus.NOT_FOUND, "Nothing here"
+            words = "This is no answer to the sign-in that waits. Go back to the terminal, and use its address."
         elif isinstance(outcome, ChartlakeError):
             status, title, words = HTTPStatus.BAD_REQUEST, "Not signed in", f"{outcome.message} {outcome.advice}"
         body = _PAGE.format(title=escape(title), words=escape(words)).encode()

@@ -10,11 +10,16 @@ from ..errors import InconsistentPlaylist, OutOfTime, UnknownShape
 from ..time_and_chance import World
 from .capture import Answer, Capture
 from .client import PAGE_SIZE, Client
-from .entries import Page, UnknownEntryShape, page_of, snapshot_id_of, summarise
+from .entries import Page, UnknownEntryShape, page_of, refuse_another, snapshot_id_of, summarise
 from .retry import RetryBudget, with_retries
 
 READINGS = 4
 PLAYLIST_BUDGET = 60.0
+# Spotify lets a list grow to 10,000 entries, and a few have some more. A `total` beyond this is no count of a list, and
+# believing it would cost thousands of requests.
+LONGEST_LIST = 20_000
+# How often what short pages left out is asked for. Pages of ten entries are still read whole.
+ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -47,15 +52,15 @@ class Reader:
         Raises any of Spotify's errors, `InconsistentPlaylist` where the list kept changing, `OutOfTime` where the
         process has to end first.
         """
-        before = self._client.request_count
+        before = self._client.request_count(playlist_id)
         reading = _Reading(self._client, self._world, RetryBudget(PLAYLIST_BUDGET, self._world, self._run_budget))
         last_content = trouble = ""
         for _ in range(READINGS):
             started_at = self._world.now()
             try:
                 first = reading.first(playlist_id)
-                if known_snapshot is not None and _is_known(first, known_snapshot):
-                    return Unchanged(first, self._client.request_count - before)
+                if known_snapshot is not None and _is_known(playlist_id, first, known_snapshot):
+                    return Unchanged(first, self._client.request_count(playlist_id) - before)
                 answers, proof = reading.complete(playlist_id, first, self._parallel)
             except _Torn as torn:
                 trouble, last_content = str(torn), ""
@@ -65,7 +70,7 @@ class Reader:
                 capture_id=self._world.new_id(),
                 captured_at=started_at,
                 source=first.source,
-                requests=self._client.request_count - before,
+                requests=self._client.request_count(playlist_id) - before,
                 answers=answers,
                 proof=proof or "equal content",
             )
@@ -89,12 +94,17 @@ class _Reading:
 
     def first(self, playlist_id: str) -> Answer:
         self._check_time(playlist_id)
-        return with_retries(lambda: self._client.playlist(playlist_id), self._budget, self._world)
+        answer = with_retries(lambda: self._client.playlist(playlist_id), self._budget, self._world)
+        page = page_in(answer, playlist_id)
+        if page is not None and page.offset != 0:
+            said = f"playlist {playlist_id}: Spotify's answer does not begin with the list's first entry."
+            raise UnknownShape(said, evidence=(answer,))
+        return answer
 
     def complete(self, playlist_id: str, first: Answer, parallel: int) -> tuple[tuple[Answer, ...], str]:
         """All answers of one reading in order, and its proof ("" where only equal content could prove it)."""
         body = first.json()
-        page = page_of(body)
+        page = page_in(first, playlist_id)
         pages: dict[int, tuple[Answer, int]] = {}
         if page is None:
             # A 200 proves nothing: for lists that are not one's own, some apps get the cover without the contents.
@@ -117,18 +127,23 @@ class _Reading:
         self, playlist_id: str, held: int, total: int, pages: dict[int, tuple[Answer, int]], parallel: int
     ) -> None:
         """Fetch until every place up to `total` is held. A page may come shorter than asked for: what is still missing
-        is asked for again, as long as each round brings something."""
+        is asked for again, as long as each round brings something, a few times."""
         with ThreadPoolExecutor(max_workers=parallel) as pool:
-            while missing := list(_missing(held, total, pages)):
+            for _ in range(ROUNDS):
+                missing = list(_missing(held, total, pages))
+                if not missing:
+                    return
                 size = len(pages)
                 list(pool.map(lambda offset: self._take(playlist_id, offset, total, pages), missing))
                 if all(pages[offset][1] == 0 for offset in list(pages)[size:]):
                     raise _Torn(f"Spotify counts {total} entries and gives none from {missing[0] + 1} on")
+        if list(_missing(held, total, pages)):
+            raise _Torn(f"Spotify counts {total} entries and gives too few of them a page")
 
     def _take(self, playlist_id: str, offset: int, total: int | None, pages: dict[int, tuple[Answer, int]]) -> int:
         self._check_time(playlist_id)
         answer = with_retries(lambda: self._client.page(playlist_id, offset), self._budget, self._world)
-        page = page_of(answer.json())
+        page = page_in(answer, playlist_id)
         if page is None:
             raise UnknownShape(f"playlist {playlist_id}: the page at {offset} holds no entries.", evidence=(answer,))
         counted = _total(page, playlist_id, answer)
@@ -154,24 +169,40 @@ def _missing(held: int, total: int, pages: dict[int, tuple[Answer, int]]) -> Ite
         place = max(place, offset + count)
 
 
+def page_in(answer: Answer, playlist_id: str) -> Page | None:
+    """The page in an answer to a question about that playlist; None where it holds none. Raises `UnknownShape`."""
+    try:
+        refuse_another(answer.json(), playlist_id)
+        return page_of(answer.json())
+    except UnknownEntryShape as error:
+        raise UnknownShape(f"playlist {playlist_id}: {error}.", evidence=(answer,)) from None
+
+
 def _total(page: Page, playlist_id: str, answer: Answer) -> int:
     if page.total is None:
         raise UnknownShape(
             f"playlist {playlist_id}: Spotify does not say how many entries there are.", evidence=(answer,)
         )
+    if not 0 <= page.total <= LONGEST_LIST:
+        raise UnknownShape(
+            f"playlist {playlist_id}: Spotify counts {page.total:,} entries; no list has more than {LONGEST_LIST:,}.",
+            evidence=(answer,),
+        )
     if len(page.entries) > page.total:
         raise _Torn(f"Spotify counts {page.total} entries and gives {len(page.entries)}")
+    if page.limit is not None and len(page.entries) < min(page.limit, page.total - page.offset):
+        # Whatever is missing in the middle has moved all that follows it.
+        raise _Torn(f"a page of {page.limit} entries holds {len(page.entries)}, though the list goes on")
     return page.total
 
 
-def _is_known(first: Answer, known: tuple[str, int]) -> bool:
-    body = first.json()
-    page = page_of(body)
+def _is_known(playlist_id: str, first: Answer, known: tuple[str, int]) -> bool:
+    page = page_in(first, playlist_id)
     return (
         page is not None
         and page.total is not None
         and page.total > len(page.entries)
-        and (snapshot_id_of(body), page.total) == known
+        and (snapshot_id_of(first.json()), page.total) == known
     )
 
 

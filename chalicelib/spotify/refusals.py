@@ -17,7 +17,7 @@ from ..errors import (
     QuotaExceeded,
     RateLimited,
     SpotifyUnavailable,
-    UnknownShape,
+    UnexpectedStatus,
 )
 from ..time_and_chance import World
 from .capture import Answer
@@ -25,18 +25,23 @@ from .capture import Answer
 _TEXT_LENGTH = 200
 # Longer than any ban ever seen; a number beyond it is no time.
 _LONGEST_PAUSE = 7 * 86_400.0
+# "User not registered in the Developer Dashboard", "Check settings on developer.spotify.com/dashboard, the user may not
+# be registered.", "User not approved for app".
+_NOT_ADMITTED = re.compile(r"\bnot (be )?(registered|approved)\b|developer\.spotify\.com/dashboard", re.IGNORECASE)
 
 
 def error_of(answer: Answer, playlist_id: str, world: World) -> ChartlakeError:
     """The error that an answer of the Web API other than 200 stands for."""
     message, reason = words_of(answer.body)
-    said = f"Spotify answered {answer.status}" + (f" “{message}”" if message else "")
+    said = _said(answer.status, message)
     what = f"playlist {playlist_id}: {said}"
     match answer.status:
         case 429:
             return pause_of(what, reason, answer.headers.get("retry-after"), world)
         case 404:
             return NotFound(f"{what}.")
+        case 400 if "bearer" in message.lower():
+            return CredentialsRefused(f"{said}.")
         case 400:
             # Some personalised ids are answered 400 for ever: that playlist's trouble, not the run's.
             return NotFound(f"{what}.", advice="Check the link: Spotify does not accept this id.")
@@ -44,17 +49,28 @@ def error_of(answer: Answer, playlist_id: str, world: World) -> ChartlakeError:
             return CredentialsRefused(f"{said}, also with a fresh access token.")
         case 403 if "premium" in message.lower():
             return PremiumRequired(f"{said}.")
-        case 403 if "not registered" in message.lower() or "not approved" in message.lower():
+        case 403 if _NOT_ADMITTED.search(message):
             return CredentialsRefused(
                 f"{said}.",
                 advice="Add this Spotify user under “User Management” of the app on developer.spotify.com/dashboard.",
             )
         case 403:
             return NotReadable(f"{what}.")
-        case status if status >= 500:
+        case status if status >= 500 or status == 408:
             return SpotifyUnavailable(f"{what}.")
         case _:
-            return UnknownShape(f"{what}, which chartlake does not know.")
+            return unexpected_status(answer, playlist_id)
+
+
+def unexpected_status(answer: Answer, playlist_id: str) -> UnexpectedStatus:
+    """The error of an answer whose status says nothing that is known; the answer is its evidence."""
+    said = _said(answer.status, words_of(answer.body)[0])
+    where = f" that points to {answer.headers['location'][:_TEXT_LENGTH]}" if "location" in answer.headers else ""
+    return UnexpectedStatus(f"playlist {playlist_id}: {said}{where}, and gave no list.", evidence=(answer,))
+
+
+def _said(status: int, message: str) -> str:
+    return f"Spotify answered {status}" + (f" “{message}”" if message else "")
 
 
 def pause_of(what: str, reason: str, retry_after: str | None, world: World) -> QuotaExceeded | RateLimited:
@@ -78,14 +94,19 @@ def words_of(body: bytes) -> tuple[str, str]:
         return excerpt(body), ""
     error = document.get("error", document) if isinstance(document, dict) else document
     if isinstance(error, dict):
-        return str(error.get("message") or ""), str(error.get("reason") or "")
+        return _short(str(error.get("message") or "")), str(error.get("reason") or "")
     description = document.get("error_description") if isinstance(document, dict) else None
     text = " ".join(str(part) for part in (error, description) if part)
-    return (text or excerpt(body))[:_TEXT_LENGTH], ""
+    return _short(text) or excerpt(body), ""
 
 
 def excerpt(body: bytes) -> str:
-    text = " ".join(body.decode("utf-8", "replace").split())
+    """The beginning of a body, as text on one line."""
+    return _short(body.decode("utf-8", "replace"))
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
     return text if len(text) <= _TEXT_LENGTH else text[:_TEXT_LENGTH] + "…"
 
 

@@ -30,7 +30,7 @@ class RetryBudget:
     ) -> None:
         """`waits_when_told`: whether a pause that Spotify asks for is waited for here. A worker puts it off instead."""
         self._seconds = self._left = seconds
-        self.waits_when_told = waits_when_told and (parent is None or parent.waits_when_told)
+        self.waits_when_told: bool = waits_when_told and (parent is None or parent.waits_when_told)
         self._world = world
         self._parent = parent
         self._waiting_until = float("-inf")

@@ -19,11 +19,14 @@ from ..errors import ChartlakeError, ConsentExpired, CredentialsRefused, Spotify
 from ..time_and_chance import World
 from .refusals import network_words, pause_of, words_of
 from .retry import RetryBudget, timeouts, with_retries
+from .secrecy import Secrets
 
 # A token that ends during a long reading costs a round trip; one that ends a minute later does not.
 _MARGIN = 60.0
 # "Six months" are 181 days at the least; a day earlier is a warning, a day later would be a gap.
 _CONSENT = timedelta(days=180)
+# What of a request for a token, and of its answer, nobody may see.
+_SECRET_FIELDS = ("access_token", "refresh_token", "code", "code_verifier")
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,10 @@ class Credentials:
 
 
 class Tokens:
-    """The current access token. Has the one method that spotipy asks of an auth manager, `get_access_token`."""
+    """The current access token. Has the one method that spotipy asks of an auth manager, `get_access_token`.
+
+    `secrets` are this one, those before it, and the credentials behind them.
+    """
 
     def __init__(
         self,
@@ -58,6 +64,7 @@ class Tokens:
         self._world = world
         self._budget = budget
         self._lock = threading.Lock()
+        self.secrets = Secrets()
         self._token = ""
         self._ends_at = float("-inf")
 
@@ -100,7 +107,7 @@ class Tokens:
         old_token = self._credentials.refresh_token
         if old_token:
             form = {"grant_type": "refresh_token", "refresh_token": old_token}
-        answer = request_token(self._url, self._credentials, form, self._world)
+        answer = request_token(self._url, self._credentials, form, self._world, self.secrets)
         new_token = answer.get("refresh_token")
         if old_token and isinstance(new_token, str) and new_token not in ("", old_token):
             self._credentials = replace(self._credentials, refresh_token=new_token)
@@ -109,36 +116,40 @@ class Tokens:
         return answer["access_token"], float(lifetime) if isinstance(lifetime, int | float) else 3600.0
 
 
-def request_token(url: str, app: Credentials, form: dict[str, str], world: World) -> dict[str, Any]:
-    """`POST /api/token` once, and the answer with an `access_token` in it.
+def request_token(url: str, app: Credentials, form: dict[str, str], world: World, secrets: Secrets) -> dict[str, Any]:
+    """`POST /api/token` once, and the answer with an `access_token` in it. What is sent and given is among the
+    `secrets` then.
 
     Raises `ConsentExpired` (the grant is not accepted), `CredentialsRefused`, `SpotifyUnavailable`, or the two pauses.
     """
-    if not app.client_secret:
+    secrets.know(*(form[name] for name in _SECRET_FIELDS if name in form))
+    if app.client_secret:
+        secrets.know(app.client_secret, f"{app.client_id}:{app.client_secret}")
+    else:
         form = form | {"client_id": app.client_id}  # PKCE: no secret, so no Basic header
+    auth = (app.client_id, app.client_secret) if app.client_secret else None
     try:
-        response = requests.post(
-            url,
-            data=form,
-            auth=(app.client_id, app.client_secret) if app.client_secret else None,
-            timeout=timeouts(world),
-            allow_redirects=False,
-        )
+        response = requests.post(url, data=form, auth=auth, timeout=timeouts(world), allow_redirects=False)
     except requests.RequestException as error:
         # Without the error itself: its text may hold what was sent.
         raise _unavailable(f"No answer from Spotify's token endpoint {url}: {network_words(error)}.") from None
-    try:
-        document = response.json()
-    except ValueError:
-        document = None
-    answer: dict[str, Any] = document if isinstance(document, dict) else {}
+    answer = _object_in(response)
+    secrets.know(*(answer[name] for name in _SECRET_FIELDS if isinstance(answer.get(name), str)))
     if response.status_code == 200 and isinstance(answer.get("access_token"), str) and answer["access_token"]:
         return answer
-    raise _refusal(response, answer.get("error"), world)
+    raise _refusal(response, answer.get("error"), world, secrets)
 
 
-def _refusal(response: requests.Response, error: Any, world: World) -> ChartlakeError:
-    message, reason = words_of(response.content)
+def _object_in(response: requests.Response) -> dict[str, Any]:
+    try:
+        document = response.json()
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _refusal(response: requests.Response, error: Any, world: World, secrets: Secrets) -> ChartlakeError:
+    message, reason = words_of(secrets.removed_from(response.content))
     said = f"Spotify's token endpoint answered {response.status_code}" + (f" “{message}”" if message else "")
     if response.status_code == 429:
         return pause_of(said, reason, response.headers.get("retry-after"), world)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -15,8 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from ...analysis.charts import Chart, open_charts
 from ...analysis.coverage import coverage as read_coverage
-from ...errors import BadSetting, ChartlakeError
-from ...lake import keys
+from ...errors import ChartlakeError
 from ...lake.lake import Lake
 from ...settings import Settings
 from ...snapshots.outcome import Outcome, Run
@@ -36,6 +35,7 @@ from ..base import (
     settings_now,
     today_of,
 )
+from ..embedded_spotify import reachable_spotify, refuse_what_is_not_invented
 from ..lookup import Asked
 
 # After a run: so many charts, each of at most so many entries.
@@ -59,20 +59,40 @@ def extract(ctx: click.Context, playlists: tuple[str, ...], again: bool, as_json
     """
     world = World()
     named = [parse_playlist_reference(one) for one in playlists]
-    settings, console = settings_now(), Console(stderr=as_json)
+    settings = settings_now()
     lake = open_lake_now(settings, world)
-    with _spotify(settings, lake, console) as (settings, invented):
-        playlist_ids, wrong = (list(dict.fromkeys(named)), None) if named else followed_playlists(settings, lake)
-        _refuse_what_is_not_invented(playlist_ids, invented)
-        pipeline = open_pipeline(settings, world, lake)
-        with _progress(len(playlist_ids), quiet=as_json) as report:
-            run = pipeline.extract(playlist_ids, again=again, report=report)
-        run = replace(run, stopped=run.stopped or wrong)
+    run = take_snapshots(settings, lake, world, named, again=again, quiet=as_json)
     if as_json:
         click.echo(json.dumps(run.to_json(), ensure_ascii=False))
     else:
-        terminal.show_run(a_console(), run, _charts(lake, today_of(settings, world), run), lake, command_name())
+        show_taken(settings, lake, world, run)
     ctx.exit(exit_code_of(run))
+
+
+def take_snapshots(
+    settings: Settings, lake: Lake, world: World, named: Sequence[str] = (), *, again: bool = False, quiet: bool = False
+) -> Run:
+    """Today's snapshots of the playlists named, else of those that are followed; each is told as it is taken.
+
+    `quiet` leaves standard output to a document. Raises `BadSetting` where there is nothing that could be read.
+    """
+    console = Console(stderr=quiet)
+    with reachable_spotify(settings, lake) as (settings, invented):
+        if invented is not None:
+            console.print(
+                "No Spotify credentials: reading the embedded simulator (invented artists and songs).", soft_wrap=True
+            )
+        playlist_ids, wrong = (list(dict.fromkeys(named)), None) if named else followed_playlists(settings, lake)
+        refuse_what_is_not_invented(playlist_ids, invented)
+        pipeline = open_pipeline(settings, world, lake)
+        with _progress(len(playlist_ids), quiet=quiet) as report:
+            run = pipeline.extract(playlist_ids, again=again, report=report)
+    return replace(run, stopped=run.stopped or wrong)
+
+
+def show_taken(settings: Settings, lake: Lake, world: World, run: Run) -> None:
+    """What a person sees after the lines of the playlists: advice, the charts, the files, the next command."""
+    terminal.show_run(a_console(), run, _charts(lake, today_of(settings, world), run), lake, command_name())
 
 
 @click.command()
@@ -111,48 +131,6 @@ def coverage(playlists: tuple[str, ...], as_json: bool) -> None:
         click.echo(json.dumps([one.to_json() for one in found], ensure_ascii=False))
     else:
         terminal.show_coverage(Console(), found)
-
-
-@contextmanager
-def _spotify(settings: Settings, lake: Lake, console: Console) -> Iterator[tuple[Settings, Collection[str] | None]]:
-    """Settings that reach a Spotify: the real one, or the embedded simulator where there are no credentials; of that
-    one also the ids of its playlists."""
-    if settings.has_credentials or settings.api_url != Settings.api_url:
-        yield settings, None
-        return
-    if settings.client_id or settings.client_secret or settings.refresh_token:
-        raise BadSetting(
-            "The Spotify credentials are not whole: SPOTIPY_CLIENT_ID goes with SPOTIPY_CLIENT_SECRET, with "
-            "SPOTIPY_REFRESH_TOKEN, or with both.",
-            advice="Set what is missing (`chartlake login` signs a user in), or none of them to try the simulator.",
-        )
-    from simulator import EXTENDED, TOP_50, Simulator
-
-    console.print(
-        "No Spotify credentials: reading the embedded simulator (invented artists and songs).", soft_wrap=True
-    )
-    simulator = Simulator()
-    with simulator.serve() as server:
-        simulated = replace(
-            settings,
-            api_url=server.api_url,
-            accounts_url=server.accounts_url,
-            client_id=EXTENDED.client_id,
-            client_secret=EXTENDED.client_secret,
-            playlists=settings.playlists or ("" if lake.store.get(keys.PLAYLISTS) else TOP_50),
-        )
-        yield simulated, simulator.playlists
-
-
-def _refuse_what_is_not_invented(playlist_ids: list[str], invented: Collection[str] | None) -> None:
-    """The simulator would say that there is no such playlist, and the lake would keep that as Spotify's word."""
-    unknown = [one for one in playlist_ids if invented is not None and one not in invented]
-    if unknown:
-        raise BadSetting(
-            f"Without Spotify credentials only invented playlists can be read, and {unknown[0]} is none of them.",
-            advice="Set SPOTIPY_CLIENT_ID and SPOTIPY_CLIENT_SECRET, in the environment or in .env; README tells which "
-            "app reads what. Without a playlist, the simulator's Top 50 is taken.",
-        )
 
 
 @contextmanager

@@ -8,8 +8,10 @@ import sys
 from typing import IO
 
 import click
+from rich.console import Console
 
 from ...errors import BadSetting
+from ...lake.tables import Question
 from .. import chart_tables
 from ..base import CannotPrint, a_console, as_json_option
 from ..lookup import Asked
@@ -44,16 +46,19 @@ def query(sql: str, playlists: tuple[str, ...], as_csv: bool, parquet: IO[bytes]
     asked, console = Asked(), a_console()
     with asked.charts(*(asked.kept_id(one) for one in playlists)) as found:
         question = found.warehouse.ask(text)
-        if parquet is None and not (as_csv or as_json) and console.is_terminal:
-            rows = question.head(_ROWS + 1)
-            chart_tables.show_rows(console, question.columns, rows[:_ROWS])
-            if len(rows) > _ROWS:
-                console.print(f"These are the first {_ROWS} rows; --csv and --json give all.")
+        if console.is_terminal and not (parquet or as_csv or as_json):
+            _show_first(console, question)
             return
         form = "parquet" if parquet else "json" if as_json else "csv"
-        target: IO[bytes] = parquet or sys.stdout.buffer
         with question.save(form).open("rb") as file:
-            _copy(file, target)
+            _copy(file, parquet or sys.stdout.buffer)
+
+
+def _show_first(console: Console, question: Question) -> None:
+    rows = question.head(_ROWS + 1)
+    chart_tables.show_rows(console, question.columns, rows[:_ROWS])
+    if len(rows) > _ROWS:
+        console.print(f"These are the first {_ROWS} rows; --csv and --json give all.")
 
 
 def _copy(source: IO[bytes], target: IO[bytes]) -> None:

@@ -13,7 +13,8 @@ from ...lake.schema import PUBLISHED
 from ...settings import Settings
 from ...snapshots.pipeline import followed_playlists
 from ...spotify.client import Client
-from ...spotify.entries import Page, page_of
+from ...spotify.entries import Page
+from ...spotify.reader import page_in
 from ...spotify.retry import RetryBudget, with_retries
 from ...time_and_chance import World
 from .check import Check, Mark, bad, clock
@@ -58,11 +59,9 @@ def playlists(settings: Settings, lake: Lake, client: Client, budget: RetryBudge
             yield bad(f"playlist {playlist_id}", error)
             continue
         cover = _cover(client, playlist_id, budget, world)
-        for once in (clock(world.now(), cover.date, "Spotify"), _app(cover)):
-            if once and once.name not in told:
-                told.add(once.name)
-                yield once
-        yield _check(playlist_id, cover, history, today)
+        once = [one for one in (clock(world.now(), cover.date, "Spotify"), _app(cover)) if one and one.name not in told]
+        told.update(one.name for one in once)
+        yield from (*once, _check(playlist_id, cover, history, today))
         if cover.refusal and cover.refusal.stops_run:
             return
 
@@ -73,14 +72,14 @@ def _cover(client: Client, playlist_id: str, budget: RetryBudget, world: World) 
         answer = with_retries(lambda: client.playlist(playlist_id), budget, world)
     except ChartlakeError as error:
         return _Cover(refusal=error)
-    body, date_header = answer.json(), answer.headers.get("date")
-    title, page = _title(body), page_of(body)
-    if page is None:
-        # A 200 proves nothing: the cover of a list that is not one's own comes without contents.
-        try:
-            page = page_of(with_retries(lambda: client.page(playlist_id, 0), budget, world).json())
-        except ChartlakeError as error:
-            return _Cover(title, None, date_header, error)
+    date_header, title = answer.headers.get("date"), _title(answer.json())
+    try:
+        page = page_in(answer, playlist_id)
+        if page is None:
+            # A 200 proves nothing: the cover of a list that is not one's own comes without contents.
+            page = page_in(with_retries(lambda: client.page(playlist_id, 0), budget, world), playlist_id)
+    except ChartlakeError as error:
+        return _Cover(title, None, date_header, error)
     return _Cover(title, page, date_header)
 
 

@@ -18,17 +18,28 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from ...errors import BadImport
-from ..day import Day, Problems, refused
+from ...lake.schema import Status
+from ..day import NO_FACTS, Day, Problems, refused
 from ..document import parsed
 from ..naming import Named
 from ..opening import Limits
 from ..table import decoded
+from ..worth import judged
 from . import archive_json, archive_markdown
 
 _STATES = "playlists/pretty"
+_CHUNK = 1 << 20
 _ID = re.compile(r"[0-9A-Za-z]{22}")
-# A clone is foreign: nothing that its configuration may start is allowed to start.
+# A clone is foreign: nothing that its configuration may start is allowed to start. What it lacks is not fetched, since
+# its own configuration says by which command that is done; each of the two variables alone is enough for it.
 _GIT = ("git", "--no-pager", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
+_ENVIRONMENT = {
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+}
+_PROMISES = r"(remote\..*\.(promisor|partialclonefilter)|extensions\.partialclone)"
 _LOG = ("log", "--no-show-signature", "--no-ext-diff", "--no-textconv", "--no-renames", "--diff-filter=AM", "-z")
 
 
@@ -38,60 +49,125 @@ class _Version:
     moment: datetime
     path: str
 
+    @property
+    def name(self) -> str:
+        return f"{self.path}@{self.commit[:12]}"
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A version that could not be read, and why."""
+
+    version: _Version
+    reason: str
+
 
 def read_clone(
     folder: Path,
     *,
     playlists: frozenset[str] | None = None,
-    skip_bad: list[tuple[int, str, str]] | None = None,
+    unplaced: list[Odd] | None = None,
     limits: Limits | None = None,
 ) -> Iterator[Day]:
     """The states in a clone, newest first; of `playlists` alone (Spotify ids) if they are named.
 
-    As with a file, `BadImport` names every bad version at the end, unless `skip_bad` is given. A partial clone fetches
-    what it lacks while it is read.
+    One odd version holds up no other: its day is a gap with the reason, unless an earlier version of that day can be
+    read. Those of which nobody knows whose they are go to `unplaced`. Raises `BadImport` where nothing can be read, and
+    for a partial clone: what it lacks would have to be fetched by commands that its own configuration names.
     """
-    limits = limits or Limits()
-    problems = Problems(str(folder), skip_bad)
-    empty = True
-    for day in _days(folder, playlists, problems, limits):
-        empty = False
-        yield day
-    problems.raise_if_any()
-    if empty and not problems.count:
+    _refuse_partial(folder)
+    odd: list[Odd] = []
+    owners: dict[str, set[str]] = {}
+    seen: set[tuple[str, date]] = set()
+    for day, path in _days(folder, playlists, odd, limits or Limits()):
+        owners.setdefault(path, set()).add(day.playlist_id)
+        if (day.playlist_id, day.snapshot_date) not in seen:
+            seen.add((day.playlist_id, day.snapshot_date))
+            yield day
+    if not seen:
+        raise _nothing_in(folder, playlists, odd)
+    for one in odd:
+        owner = _owner(one.version, owners)
+        key = (owner or "", one.version.moment.date())
+        if owner is None and unplaced is not None:
+            unplaced.append(one)
+        elif owner and key not in seen and (playlists is None or owner in playlists):
+            seen.add(key)
+            yield _gap(owner, one)
+
+
+def _refuse_partial(folder: Path) -> None:
+    with _git(folder, "config", "--null", "--name-only", "--list") as (_, answers):
+        names = [field.decode("utf-8", "replace") for field in _fields(answers)]
+    if any(re.fullmatch(_PROMISES, name, re.IGNORECASE) for name in names):
         raise refused(
             str(folder),
-            f"its history has no state of {'these playlists' if playlists else 'any playlist'}",
-            f"Give the folder of a clone with its whole history, in which {_STATES} has files.",
+            "it is a partial clone: what it lacks is not fetched, since a clone can name any command for that",
+            "Clone the repository's address yourself, without --filter, and import that clone.",
         )
 
 
-def _days(folder: Path, playlists: frozenset[str] | None, problems: Problems, limits: Limits) -> Iterator[Day]:
-    seen: set[tuple[str, date]] = set()
+def _nothing_in(folder: Path, playlists: frozenset[str] | None, odd: list[Odd]) -> BadImport:
+    if odd:
+        return BadImport(str(folder), [(0, one.reason) for one in odd], advice="Fetch the clone again.")
+    return refused(
+        str(folder),
+        f"its history has no state of {'these playlists' if playlists else 'any playlist'}",
+        f"Give the folder of a clone with its whole history, in which {_STATES} has files.",
+    )
+
+
+def _owner(version: _Version, owners: dict[str, set[str]]) -> str | None:
+    """Whose state the version was: by its name, or by the other versions of its file where they agree."""
+    stem = PurePosixPath(version.path).stem
+    if _ID.fullmatch(stem):
+        return stem
+    found = owners.get(version.path, set())
+    return next(iter(found)) if len(found) == 1 else None
+
+
+def _gap(playlist_id: str, odd: Odd) -> Day:
+    format_ = "archive-pretty-json" if odd.version.path.endswith(".json") else "archive-pretty-markdown"
+    return Day(
+        playlist_id,
+        odd.version.moment.date(),
+        format_,
+        dict(NO_FACTS),
+        None,
+        [],
+        odd.version.moment,
+        odd.version.commit,
+        status=Status.SUSPECT,
+        reason=odd.reason,
+    )
+
+
+def _days(folder: Path, playlists: frozenset[str] | None, odd: list[Odd], limits: Limits) -> Iterator[tuple[Day, str]]:
+    """The last readable state of each file on each day, with the file's path; the others become `odd`."""
+    read: set[tuple[str, date]] = set()
     with _git(folder, "cat-file", "--batch") as (questions, answers):
         for version in _versions(folder, playlists):
-            data = _content(questions, answers, version, limits)
-            if data is None:
+            key = (PurePosixPath(version.path).stem, version.moment.date())
+            if key in read:
                 continue
-            day = _day(version, data, problems)
-            if day and (playlists is None or day.playlist_id in playlists):
-                key = (day.playlist_id, day.snapshot_date)
-                if key not in seen:
-                    seen.add(key)
-                    yield day
+            try:
+                day = _day(version, _content(questions, answers, version, limits))
+            except BadImport as error:
+                odd.append(Odd(version, error.message))
+                continue
+            if day:
+                read.add(key)
+                if playlists is None or day.playlist_id in playlists:
+                    yield day, version.path
 
 
 def _versions(folder: Path, playlists: frozenset[str] | None) -> Iterator[_Version]:
-    """The last version of each file on each day, newest first."""
+    """Every version of every file that is a state, newest first."""
     names = [f"{_STATES}/{id_}.json" for id_ in sorted(playlists)] + [f"{_STATES}/*.md"] if playlists else [_STATES]
-    seen: set[tuple[str, date]] = set()
     for commit, moment, paths in _commits(folder, names):
         for path in sorted(paths):
-            key = (PurePosixPath(path).stem, moment.date())
             # Beside <id>.json there is the same for people, <id>.md; a name was all that older files had.
-            wanted = path.endswith(".json") or (path.endswith(".md") and not _ID.fullmatch(key[0]))
-            if wanted and key not in seen:
-                seen.add(key)
+            if path.endswith(".json") or (path.endswith(".md") and not _ID.fullmatch(PurePosixPath(path).stem)):
                 yield _Version(commit, moment, path)
 
 
@@ -121,52 +197,61 @@ def _fields(stream: IO[bytes]) -> Iterator[bytes]:
 
 
 def _content(questions: IO[bytes], answers: IO[bytes], version: _Version, limits: Limits) -> bytes | None:
-    """One version's bytes; None where the clone has no such file."""
+    """One version's bytes; None where it is no file. Raises `BadImport` where the clone lacks it, or it is too long."""
     if "\n" in version.path:
         return None
     questions.write(f"{version.commit}:{version.path}\n".encode())
     questions.flush()
     head = answers.readline().split()
+    if head[-1:] == [b"missing"]:
+        raise refused(
+            f"{version.path}@{version.commit[:12]}",
+            "the clone lacks its content",
+            "Clone the repository's address again, whole, and import that clone.",
+        )
     if len(head) != 3 or head[1] != b"blob":
         return None
     size = int(head[2])
     if size > limits.document:
-        raise refused(
-            f"{version.path}@{version.commit[:12]}", f"it is larger than {limits.document:,} bytes", "Leave it out."
-        )
+        for start in range(0, size + 1, _CHUNK):
+            answers.read(min(_CHUNK, size + 1 - start))
+        raise refused(version.name, f"it is larger than {limits.document:,} bytes", "Leave it out.")
     return answers.read(size + 1)[:size]
 
 
-def _day(version: _Version, data: bytes, problems: Problems) -> Day | None:
-    name = f"{version.path}@{version.commit[:12]}"
-    named = Named(name, version.moment.date())
-    own = Problems(name)
-    try:
-        text = decoded(data)
-        if version.path.endswith(".json"):
-            body = parsed(name, text)
-            if not isinstance(body, dict) or not archive_json.is_pretty(body):
-                raise refused(name, "it is no state of a playlist", "Leave it out.")
-            days = archive_json.read_pretty(body, named, own)
-        else:
-            days = archive_markdown.read_pretty(text, named, own)
-        own.raise_if_any()
-    except BadImport as error:
-        problems.add(0, error.message, name)
+def _day(version: _Version, data: bytes | None) -> Day | None:
+    """The state that a version is; None where there is none. Raises `BadImport` where it cannot be believed."""
+    if data is None:
         return None
-    return replace(days[0], moment=version.moment, origin=version.commit)
+    named, problems, text = Named(version.name, version.moment.date()), Problems(version.name), decoded(data)
+    if version.path.endswith(".json"):
+        body = parsed(version.name, text)
+        if not isinstance(body, dict) or not archive_json.is_pretty(body):
+            raise refused(version.name, "it is no state of a playlist", "Leave it out.")
+        days = archive_json.read_pretty(body, named, problems)
+    else:
+        days = archive_markdown.read_pretty(text, named, problems)
+    problems.raise_if_any()
+    # What git holds was not cut: it knows it by its hash.
+    day = judged(replace(days[0], moment=version.moment, origin=version.commit, cut=None))
+    if day.status != Status.OK:
+        raise refused(version.name, day.reason or "it is no list", "Leave it out.")
+    return day
 
 
 @contextmanager
 def _git(folder: Path, *arguments: str) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
     """A git process: its standard input and output. Raises `BadImport` where the folder is no clone."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    environment |= {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
     command = [*_GIT, "-C", str(folder), *arguments]
     with tempfile.TemporaryFile() as complaints:
         try:
             process = subprocess.Popen(
-                command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints
+                command,
+                env=environment | _ENVIRONMENT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
             )
         except OSError as error:
             raise refused(str(folder), f"git cannot be started ({error})", "Install git.") from error

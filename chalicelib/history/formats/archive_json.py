@@ -52,7 +52,7 @@ def read_pretty(body: Mapping[str, Json], named: Named, problems: Problems) -> l
     if playlist_id is None or not re.fullmatch(r"[0-9A-Za-z]{22}", playlist_id):
         raise refused(named.file, "its 'url' is no link to a playlist", "The file is damaged; fetch it again.")
     rows = list(rows_of_entries(entries_of(body["tracks"], _entry, problems)))
-    return [single_day(named, playlist_id, "archive-pretty-json", _facts(body), "approx", rows)]
+    return [single_day(named, playlist_id, "archive-pretty-json", _facts(body), "approx", rows, len(body["tracks"]))]
 
 
 def _entry(track: Json) -> Json:

@@ -7,13 +7,17 @@ day; saved versions are named by the moment of their commit. `cumulative/<name>.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from ...spotify.entries import Json, playlist_facts
-from ..day import Day, Problems, refused, rows_of_entries, whole_number
+from ..day import Day, Places, Problems, refused, rows_of_entries, whole_number
 from ..document import id_in, track_entry
 from ..naming import Named
 
-_HEADING = re.compile(r"^### \[(.*)\]\(https://open\.spotify\.com/playlist/([0-9A-Za-z]{22})\)\s*$", re.MULTILINE)
+# Links to other forms of the same list may stand behind the playlist's own: ` - [plain](…) - [githistory](…)`.
+_HEADING = re.compile(r"^### \[(.*?)\]\(https://open\.spotify\.com/playlist/([0-9A-Za-z]{22})\)[^\n]*$", re.MULTILINE)
+# The archive ends its tables without a line feed, so that one that was cut at a line's end shows it.
+_CUT = "The table ends with a line feed, as the archive's do not: it was cut there, or saved by another program."
 _DESCRIPTION = re.compile(r"^> ?(.*)$", re.MULTILINE)
 _PRETTY = "| No. | Title | Artist(s) | Album | Length |"
 _CUMULATIVE = "| Title | Artist(s) | Album | Length | Added | Removed |"
@@ -45,14 +49,16 @@ def read_pretty(text: str, named: Named, problems: Problems) -> list[Day]:
     heading = _HEADING.search(text)
     if heading is None:
         raise refused(named.file, "its heading has no link to a playlist", "The file is damaged; fetch it again.")
-    rows = list(rows_of_entries(_entries(text, problems)))
+    entries = _entries(text, problems)
+    rows = list(rows_of_entries(sorted(entries.held.items())))
     description = _DESCRIPTION.search(text)
     facts = playlist_facts({"name": heading[1], "description": description[1].strip() if description else None})
-    return [Day(heading[2], named.single_day(), "archive-pretty-markdown", facts, "approx", rows, named.moment())]
+    day = Day(heading[2], named.single_day(), "archive-pretty-markdown", facts, "approx", rows, named.moment())
+    return [replace(day, skipped=entries.skipped, cut=_CUT if text.endswith("\n") else None)]
 
 
-def _entries(text: str, problems: Problems) -> list[tuple[int, Json]]:
-    entries: dict[int, Json] = {}
+def _entries(text: str, problems: Problems) -> Places[Json]:
+    entries: Places[Json] = Places()
     in_table = False
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip() == _PRETTY:
@@ -60,12 +66,11 @@ def _entries(text: str, problems: Problems) -> list[tuple[int, Json]]:
         elif in_table and line.startswith("|") and not line.startswith("|---"):
             try:
                 position, entry = _entry(line.rstrip())
-                if position in entries:
-                    raise ValueError(f"position {position} stands there twice")
-                entries[position] = entry
+                entries.add(position, entry)
             except ValueError as error:
+                entries.skipped += 1
                 problems.add(number, str(error), line)
-    return sorted(entries.items())
+    return entries
 
 
 def _entry(line: str) -> tuple[int, Json]:

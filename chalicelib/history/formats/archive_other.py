@@ -23,4 +23,5 @@ def read(body: Mapping[str, Json], named: Named, problems: Problems) -> list[Day
     if not re.fullmatch(r"[0-9A-Za-z]{22}", body["id"]):
         raise refused(named.file, "its 'id' is no playlist's", "The file is damaged; fetch it again.")
     rows = list(rows_of_entries(entries_of(body["tracks"], track_entry, problems)))
-    return [single_day(named, body["id"], "other-archive-json", playlist_facts(body), "approx", rows)]
+    facts, length = playlist_facts(body), len(body["tracks"])
+    return [single_day(named, body["id"], "other-archive-json", facts, "approx", rows, length)]

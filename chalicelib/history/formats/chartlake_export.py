@@ -11,18 +11,22 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from ...spotify.entries import Json, Row
-from ..day import EMPTY_ROW, NO_FACTS, Day, Problems, iso_date, refused, shown, whole_number
+from ...text import cell_text
+from ..day import EMPTY_ROW, NO_FACTS, PARTIAL, Day, Places, Problems, iso_date, refused, shown, whole_number
 from ..naming import Named
 from ..table import Key, Layout, Table
 
 REQUIRED = frozenset({"snapshot_date", "playlist_id", "position", "item_type", "captured_at", "capture_id", "source"})
 _DOCUMENT = "chartlake-export-1"
 _LIST = re.compile(r"[0-9A-Za-z]{22}|chart:[a-z0-9-]{1,80}")
-_ESCAPED = re.compile(r"'+[=+\-@\t\r]")
 _NUMBERS = {
-    **dict.fromkeys(("position", "album_total_tracks", "popularity", "disc_number", "track_number"), 2**31 - 1),
+    **dict.fromkeys(
+        ("position", "total", "album_total_tracks", "popularity", "disc_number", "track_number"), 2**31 - 1
+    ),
+    **dict.fromkeys(("reported_peak", "reported_previous", "reported_days"), 2**31 - 1),
     **dict.fromkeys(("duration_ms", "streams", "followers"), 2**63 - 1),
 }
 _TRUTHS = ("explicit", "is_local", "is_playable", "public", "collaborative")
@@ -32,7 +36,8 @@ _CAPTURE = ("captured_at", "capture_id", "source")
 
 
 def table(header: list[str], layout: Layout) -> Table:
-    return Table("chartlake-export", layout, _Record(header), _finished)
+    record = _Record(header)
+    return Table("chartlake-export", layout, record, record.key_of, finish=_finished)
 
 
 def is_this(body: Mapping[str, Json]) -> bool:
@@ -46,23 +51,34 @@ def read(body: Mapping[str, Json], named: Named, problems: Problems) -> list[Day
     try:
         key = _key(playlist)
         facts = {name: _value(name, playlist.get(name)) for name in NO_FACTS}
+        told = _completeness(playlist)
     except ValueError as error:
         raise refused(named.file, f"its 'playlist': {error}", "Export the day again.") from None
-    rows: dict[int, Row] = {}
+    rows: Places[Row] = Places()
     for number, entry in enumerate(entries, start=1):
         try:
             row = _row_of(entry, key)
-            if row["position"] in rows:
-                raise ValueError(f"position {row['position']} stands there twice")
-            rows[row["position"]] = row
+            rows.add(row["position"], row)
         except ValueError as error:
+            rows.skipped += 1
             problems.add(0, f"entry {number}: {error}", json.dumps(entry)[:1000])
     if not problems.found and playlist.get("entry_count") not in (None, len(entries)):
-        told = f"its 'playlist' tells of {playlist['entry_count']} entries, and {len(entries)} are there"
-        raise refused(named.file, told, "It was cut or edited: export the day again.")
+        counts = f"its 'playlist' tells of {playlist['entry_count']} entries, and {len(entries)} are there"
+        raise refused(named.file, counts, "It was cut or edited: export the day again.")
     quality = playlist.get("position_quality")
-    day = Day(*key, "chartlake-export", facts, None, [rows[position] for position in sorted(rows)])
-    return [replace(_finished(day), position_quality=quality if quality in ("exact", "approx") else None)]
+    day = _finished(Day(*key, "chartlake-export", facts, None, rows.in_order(), skipped=rows.skipped))
+    return [replace(day, position_quality=quality if quality in ("exact", "approx") else None, **told)]
+
+
+def _completeness(playlist: Mapping[str, Json]) -> dict[str, Any]:
+    """What the exported day knew of its missing places, in the words of a `Day`."""
+    total, reason = _value("total", playlist.get("total")), _value("reason", playlist.get("reason"))
+    is_partial = playlist.get("position_quality") == PARTIAL
+    return {
+        "lengths": (total,) if total else (),
+        "reason": reason if is_partial else None,
+        "cut": reason if is_partial else None,
+    }
 
 
 def _row_of(entry: Json, key: Key) -> Row:
@@ -84,6 +100,9 @@ class _Record:
         values = {name: _from_cell(name, text) for name, text in cells if text}
         return _key(values), _row(values)
 
+    def key_of(self, fields: list[str]) -> Key:
+        return _key(dict(zip(self._header, fields, strict=False)))
+
 
 def _from_cell(name: str, text: str) -> Json:
     if name in _NUMBERS:
@@ -91,9 +110,9 @@ def _from_cell(name: str, text: str) -> Json:
     if name in _TRUTHS:
         return {"true": True, "false": False}.get(text.lower(), text)
     if name != "artists":
-        return text[1:] if _ESCAPED.match(text) else text
+        return cell_text(text)
     try:
-        return json.loads(text)
+        return json.loads(cell_text(text))
     except (ValueError, RecursionError):
         raise ValueError(f"artists is {shown(text)}, not JSON") from None
 

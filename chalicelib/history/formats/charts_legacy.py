@@ -12,6 +12,7 @@ from ...spotify.entries import Row
 from ..day import refused, track_id, track_row, whole_number
 from ..naming import Named
 from ..table import Key, Layout, Table
+from .charts_official import LENGTHS
 
 REQUIRED = frozenset({"position", "track name", "artist", "url"})
 COLUMNS = ["position", "track name", "artist", "streams", "url"]
@@ -35,7 +36,7 @@ def table(header: list[str], layout: Layout, named: Named) -> Table:
     kind = "regional" if "streams" in header else "viral"
     key = (f"chart:{kind}-{named.region_or(name.region)}-{name.every}", named.single_day())
     format_ = f"charts-legacy-{name.every}" if kind == "regional" else f"charts-legacy-viral-{name.every}"
-    return Table(format_, layout, _Row(header, key))
+    return Table(format_, layout, _Row(header, key), lambda fields: key, LENGTHS[kind])
 
 
 class _Row:

@@ -15,8 +15,18 @@ from ..naming import Named
 from ..table import Key, Layout, Table
 
 REQUIRED = frozenset({"rank", "uri", "artist_names", "track_name"})
+# The places of a chart: a regional one is shorter where fewer tracks were streamed often enough.
+LENGTHS = {"regional": (200,), "viral": (50, 100)}
 # Columns in which people who re-saved the file noted its day.
 _NOTED = {"daily": ("date", "start date", "start_date", "end date"), "weekly": ("date", "end date", "end_date")}
+
+# What a chart tells of an entry's past.
+_REPORTED = {
+    "peak_rank": "reported_peak",
+    "previous_rank": "reported_previous",
+    "days_on_chart": "reported_days",
+    "weeks_on_chart": "reported_days",
+}
 
 
 def table(header: list[str], layout: Layout, named: Named, sample: list[list[str]]) -> Table:
@@ -28,7 +38,7 @@ def table(header: list[str], layout: Layout, named: Named, sample: list[list[str
     day = None if named.has_date() else _noted_day(header, every, sample)
     key = (f"chart:{kind}-{region}-{every}", day or named.single_day())
     format_ = f"charts-official-{every}" if kind == "regional" else f"charts-official-viral-{every}"
-    return Table(format_, layout, _Row(header, key))
+    return Table(format_, layout, _Row(header, key), lambda fields: key, LENGTHS[kind])
 
 
 def _noted_day(header: list[str], every: str, sample: list[list[str]]) -> date | None:
@@ -46,6 +56,8 @@ class _Row:
         self._key = key
         self._pick = itemgetter(*(header.index(name) for name in ("rank", "uri", "artist_names", "track_name")))
         self._streams = header.index("streams") if "streams" in header else None
+        self._label = header.index("source") if "source" in header else None
+        self._reported = [(column, name, header.index(name)) for name, column in _REPORTED.items() if name in header]
 
     def __call__(self, fields: list[str]) -> tuple[Key, Row]:
         rank, uri, artists, name = self._pick(fields)
@@ -53,4 +65,15 @@ class _Row:
         row = track_row(position, track_id(uri), name, [(None, artists)])
         if self._streams is not None:
             row["streams"] = whole_number(fields[self._streams], "streams", 2**63 - 1)
+        if self._label is not None:
+            row["label"] = fields[self._label] or None
+        for column, name, place in self._reported:
+            row[column] = _reported(fields[place], name)
         return self._key, row
+
+
+def _reported(text: str, name: str) -> int | None:
+    """-1, the place of what was not there the day before, becomes 0: no place."""
+    if not text:
+        return None
+    return 0 if text in ("-1", "-1.0") else whole_number(text, name)

@@ -18,7 +18,8 @@ _COLUMNS = ("captured_date", "market", "rank", "track_name", "artist_names", "tr
 
 
 def table(header: list[str], layout: Layout) -> Table:
-    return Table("charts-scraped", layout, _Row(header))
+    row = _Row(header)
+    return Table("charts-scraped", layout, row, row.key_of, (200,))
 
 
 class _Row:
@@ -28,13 +29,17 @@ class _Row:
         self._image = header.index("image_url") if "image_url" in header else None
 
     def __call__(self, fields: list[str]) -> tuple[Key, Row]:
-        captured, market, rank, name, artists, item_id = self._pick(fields)
-        if not (market == "global" or (len(market) == 2 and market.isascii() and market.isalpha())):
-            raise ValueError(f"market is {shown(market)}, neither a country's two letters nor global")
+        _, _, rank, name, artists, item_id = self._pick(fields)
         ids = fields[self._ids] if self._ids is not None else ""
         row = track_row(whole_number(rank, "rank", smallest=1), bare_track_id(item_id), name, _artists(artists, ids))
         row["album_image_url"] = (fields[self._image] or None) if self._image is not None else None
-        return (f"chart:scraped-{market.lower()}-daily", iso_date(captured)), row
+        return self.key_of(fields), row
+
+    def key_of(self, fields: list[str]) -> Key:
+        captured, market, *_ = self._pick(fields)
+        if not (market == "global" or (len(market) == 2 and market.isascii() and market.isalpha())):
+            raise ValueError(f"market is {shown(market)}, neither a country's two letters nor global")
+        return f"chart:scraped-{market.lower()}-daily", iso_date(captured)
 
 
 def _artists(names: str, ids: str) -> list[tuple[str | None, str]]:

@@ -28,7 +28,8 @@ def table(header: list[str], layout: Layout, file: str, sample: list[list[str]])
         raise refused(
             file, f"the Kaggle file lacks the columns {', '.join(missing)}", "Import the file as Kaggle gives it."
         )
-    return Table("kaggle-top50", layout, _Row(header, _month_first(header, file, sample)))
+    row = _Row(header, _month_first(header, file, sample))
+    return Table("kaggle-top50", layout, row, row.key_of, (50,))
 
 
 def _month_first(header: list[str], file: str, sample: list[list[str]]) -> bool | None:
@@ -52,14 +53,12 @@ def _month_first(header: list[str], file: str, sample: list[list[str]]) -> bool 
 class _Row:
     def __init__(self, header: list[str], month_first: bool | None) -> None:
         self._pick = itemgetter(*(header.index(name) for name in (*_COLUMNS, *_OPTIONAL)))
+        self._key_columns = itemgetter(header.index("country"), header.index("snapshot_date"))
         self._month_first = month_first
         self._keys: dict[tuple[str, str], Key] = {}
 
     def __call__(self, fields: list[str]) -> tuple[Key, Row]:
-        (item_id, name, artists, rank, country, day, popularity, explicit, duration, album, released) = self._pick(
-            fields
-        )
-        key = self._keys.get((country, day)) or self._key(country, day)
+        item_id, name, artists, rank, _, _, popularity, explicit, duration, album, released = self._pick(fields)
         position = whole_number(rank, "daily_rank", smallest=1)
         row = track_row(position, bare_track_id(item_id), name, [(None, artists)])
         row["album_name"] = album or None
@@ -69,7 +68,11 @@ class _Row:
         if explicit.lower() not in _TRUTH:
             raise ValueError(f"is_explicit is {shown(explicit)}, neither True nor False")
         row["explicit"] = _TRUTH[explicit.lower()]
-        return key, row
+        return self.key_of(fields), row
+
+    def key_of(self, fields: list[str]) -> Key:
+        country, day = self._key_columns(fields)
+        return self._keys.get((country, day)) or self._key(country, day)
 
     def _key(self, country: str, day: str) -> Key:
         if country and not (len(country) == 2 and country.isascii() and country.isalpha()):

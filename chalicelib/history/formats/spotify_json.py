@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import accumulate, chain
 
 from ...spotify.entries import Json, Page, UnknownEntryShape, page_of, payload_of, playlist_facts
@@ -15,22 +16,29 @@ from ..day import Day, Problems, refused, rows_of_entries
 from ..document import single_day
 from ..naming import Named
 
+_NO_TOTAL = "The file does not tell how many entries the list has: whether these are all of them is not known."
 _HREF = re.compile(r"/playlists/([0-9A-Za-z]{22})(?![0-9A-Za-z])")
 
 
 def pages_of(body: Json) -> list[Page] | None:
-    """The pages in a saved answer, by offset; None where this is none of Spotify's lists of entries."""
+    """The pages in a saved answer, by offset; None where this is none of Spotify's lists of entries.
+
+    Raises `UnknownEntryShape` where an answer holds two lists that contradict each other.
+    """
     bodies = body if isinstance(body, list) else [body]
     pages = [page_of(one) for one in bodies]
     whole = [page for page in pages if page is not None]
-    if not whole and bodies and isinstance(body, list):
+    is_bare = not whole and isinstance(body, list)
+    if is_bare:
         whole = [Page(body, 0, None)]
-    elif len(whole) != len(bodies):
+    elif not whole or len(whole) != len(bodies):
         return None
     first = next((entry for page in whole for entry in page.entries if entry is not None), None)
-    if first is not None and not (isinstance(first, Mapping) and ("track" in first or "item" in first)):
+    # A page of nothing is a page all the same; a list of nothing may be anything.
+    is_known = isinstance(first, Mapping) and ("track" in first or "item" in first)
+    if not is_known and (first is not None or is_bare):
         return None
-    return sorted(whole, key=lambda page: page.offset) if first is not None else None
+    return sorted(whole, key=lambda page: page.offset)
 
 
 def read(body: Json, pages: list[Page], named: Named, problems: Problems) -> list[Day]:
@@ -45,7 +53,11 @@ def read(body: Json, pages: list[Page], named: Named, problems: Problems) -> lis
         else:
             entries.append((position, entry))
     rows = list(rows_of_entries(entries))
-    return [single_day(named, _playlist_id(facts, named), "spotify-json", _facts(facts, pages), "exact", rows)]
+    count = sum(len(page.entries) for page in pages)
+    if not count:
+        raise refused(named.file, "it is an answer of Spotify without any entry, and tells of nothing", "Leave it out.")
+    day = single_day(named, _playlist_id(facts, named), "spotify-json", _facts(facts, pages), "exact", rows, count)
+    return [replace(day, reason=None if any(page.total is not None for page in pages) else _NO_TOTAL)]
 
 
 def _facts(body: Mapping[str, Json], pages: list[Page]) -> dict[str, Json]:

@@ -2,7 +2,7 @@
 
 const cell = (line, name) => $(`.${name}`, line)?.firstChild?.textContent.trim() ?? "";
 // A spreadsheet takes a text that begins like this for a formula.
-const harmless = (text) => `"${(/^[=+\-@＝＋－＠\t\r]/.test(text) ? "'" : "") + text.replaceAll('"', '""')}"`;
+const harmless = (text) => `"${text.replace(/(^|;)('*[=+\-@\t\r＝＋－＠])/g, "$1'$2").replaceAll('"', '""')}"`;
 
 $("#csv").addEventListener("click", () => {
   const extra = shownDay === newest && $("thead .extra", table);

@@ -1,0 +1,1 @@
+"""What is proven by sweeps: many seeded cases of one kind."""
