@@ -4,7 +4,7 @@
 # make docs   the documentation as a site on 127.0.0.1:8001;   make site   builds it into site/, and fails on a broken link
 # make lint   the checks alone;   make local   the HTTP routes on 127.0.0.1:8000;   make clean   removes .venv
 # make wheel  set-up, then dist/chartlake-….whl, which `pipx install` and `uvx --from` take
-# make deploy EMAIL=you@example.org [STAGE=prod] [BUDGET=5] [RAW_DAYS=90] [YES=1]    one stack in your AWS account
+# make deploy EMAIL=you@example.org [STAGE=prod] [BUDGET=5] [RAW_DAYS=90] [QUEUE=1] [YES=1]    one stack in your AWS account
 # make undeploy [STAGE=prod] [YES=1]    removes it, and keeps the bucket with the data
 
 # The newest Python that truly runs: a version manager's stub may exist and only print an error.
@@ -55,7 +55,7 @@ wheel: .venv/ready-for-tests
 	.venv/bin/twine check --strict dist/*.whl
 
 deploy: .venv/ready-for-tests
-	@.venv/bin/python -m deploy up --stage "$(STAGE)" --email "$(EMAIL)" $(if $(BUDGET),--budget "$(BUDGET)") $(if $(RAW_DAYS),--raw-days "$(RAW_DAYS)") $(if $(YES),--yes)
+	@.venv/bin/python -m deploy up --stage "$(STAGE)" --email "$(EMAIL)" $(if $(BUDGET),--budget "$(BUDGET)") $(if $(RAW_DAYS),--raw-days "$(RAW_DAYS)") $(if $(QUEUE),--queue "$(QUEUE)") $(if $(YES),--yes)
 
 undeploy: .venv/ready-for-tests
 	@.venv/bin/python -m deploy down --stage "$(STAGE)" $(if $(YES),--yes)

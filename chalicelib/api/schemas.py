@@ -170,6 +170,7 @@ def _or_null(schema: Schema) -> Schema:
 _TEXT: Schema = {"type": "string"}
 _DAY: Schema = {"type": "string", "format": "date"}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
+_WITHOUT = ("playlist_id", "status", "reason", "error", "advice")
 _CURSOR = _or_null(_TEXT | {"description": "the cursor of the next page; null: this is the last one"})
 _GAP: Schema = {"type": "integer", "description": "days in between of which nothing is known"}
 
@@ -260,7 +261,7 @@ _ANSWERS: dict[str, Schema] = {
         {
             "run_id": _TEXT,
             "state": {"enum": ["queued", "running", "done", "failed"]},
-            "mode": {"enum": ["extract", "replay"]},
+            "mode": {"enum": ["extract", "replay", "queue"]},
             "created_at": _TEXT | {"format": "date-time"},
             "done": _COUNT | {"description": "playlists, or raw captures, of `total`"},
             "total": _COUNT,
@@ -271,6 +272,15 @@ _ANSWERS: dict[str, Schema] = {
             "consent_days_left": {"type": ["integer", "null"]},
             "snapshots": _list_of("Outcome"),
             **dict.fromkeys(("stopped", "error", "message", "advice"), _TEXT),
+            "statuses": {"type": "object", "additionalProperties": _COUNT, "description": "lists by status"},
+            "requests": _COUNT,
+            "workers": _COUNT | {"description": "processes that took lists out of the queue"},
+            "without": {
+                "type": "array",
+                "items": _object(dict.fromkeys(_WITHOUT, _TEXT), _WITHOUT[2:]),
+                "description": "the first of the lists that have no snapshot",
+            },
+            "starts_again": _TEXT | {"format": "date-time"},
             "captures": _COUNT,
             "changed_days": _COUNT,
             "changed": {
@@ -288,7 +298,7 @@ _ANSWERS: dict[str, Schema] = {
         optional=(
             *("complete", "published", "failed", "left", "consent_days_left", "snapshots"),
             *("stopped", "error", "message", "advice", "captures", "changed_days", "changed"),
-            *("purged", "damaged"),
+            *("purged", "damaged", "statuses", "requests", "workers", "without", "starts_again"),
         ),
     ),
     "Outcome": _object(

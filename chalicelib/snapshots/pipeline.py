@@ -93,21 +93,27 @@ class Pipeline:
         *,
         again: bool = False,
         report: Callable[[Outcome], None] = lambda outcome: None,
+        stopped: ChartlakeError | None = None,
+        alone: bool = True,
     ) -> Run:
         """Make sure that each playlist has today's snapshot; `again` takes another one where it has.
 
         One playlist's failure is its own day's status. What makes further calls pointless stops the run, and the
         remaining playlists get that as the reason of their gap. Near the end of the process's time the rest is left.
+
+        Where this process is not `alone` with the run, `stopped` is what another one was stopped by, and what all of
+        them would write into one object is left to whoever ends the run (`note_newest`).
         """
         course = _Course(slowest=_SHORTEST)
         outcomes: list[Outcome] = []
         try:
-            course.stopped = standing_ban(self._lake, self._world.now())
+            course.stopped = stopped or standing_ban(self._lake, self._world.now())
             for outcome in in_order(partial(self._turn, course, again), playlist_ids, self._at_once):
                 if outcome is not None:
                     outcomes.append(outcome)
                     report(outcome)
-            self._note_newest(outcomes)
+            if alone:
+                self._note_newest(outcomes)
         except LakeUnavailable as error:
             # Without the lake not even the reason can be written down.
             course.stopped = error
@@ -166,6 +172,10 @@ class Pipeline:
             extra=_loggable(outcome.to_json()),
         )
         return outcome
+
+    def consent_days_left(self) -> int | None:
+        """The days that the user's sign-in has left; None where it is not known."""
+        return self._consent_days_left()
 
     def snapshot(self, playlist_id: str, *, again: bool = False) -> Outcome:
         """Take today's snapshot of one playlist, or find that it is there. Raises the errors of `errors.py`."""
@@ -307,12 +317,15 @@ class Pipeline:
         if not moments:
             return
         read_now = any(outcome.published and not outcome.already for outcome in outcomes)
-        if read_now and self._lake.read_state(keys.SIGN_IN):
-            self._lake.update_state(keys.SIGN_IN, lambda _: {})
-        newest = max(moments).astimezone(UTC).isoformat()
-        self._lake.update_state(
-            keys.NEWEST_OK, lambda state: {"captured_at": max(newest, state.get("captured_at", ""))}
-        )
+        note_newest(self._lake, max(moments), read_now)
+
+
+def note_newest(lake: Lake, newest: datetime, read_now: bool) -> None:
+    """Keep that moment as that of the newest complete day; `read_now`: Spotify has accepted the sign-in just now."""
+    if read_now and lake.read_state(keys.SIGN_IN):
+        lake.update_state(keys.SIGN_IN, lambda _: {})
+    moment = newest.astimezone(UTC).isoformat()
+    lake.update_state(keys.NEWEST_OK, lambda state: {"captured_at": max(moment, state.get("captured_at", ""))})
 
 
 def _is_kept(row: Row) -> bool:
@@ -357,9 +370,9 @@ def open_lake(settings: Settings, world: World) -> Lake:
     return Lake(open_store(settings.lake, world), world)
 
 
-def open_pipeline(settings: Settings, world: World, lake: Lake) -> Pipeline:
-    """Everything wired as the settings say."""
-    budget = RetryBudget(RUN_BUDGET, world)
+def open_pipeline(settings: Settings, world: World, lake: Lake, budget: RetryBudget | None = None) -> Pipeline:
+    """Everything wired as the settings say; `budget` is for what may be spent on waiting, where it is another."""
+    budget = budget or RetryBudget(RUN_BUDGET, world)
     tokens = open_tokens(settings, world, budget)
     pace = Pace(settings.rate, world, AT_ONCE)
     reader = Reader(Client(settings.api_url, tokens, world, pace), world, budget)
