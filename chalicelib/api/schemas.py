@@ -263,6 +263,7 @@ _ANSWERS: dict[str, Schema] = {
             "snapshots": _list_of("Outcome"),
             **dict.fromkeys(("stopped", "error", "message", "advice"), _TEXT),
             "captures": _COUNT,
+            "imports": _COUNT | {"description": "imported files that were read once more"},
             "changed_days": _COUNT,
             "changed": {
                 "type": "array",
@@ -278,7 +279,7 @@ _ANSWERS: dict[str, Schema] = {
         },
         optional=(
             *("complete", "published", "failed", "left", "consent_days_left", "snapshots"),
-            *("stopped", "error", "message", "advice", "captures", "changed_days", "changed"),
+            *("stopped", "error", "message", "advice", "captures", "imports", "changed_days", "changed"),
             *("purged", "damaged"),
         ),
     ),

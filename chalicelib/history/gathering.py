@@ -103,7 +103,7 @@ class Gathering:
     def finish(self) -> Iterator[ImportedFile]:
         """Write all that waits: first the bytes of the files, then their rows."""
         for one in self._waiting:
-            if one.keeping:
+            if one.keeping and one.taken.lists:
                 self._keep(one.keeping, one.taken, one.taken.lists)
         changed = self._staging.write(lambda share: self._progress((2 + share) / 3))
         finished, self._waiting = self._waiting, []
@@ -119,7 +119,7 @@ class Gathering:
             return _refused(name, unreadable(name, error))
 
     def _add(self, one: _Waiting) -> Iterator[ImportedFile]:
-        if self._staging.holds_a_day_of(one.taken):
+        if self._staging.has_to_go_before(one.taken):
             yield from self.finish()
         self._staging.add(one.taken)
         self._waiting.append(one)

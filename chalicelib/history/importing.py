@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from .gathering import Gathering, unreadable
 from .imported import ImportedFile, Options
 from .opening import Opener, expand
 
-__all__ = ["ImportedFile", "Options", "import_path", "keep_rejects"]
+__all__ = ["ImportedFile", "Options", "import_path", "import_paths", "keep_rejects"]
 
 # Takes the name of a file, and how much of the work on it is done (0 to 1).
 Progress = Callable[[str, float], None]
@@ -26,28 +26,42 @@ def import_path(
     progress: Progress = lambda name, share: None,
     name: str | None = None,
 ) -> Iterator[ImportedFile]:
-    """Import a file, a ZIP archive, a folder of files, or a git clone of a playlist archive; yields file by file, in
-    their order. The days of many files are gathered, so that what they share is written once.
+    """Do `import_paths` for one path; `name` is that of a single file, where it lies under another one."""
+    yield from import_paths(lake, [path], options, progress, name)
+
+
+def import_paths(
+    lake: Lake,
+    paths: Iterable[Path],
+    options: Options | None = None,
+    progress: Progress = lambda name, share: None,
+    name: str | None = None,
+) -> Iterator[ImportedFile]:
+    """Import files, ZIP archives, folders of files, or git clones of a playlist archive; yields file by file, in their
+    order. The days of many files are gathered, so that what they share is written once.
 
     A file that cannot be imported is an `ImportedFile` with its `BadImport`; the others are not held up by it. So is a
-    link in a folder: it may lead anywhere. `name` is that of a single file, where it lies under another one.
+    link in a folder: it may lead anywhere.
     """
     options = options or Options()
     with lake.folder() as folder:
         gathering = Gathering(lake, folder)
-        if (path / ".git").exists():
-            yield from gathering.take_clone(path, options)
-            files = _follower_counts(path)
-        else:
-            files = list(_files_in(path))
-        for file in sorted(files, key=lambda one: _order(str(one))):
-            called = name or str(file)
-            for inner, opened in _members(called, file, options, is_named=file == path):
+        for path in paths:
+            if (path / ".git").exists():
+                yield from gathering.take_clone(path, options)
+            for called, opened in _opened_in(path, options, name):
                 if isinstance(opened, BadImport):
-                    gathering.refuse(inner, opened)
+                    gathering.refuse(called, opened)
                 else:
-                    yield from gathering.take(inner, opened, options, partial(progress, inner))
+                    yield from gathering.take(called, opened, options, partial(progress, called))
         yield from gathering.finish()
+
+
+def _opened_in(path: Path, options: Options, name: str | None) -> Iterator[tuple[str, Opener | BadImport]]:
+    """The name of each file that a path leads to, in the order of import, and what opens it."""
+    files = _follower_counts(path) if (path / ".git").exists() else _files_in(path)
+    for file in sorted(files, key=lambda one: _order(str(one))):
+        yield from _members(name or str(file), file, options, is_named=file == path)
 
 
 def _members(called: str, file: Path, options: Options, *, is_named: bool) -> list[tuple[str, Opener | BadImport]]:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 from urllib.parse import quote
@@ -186,7 +186,7 @@ def keys_to_purge(
     any), or with `user_id` that user's id. A file goes as a whole."""
     found: dict[str, None] = {}
     for one in read_notes(lake):
-        if one.sha256 in found or not one.tells_of(playlist_id, date.min, date.fromordinal(before.toordinal() - 1)):
+        if one.sha256 in found or not one.tells_of(playlist_id, date.min, before - timedelta(days=1)):
             continue
         progress(one.key)
         if user_id is None or _names(fetch(lake, one.sha256, folder / "kept"), user_id):

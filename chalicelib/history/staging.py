@@ -123,12 +123,13 @@ class Staging:
         for staged in taken.staged.values():
             staged.path.unlink(missing_ok=True)
 
-    def holds_a_day_of(self, taken: Taken) -> bool:
-        """Whether another file that waits tells of one of its days: then that has to be written before."""
+    def has_to_go_before(self, taken: Taken) -> bool:
+        """Whether what waits has to be written before a file's days may wait: it tells of one of them, or they are
+        earlier, and would begin a segment of their own if they came alone."""
         return any(
-            not staged.commits.keys().isdisjoint(self._waiting[year].commits)
+            min(staged.commits) < min(waiting.commits) or not staged.commits.keys().isdisjoint(waiting.commits)
             for year, staged in taken.staged.items()
-            if year in self._waiting
+            if (waiting := self._waiting.get(year))
         )
 
     def add(self, taken: Taken) -> None:
@@ -137,7 +138,7 @@ class Staging:
         for year, staged in taken.staged.items():
             waiting = self._waiting.get(year)
             if waiting is None:
-                self._waiting[year] = staged
+                self._waiting[year] = _Staged(staged.path, dict(staged.commits), dict(staged.copies))
                 continue
             waiting.commits |= staged.commits
             waiting.copies |= staged.copies
@@ -168,13 +169,22 @@ class Staging:
         self._waiting, self.rows = {}, 0
         return changed
 
+    def told(self) -> dict[tuple[str, date], Row]:
+        """What the rows of the days that wait would tell."""
+        return {
+            (playlist_id, day): facts
+            for (playlist_id, _), staged in self._waiting.items()
+            for day, facts in staged.commits.items()
+        }
+
     def other_entries(self) -> set[tuple[str, date]]:
         """The days that wait whose entries are other than those in the lake, which is a trial here."""
-        return {
-            (playlist_id, day)
-            for (playlist_id, _), staged in self._waiting.items()
-            for day in self._lake.put_days(playlist_id, _ranks(staged.commits), staged.path).changed
-        }
+        found: set[tuple[str, date]] = set()
+        for (playlist_id, _), staged in self._waiting.items():
+            published = {day: facts for day, facts in staged.commits.items() if _is_published(facts)}
+            placed = self._lake.put_days(playlist_id, _ranks(published), staged.path)
+            found |= {(playlist_id, day) for day in placed.changed | placed.stayed}
+        return found
 
 
 def origin_of(row: Row) -> tuple[str, str]:
