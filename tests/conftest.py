@@ -91,6 +91,10 @@ class Mortal:
         self._age()
         self._store.create(key, data)
 
+    def upload(self, key: str, path: Path) -> None:
+        self._age()
+        self._store.upload(key, path)
+
     def replace(self, key: str, data: bytes, etag: str) -> None:
         self._age()
         self._store.replace(key, data, etag)

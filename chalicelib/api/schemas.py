@@ -282,6 +282,7 @@ _ANSWERS: dict[str, Schema] = {
             },
             "starts_again": _TEXT | {"format": "date-time"},
             "captures": _COUNT,
+            "imports": _COUNT | {"description": "imported files that were read once more"},
             "changed_days": _COUNT,
             "changed": {
                 "type": "array",
@@ -297,7 +298,7 @@ _ANSWERS: dict[str, Schema] = {
         },
         optional=(
             *("complete", "published", "failed", "left", "consent_days_left", "snapshots"),
-            *("stopped", "error", "message", "advice", "captures", "changed_days", "changed"),
+            *("stopped", "error", "message", "advice", "captures", "imports", "changed_days", "changed"),
             *("purged", "damaged", "statuses", "requests", "workers", "without", "starts_again"),
         ),
     ),

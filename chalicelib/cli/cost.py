@@ -15,6 +15,7 @@ from statistics import mean
 from typing import Any, Literal
 
 from ..handlers.lambda_usage import remembered
+from ..lake import keys
 from ..lake.lake import Lake
 from ..lake.schema import PUBLISHED
 
@@ -142,7 +143,7 @@ def _with_durations(load: Load, lake: Lake) -> Load:
 
 def _with_raw_sizes(load: Load, lake: Lake, days: list[Mapping[str, Any]]) -> Load:
     """What the lake's raw documents weigh, from a sample of them."""
-    with_raw = [row for row in days if row["raw_key"] and row["entry_count"]]
+    with_raw = [row for row in days if row["raw_key"] and row["entry_count"] and not keys.kept_sha256(row["raw_key"])]
     sample = with_raw[:: -(-len(with_raw) // _SAMPLE) or 1]
     documents = [(row["entry_count"], lake.store.get(row["raw_key"])) for row in sample]
     weighed = [(entries, len(raw.data)) for entries, raw in documents if raw]

@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from ..errors import BadImport, ChartlakeError
-from ..history.importing import ImportedFile, Options, import_path, is_clutter
+from ..history.imported import ImportedFile, Options
+from ..history.importing import import_path, is_clutter
 from ..history.opening import Limits
 from ..lake import keys
 from ..lake.lake import Lake
@@ -54,8 +55,9 @@ def take_in(
         facts = {"size": path.stat().st_size, "etag": etag.strip('"')}
         _begin(lake, world, key, facts)
         limits = Limits(file=room, document=(memory << 20) // _DOCUMENTS_A_MEMORY if memory else Limits.document)
+        options = Options(limits=limits, by=f"upload by {detail.get('requester', 'unknown')}")
         try:
-            return _finish(lake, key, facts, import_path(lake, path, Options(limits=limits), name=key))
+            return _finish(lake, key, facts, import_path(lake, path, options, name=key))
         except ChartlakeError as error:
             _fail(lake, key, facts, error)
             raise

@@ -43,11 +43,14 @@ class Replayed:
     remaining: int = 0
     purged: int = 0
     damaged: tuple[tuple[str, str], ...] = ()
+    # Imported files that were read besides, where they are replayed too.
+    imports: int = 0
 
     def to_json(self) -> dict[str, Any]:
         changed = [{"playlist_id": one, "snapshot_date": day.isoformat()} for one, day in self.changed]
         damaged = [{"raw_key": key, "problem": problem} for key, problem in self.damaged]
-        return {"captures": self.captures, "changed": changed, "purged": self.purged, "damaged": damaged}
+        counts = {"captures": self.captures, "imports": self.imports, "purged": self.purged}
+        return counts | {"changed": changed, "damaged": damaged}
 
 
 @dataclass
