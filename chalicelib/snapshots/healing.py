@@ -71,6 +71,7 @@ def mend(lake: Lake, world: World, playlist_id: str, day: date) -> None:
     if row is not None and row["status"] in PUBLISHED and not row["entry_count"]:
         # The list was empty: what an older capture has put there goes.
         lake.put_days(playlist_id, {day: rank(row["source"], row["captured_at"])}, [], {day: row["capture_id"]})
+        lake.put_snapshot(row)
     if row is None or not is_whole(lake, row, history):
         lake.correct(_as_found(lake, playlist_id, day, row))
     lake.drop_marks(playlist_id, day)
