@@ -20,6 +20,7 @@ from ..errors import (
     ConsentDoubted,
     ConsentExpired,
     DamagedFile,
+    InconsistentPlaylist,
     LakeUnavailable,
     OutOfTime,
     QuotaExceeded,
@@ -41,7 +42,7 @@ from ..spotify.references import parse_playlist_list
 from ..spotify.retry import RetryBudget
 from ..time_and_chance import World
 from .at_once import in_order
-from .healing import heal
+from .healing import heal, mend
 from .judgement import judge, known_snapshot, last_published, suspect_row, unchanged_row
 from .outcome import Outcome, Run
 
@@ -225,7 +226,7 @@ class Pipeline:
         )
         day = self._day(capture.captured_at)
         row = unchanged_row(capture, day, self._put_raw(capture, day), last)
-        placed = self._lake.carry_entries(playlist_id, last["snapshot_date"], day)
+        placed = self._lake.carry_entries(playlist_id, last["snapshot_date"], day, capture.capture_id)
         if day in placed.stayed:
             return self._outrun(row)
         row["entries_key"] = placed.keys[day]
@@ -263,13 +264,22 @@ class Pipeline:
         if self._lake.put_snapshot(row):
             return Outcome(playlist_id, day, row["status"], row, error=error)
         standing = self._lake.snapshot(playlist_id, day) or row
+        if row["status"] in PUBLISHED and not standing["entry_count"]:
+            # An empty list cannot keep older entries away, so these are there, under the row of a newer capture.
+            mend(self._lake, self._world, playlist_id, day)
         return Outcome(playlist_id, day, Status(standing["status"]), standing, already=True, error=error)
 
     def _outrun(self, row: Row) -> Outcome:
-        """Another run has put newer entries in place meanwhile, and commits them: to commit these would mix the day."""
-        standing = self._lake.snapshot(row["playlist_id"], row["snapshot_date"])
-        kept = standing if standing and standing["status"] in PUBLISHED else row
-        return Outcome(row["playlist_id"], row["snapshot_date"], Status(kept["status"]), kept, already=True)
+        """Another run has put newer entries in place meanwhile: to commit these would mix the day. Where it has not
+        committed them yet, it may have died, and its raw document tells what it was about to commit."""
+        playlist_id, day = row["playlist_id"], row["snapshot_date"]
+        standing = self._lake.snapshot(playlist_id, day)
+        if standing is None or not _is_kept(standing):
+            mend(self._lake, self._world, playlist_id, day)
+            standing = self._lake.snapshot(playlist_id, day)
+        if standing is None:
+            raise InconsistentPlaylist(f"playlist {playlist_id}: another run is at work on {day}, or a purge.")
+        return Outcome(playlist_id, day, Status(standing["status"]), standing, already=True)
 
     def _put_raw(self, capture: Capture, day: date) -> Row:
         return self._lake.put_raw(capture.playlist_id, day, capture.captured_at, capture.capture_id, capture.to_raw())

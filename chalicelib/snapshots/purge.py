@@ -16,7 +16,6 @@ from ..errors import BadSetting, NotKept
 from ..lake import keys
 from ..lake.lake import Lake
 from ..lake.schema import ENTRIES, SNAPSHOTS
-from ..lake.store import DryRun
 from ..lake.tombstones import bury, read_tombstones
 from ..spotify.capture import from_raw
 from ..time_and_chance import World
@@ -94,7 +93,7 @@ def purge(
 
     `imports` are the keys of kept files that have to go with it, as `history` knows.
     """
-    target = Lake(DryRun(lake.store), world) if dry_run else lake
+    target = lake.dry_run() if dry_run else lake
     bury(target, asked.before, playlist_id=asked.playlist_id, user_id=asked.user_id)
     done = Purged(_raw_to_go(target, asked, progress))
     for playlist_id, year in target.held():
