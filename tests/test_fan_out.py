@@ -86,6 +86,8 @@ class Desk:
         budget = RetryBudget(60, world, waits_when_told=False)
         lake = Lake(open_store(self.settings.lake, world), world)
         pipeline = open_pipeline(self.settings, world, lake, budget)
+        # One after the other, so that it is known which list meets a fault.
+        pipeline._at_once = 1
         return Worker(self.settings, lake, world, pipeline, self.queue)  # type: ignore[arg-type]
 
     def messages(self, *ids: str, deliveries: int = 1) -> list[Message]:
