@@ -31,6 +31,7 @@ class Purging:
     before: date
     doomed: set[tuple[date, str]]
     removed: set[tuple[str, date, str]] = field(default_factory=set)
+    ended: bool = False
 
 
 class Promise:
@@ -96,6 +97,7 @@ class Promise:
 
     def purge_ended(self, purging: Purging) -> None:
         purging.removed |= {(table, *one) for one in purging.doomed for table in (keys.SNAPSHOTS, keys.ENTRIES)}
+        purging.ended = True
         for year in (purging.before.year - 1, purging.before.year):
             self._check(purging.playlist_id, year)
         left = [key for key in self.objects if self._is_raw_of(purging, key)]
@@ -222,7 +224,9 @@ class Promise:
 
     def _check_purged(self, table: str, playlist_id: str, day: date, capture_id: str) -> None:
         for purging in self._purges:
-            if purging.playlist_id == playlist_id and (table, day, capture_id) in purging.removed:
+            # Whatever file a day comes from, it is the one that was purged.
+            imported = purging.ended and day < purging.before and (playlist_id, day, capture_id) in self._imported
+            if purging.playlist_id == playlist_id and (imported or (table, day, capture_id) in purging.removed):
                 raise Broken(f"{playlist_id} {day}, capture {capture_id}, was purged and came back")
 
 
