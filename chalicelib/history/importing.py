@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
@@ -15,11 +15,15 @@ from typing import Any, BinaryIO, cast
 from ..errors import BadImport
 from ..lake.lake import Lake
 from ..safe_files import replace_file
+from ..spotify.entries import Row
+from .day import Day
 from .formats.archive_clone import Odd, read_clone
 from .formats.archive_json import Followers, read_followers
+from .mapping import ColumnMap
+from .naming import ListName
 from .opening import Limits, expand
 from .reader import read_history
-from .staging import Kept, is_imported, keep_days
+from .staging import Kept, is_imported, keep_days, latest_day, refuse_odd
 
 Opener = Callable[[], BinaryIO]
 # Takes the name of a file, and how much of the work on it is done (0 to 1).
@@ -27,13 +31,16 @@ Progress = Callable[[str, float], None]
 _CHUNK = 1 << 20
 # A large file of short days has thousands; the table `snapshots` holds them all.
 _MOST_REMARKS = 100
+# What a person looks at before the import.
+_FIRST_ROWS = 10
 
 
 @dataclass(frozen=True)
 class ImportedFile:
     """What became of one file: the playlists that it tells of, its days and rows, how many of the days are new or other
     than before, how many were left out because they were purged, its rejects; and what is to be said of single days, as
-    (playlist, day, reason): places that are missing, or why it is a gap."""
+    (playlist, day, reason): places that are missing, or why it is a gap. Of a file that was only looked at also its
+    first rows."""
 
     name: str
     format: str
@@ -44,6 +51,7 @@ class ImportedFile:
     purged: int = 0
     rejects: tuple[tuple[int, str, str], ...] = field(default=(), repr=False)
     remarks: tuple[tuple[str, date, str], ...] = field(default=(), repr=False)
+    first_rows: tuple[Row, ...] = field(default=(), repr=False)
     error: BadImport | None = None
 
     @property
@@ -70,6 +78,8 @@ class ImportedFile:
                 for one, day, reason in self.remarks[:_MOST_REMARKS]
             ],
         }
+        if self.first_rows:
+            found["first_rows"] = list(self.first_rows)
         if self.error:
             found |= {"error": self.error.message, "advice": self.error.advice, "problems": self.error.problems}
         return found
@@ -77,13 +87,16 @@ class ImportedFile:
 
 @dataclass(frozen=True)
 class Options:
-    """What a person says about the files: their day and region, and whether bad lines may be left out; and how large
-    they may be."""
+    """What a person says about the files: their day, region and list, what the columns of an unknown CSV hold, whether
+    bad lines may be left out, whether the files are only to be looked at; and how large they may be."""
 
     day: date | None = None
     region: str | None = None
     skip_bad: bool = False
     limits: Limits | None = None
+    playlist: ListName | None = None
+    columns: ColumnMap | None = None
+    dry_run: bool = False
 
 
 def import_path(
@@ -193,7 +206,18 @@ def _import_file(
     def watched() -> BinaryIO:
         return cast(BinaryIO, _Counted(opener(), lambda read: progress(2 / 3 * read / max(size, 1))))
 
-    days = read_history(name, watched, day=options.day, region=options.region, skip_bad=rejects, limits=options.limits)
+    days = read_history(
+        name,
+        watched,
+        day=options.day,
+        region=options.region,
+        playlist=options.playlist,
+        columns=options.columns,
+        skip_bad=rejects,
+        limits=options.limits,
+    )
+    if options.dry_run:
+        return _looked_at(name, days, rejects, latest_day(lake))
     kept = keep_days(lake, name, days, digest, lambda share: progress((2 + share) / 3))
     if not kept.formats and not rejects:
         return _import_followers(lake, name, read_followers(name, opener))
@@ -202,11 +226,33 @@ def _import_file(
 
 def _import_clone(lake: Lake, folder: Path, options: Options) -> ImportedFile:
     unplaced: list[Odd] = []
+    if options.dry_run:
+        days = read_clone(folder, unplaced=unplaced, limits=options.limits)
+        return _looked_at(str(folder), days, None, latest_day(lake))
     # A clone that is given as "." has a name all the same.
     kept = keep_days(lake, str(folder.resolve()), read_clone(folder, unplaced=unplaced, limits=options.limits), "")
     found = _imported(str(folder), kept, None)
     strays = ((odd.version.path, odd.version.moment.date(), odd.reason) for odd in unplaced)
     return replace(found, remarks=(*found.remarks, *strays))
+
+
+def _looked_at(
+    name: str, days: Iterable[Day], rejects: list[tuple[int, str, str]] | None, latest: date
+) -> ImportedFile:
+    """What a file holds, as it would be read, and its first rows. Raises `BadImport` as its import would."""
+    lists, formats, remarks, first = dict[str, None](), dict[str, None](), [], list[Row]()
+    count = rows = 0
+    for day in days:
+        refuse_odd(day, name, latest)
+        lists[day.playlist_id] = formats[day.format] = None
+        if day.reason:
+            remarks.append((day.playlist_id, day.snapshot_date, day.reason))
+        key = {"snapshot_date": day.snapshot_date.isoformat(), "playlist_id": day.playlist_id}
+        first += [key | row for row in day.rows[: _FIRST_ROWS - len(first)]]
+        count, rows = count + 1, rows + len(day.rows)
+    return ImportedFile(
+        name, ", ".join(formats), tuple(lists), count, rows, 0, 0, tuple(rejects or ()), tuple(remarks), tuple(first)
+    )
 
 
 def _imported(name: str, kept: Kept, rejects: list[tuple[int, str, str]] | None) -> ImportedFile:

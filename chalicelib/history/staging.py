@@ -59,18 +59,11 @@ def keep_days(
     formats: dict[str, None] = {}
     remarks: list[tuple[str, date, str]] = []
     purged = read_tombstones(lake)
-    # It is tomorrow already somewhere.
-    last = lake.now().astimezone(UTC).date() + timedelta(days=1)
+    last = latest_day(lake)
     count = rows = left_out = changed = 0
     with lake.folder() as folder:
         for day in days:
-            if day.snapshot_date > last:
-                raise BadImport(
-                    name,
-                    [(0, f"it tells of {day.snapshot_date}, a day that is still to come")],
-                    advice="Correct the date in the file or its name, or give it with --date; nothing was imported.",
-                )
-            _refuse_odd(day, name)
+            refuse_odd(day, name, last)
             formats[day.format] = None
             if day.reason:
                 remarks.append((day.playlist_id, day.snapshot_date, day.reason))
@@ -88,8 +81,20 @@ def keep_days(
     return Kept(tuple(formats), tuple(playlists), count, rows, changed, left_out, tuple(sorted(remarks)))
 
 
-def _refuse_odd(day: Day, name: str) -> None:
-    """Raises `BadImport` for a day before there were any lists, and for texts that no name or description has."""
+def latest_day(lake: Lake) -> date:
+    """The last day of which a file can tell: it is tomorrow already somewhere."""
+    return lake.now().astimezone(UTC).date() + timedelta(days=1)
+
+
+def refuse_odd(day: Day, name: str, latest: date) -> None:
+    """Raises `BadImport` for a day after `latest` or before there were any lists, and for texts that no name or
+    description has."""
+    if day.snapshot_date > latest:
+        raise BadImport(
+            name,
+            [(0, f"it tells of {day.snapshot_date}, a day that is still to come")],
+            advice="Correct the date in the file or its name, or give it with --date; nothing was imported.",
+        )
     if day.snapshot_date < FIRST_DAY:
         raise BadImport(
             name,
