@@ -24,15 +24,17 @@ from .formats import (
 @dataclass(frozen=True)
 class Format:
     """One kind of file: the beginning of its name in `source`, what it is, where its list and its day stand, and the
-    columns (of CSV) or keys (of JSON) by which it is known."""
+    columns or keys (of JSON, wherever they stand) by which it is known."""
 
     name: str
     what: str
     list: str
     day: str
-    needs: tuple[frozenset[str], ...] = ()
+    columns: tuple[frozenset[str], ...] = ()
+    keys: tuple[frozenset[str], ...] = ()
 
 
+_NEAR = 0.4
 _LIST = "id in the file's name, else --playlist"
 _DAY = "file's name, else --date"
 _CHART = "chart:regional-<region>-daily"
@@ -57,39 +59,38 @@ FORMATS = (
     Format("chosic", "CSV of Chosic", _LIST, _DAY, (chosic.REQUIRED,)),
     Format("links", "links or URIs, one a line; M3U", _LIST, _DAY),
     Format("account-playlists", "Spotify's account data, Playlist1.json", "file:<name>, one a list",
-           "file's name, else its last change", (frozenset({"playlists", "items", "lastModifiedDate"}),)),
+           "file's name, else its last change", keys=(frozenset({"playlists", "items", "lastModifiedDate"}),)),
     Format("account-library", "Spotify's account data, YourLibrary.json", "file:liked-songs", _DAY,
-           (frozenset({"tracks", "albums", "shows", "bannedTracks"}),)),
+           keys=(frozenset({"tracks", "albums", "shows", "bannedTracks"}),)),
     Format("spotify-backup-json", "JSON of spotify-backup", "Spotify's id, one a list", _DAY,
-           (frozenset({"playlists", "tracks", "name"}),)),
+           keys=(frozenset({"playlists", "tracks", "name"}),)),
     Format("spotify-backup-text", "text of spotify-backup", "file:<name>, one a list", _DAY),
     Format("flat-history", "JSON of many days of a Top 50", "chart:flat-top50-<region>-daily", "in the file"),
     Format("archive-pretty-json", "spotify-playlist-archive, <id>.json, or a git clone of it", "Spotify's id", _DAY,
-           (frozenset({"tracks", "num_followers", "url"}),)),
+           keys=(frozenset({"tracks", "num_followers", "url"}),)),
     Format("archive-pretty-markdown", "the same until 2021, <name>.md", "Spotify's id", _DAY),
     Format("archive-followers", "its playlists/followers/<id>.json", "Spotify's id, in the name", "in the file"),
-    Format("other-archive-json", "gesoges0's spotify-archive", "Spotify's id", _DAY, (frozenset({"id", "tracks"}),)),
+    Format("other-archive-json", "gesoges0's spotify-archive", "Spotify's id", _DAY,
+           keys=(frozenset({"id", "tracks"}),)),
     Format("spotify-json", "saved answers of Spotify's API", "Spotify's id, else " + _LIST, _DAY,
-           (frozenset({"items", "href", "total"}), frozenset({"track", "added_at"}))),
+           keys=(frozenset({"items", "href", "total"}), frozenset({"track", "added_at"}))),
     Format("chartlake-export", "what chartlake export wrote", "in the file", "in the file",
            (chartlake_export.REQUIRED,)),
     Format("mapped", "any other CSV, with --map or --map-file", _LIST, "in the file, else " + _DAY),
 )  # fmt: skip
 
 
-def nearest(names: Iterable[str], known: Iterable[Format] = FORMATS) -> str | None:
-    """The known format that these columns or keys are nearest to, and what they lack, in words; None where they have
-    nothing in common with any."""
+def nearest(names: Iterable[str], what: str = "CSV") -> str | None:
+    """The known format (of CSV or JSON, as `what` says) that these columns or keys are nearest to, and what they lack,
+    in words; None where they have less than two fifths of any."""
     there = {name.strip().lower() for name in names}
     found = [
-        (len(shared) / len(needs), len(shared), one.name, sorted(needs - there))
-        for one in known
-        for needs in ({name.lower() for name in columns} for columns in one.needs)
-        if (shared := needs & there)
+        (len(needs & there) / len(needs), one.name, sorted(needs - there))
+        for one in FORMATS
+        for needs in ({name.lower() for name in known} for known in (one.columns if what == "CSV" else one.keys))
     ]
-    if not found:
+    share, name, missing = max(found, key=lambda one: one[0])
+    if share < _NEAR:
         return None
-    _, _, name, missing = max(found, key=lambda one: one[:2])
-    if not missing:
-        return f"The nearest known format is {name}, which has these names in other places"
-    return f"The nearest known format is {name}, which also has {', '.join(missing)}"
+    lacks = f"which also has {', '.join(missing)}" if missing else "which has these names in other places"
+    return f"The nearest known format is {name}, {lacks}"

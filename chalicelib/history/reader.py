@@ -183,11 +183,20 @@ def _unknown_json(body: Json, file: str) -> Exception:
         return refused(file, f"it is an answer by which Spotify refused: {shown(str(error))}", "Leave it out.")
     keys = ", ".join(map(shown, list(body)[:6])) if isinstance(body, Mapping) else "a list"
     reason = f"it is JSON, but no playlist and no list of entries (it holds {keys or 'nothing'})"
-    return refused(file, _with_nearest(reason, body if isinstance(body, Mapping) else ()), _KNOWN)
+    return refused(file, _and_nearest(reason, _keys_of(body), "JSON"), _KNOWN)
 
 
-def _with_nearest(reason: str, names: Iterable[str]) -> str:
-    near = nearest(names)
+def _keys_of(body: Json, depth: int = 3) -> set[str]:
+    """The keys of an object, and of those that it begins with."""
+    if isinstance(body, list):
+        return _keys_of(body[0], depth) if body else set()
+    if not isinstance(body, Mapping) or not depth:
+        return set()
+    return set(body).union(*(_keys_of(value, depth - 1) for value in body.values()))
+
+
+def _and_nearest(reason: str, names: Iterable[str], what: str) -> str:
+    near = nearest(names, what)
     return f"{reason}. {near}" if near else reason
 
 
@@ -245,14 +254,14 @@ _KINDS = (
 
 def _unknown_table(text: str, file: str, columns: ColumnMap | None) -> BadImport:
     first = next(line.strip() for line in text.splitlines() if line.strip())
-    header = next(csv.reader([first], delimiter=max(",;\t", key=first.count)), [])
+    header = next(iter(_parsed([first], Layout(max(",;\t", key=first.count), 0, 0))), [])
     if columns:
         return mapped.lacking(file, columns, header)
     there = {name.strip().lower() for name in header}
     reason = f"its format is unknown; it begins with {shown(first)}"
     if there & _SONGS and not there & _ORDERED:
         reason = "it is a table of songs, which has neither the order nor the day of any list"
-    return refused(file, _with_nearest(reason, header), _KNOWN)
+    return refused(file, _and_nearest(reason, header, "CSV"), _KNOWN)
 
 
 def _recognised(lines: list[str], kinds: Sequence[_Kind]) -> tuple[list[str], Layout] | None:

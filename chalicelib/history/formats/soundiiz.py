@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ...spotify.entries import Row
 from ..naming import Named
-from ..saved import Cells, cells_row, is_item, one_list
+from ..saved import Cells, cells_row, one_list
 from ..table import Layout, Table
 
 REQUIRED = frozenset({"title", "artist", "album", "isrc"})
@@ -30,7 +30,7 @@ def table(header: list[str], layout: Layout, named: Named) -> Table:
     def row_of(fields: list[str]) -> Row:
         cells = cells_of(fields)
         # Of other services it may have the links as well.
-        if not is_item(cells.get("uri", "")):
+        if "spotify" not in cells.get("uri", ""):
             cells["uri"] = ""
         return cells_row(cells, [(None, cells["artists"])])
 
