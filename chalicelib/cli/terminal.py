@@ -182,6 +182,10 @@ def show_imported(console: Console, found: ImportedFile) -> None:
     playlists = found.playlists[0] if len(found.playlists) == 1 else counted(len(found.playlists), "list")
     line = f"● {printable(found.name)}  {found.format}, {playlists}: {counts}{purged}{rejected}"
     console.print(_text(line), soft_wrap=True)
+    _show_remarks(console, found)
+
+
+def _show_remarks(console: Console, found: ImportedFile) -> None:
     for playlist_id, day, reason in found.remarks[:_REMARKS_SHOWN]:
         console.print(Text(f"  {playlist_id}, {day}: {printable(reason)}", style="yellow"), soft_wrap=True)
     more = len(found.remarks) - _REMARKS_SHOWN
@@ -205,6 +209,7 @@ def show_looked_at(console: Console, found: ImportedFile) -> None:
         cells = (*(row[name] for name in names), artists, row["uri"], row["streams"])
         table.add_row(*(_text(printable(str(cell)) if cell is not None else "–") for cell in cells))
     console.print(table)
+    _show_remarks(console, found)
 
 
 def show_formats(console: Console, formats: Iterable[Format]) -> None:

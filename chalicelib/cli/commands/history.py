@@ -125,7 +125,7 @@ def import_(
         raise click.UsageError("Missing argument 'FILES...'.")
     paths = [path for text in files for path in _matching(text)]
     columns = _columns(words, map_file)
-    lake, console = open_lake_now(), Console(stderr=as_json)
+    lake, console = open_lake_now(), Console(stderr=True) if as_json else a_console()
     list_ = _list(playlist or (columns.playlist if columns else None))
     options = Options(day, region, skip_bad, playlist=list_, columns=columns, dry_run=dry_run)
     found: list[ImportedFile] = []
