@@ -9,7 +9,7 @@ from datetime import date
 from typing import NamedTuple
 
 from ..errors import BadImport
-from ..spotify.entries import Json
+from ..spotify.entries import Json, UnknownEntryShape
 from .day import Day, Problems, refused, shown
 from .document import parsed
 from .formats import (
@@ -171,7 +171,12 @@ def _days_of_lists(body: Mapping[str, Json], named: Named, problems: Problems) -
 def _days_of_answers(body: Json, named: Named, problems: Problems) -> Iterable[Day]:
     if spotify_backup.is_this(body):
         return spotify_backup.read(body, named, problems)
-    pages = spotify_json.pages_of(body)
+    try:
+        pages = spotify_json.pages_of(body)
+    except UnknownEntryShape as error:
+        raise refused(
+            named.file, f"it is an answer of Spotify that is not believed: {error}", "Leave it out."
+        ) from None
     if pages is None:
         raise _unknown_json(body, named.file)
     return spotify_json.read(body, pages, named, problems)

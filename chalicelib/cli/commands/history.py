@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import re
 from datetime import date
@@ -12,13 +13,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
 from ...errors import BadSetting
-from ...history.importing import ImportedFile, Options, import_path, keep_rejects
+from ...handlers.replaying import replay_all
+from ...history.imported import ImportedFile, Options
+from ...history.importing import import_paths, keep_rejects
+from ...history.kept import keys_to_purge
 from ...history.known import FORMATS
 from ...history.mapping import ColumnMap, map_of_toml, map_of_words
 from ...history.naming import ListName, named_list
 from ...snapshots.purge import purge as purge_lake
 from ...snapshots.purge import wish
-from ...snapshots.replay import replay as replay_raw
 from ...spotify.references import parse_playlist_reference
 from ...text import printable
 from ...time_and_chance import World
@@ -62,7 +65,7 @@ def replay(
     """
     world = World()
     with progress_bar("Replaying") as progress:
-        found = replay_raw(
+        found, _ = replay_all(
             open_lake_now(world=world),
             world,
             playlist_ids=[parse_playlist_reference(one) for one in playlists],
@@ -76,7 +79,7 @@ def replay(
     else:
         terminal.show_replayed(Console(), found, dry_run)
     unread = len(found.damaged)
-    ctx.exit(DONE if not unread else PARTLY_DONE if unread < found.captures else FAILED)
+    ctx.exit(DONE if not unread else PARTLY_DONE if unread < found.captures + found.imports else FAILED)
 
 
 @click.command("import")
@@ -93,6 +96,7 @@ def replay(
 @click.option("--map-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The same, in TOML.")
 @click.option("--dry-run", is_flag=True, help="Show the first ten rows as they would be read, and write nothing.")
 @click.option("--list-formats", is_flag=True, help="Show every format that can be read.")
+@click.option("--no-keep", is_flag=True, help="Keep no file's bytes: its days cannot be replayed or proven then.")
 @as_json_option
 @click.pass_context
 def import_(
@@ -106,13 +110,15 @@ def import_(
     map_file: Path | None,
     dry_run: bool,
     list_formats: bool,
+    no_keep: bool,
     as_json: bool,
 ) -> None:
     """Bring history in: chart downloads, Kaggle's charts, saved playlists, account data, archives, exports.
 
     FILES are files (also .gz), ZIP archives, folders, a git clone of a playlist archive, or patterns such as
     'charts/**/*.csv'. The format is told by the content. A file with a bad line is not imported at all, and every bad
-    line is named. An import that was killed is finished by the same command.
+    line is named. An import that was killed is finished by the same command. The bytes of what was imported are kept
+    in the lake, so that `replay` can rebuild its days.
 
     \b
     Example:
@@ -126,26 +132,31 @@ def import_(
     paths = [path for text in files for path in _matching(text)]
     columns = _columns(words, map_file)
     lake, console = open_lake_now(), Console(stderr=True) if as_json else a_console()
-    list_ = _list(playlist or (columns.playlist if columns else None))
-    options = Options(day, region, skip_bad, playlist=list_, columns=columns, dry_run=dry_run)
+    options = Options(
+        day,
+        region,
+        skip_bad,
+        playlist=_list(playlist or (columns.playlist if columns else None)),
+        columns=columns,
+        dry_run=dry_run,
+        by=_user(),
+        keep=not no_keep,
+    )
     found: list[ImportedFile] = []
     show = terminal.show_looked_at if dry_run else terminal.show_imported
     parts = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
     with Progress(*parts, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("Importing", total=1.0)
-        for path in paths:
-            for one in import_path(lake, path, options, lambda name, share: _show(bar, task, name, share)):
-                found.append(one)
-                if not dry_run:
-                    keep_rejects(one)
-                if not as_json:
-                    show(bar.console, one)
-    playlists = sorted({playlist_id for one in found for playlist_id in one.playlists})
+        for one in import_paths(lake, paths, options, lambda name, share: _show(bar, task, name, share)):
+            found.append(one)
+            if not dry_run:
+                keep_rejects(one)
+            if not as_json:
+                show(bar.console, one)
     if as_json:
         click.echo(json.dumps([one.to_json() for one in found], ensure_ascii=False))
-    elif playlists and not dry_run:
-        which = f" {playlists[0]}" if len(playlists) == 1 else ""
-        click.echo(f"Next     {command_name()} charts{which}    or    {command_name()} report --open")
+    elif not dry_run:
+        _say_what_is_next(found)
     good = sum(one.error is None for one in found)
     ctx.exit(DONE if good == len(found) else PARTLY_DONE if good else FAILED)
 
@@ -184,6 +195,21 @@ def show_formats(as_json: bool) -> None:
         )
     else:
         terminal.show_formats(a_console(), FORMATS)
+
+
+def _say_what_is_next(found: list[ImportedFile]) -> None:
+    playlists = sorted({playlist_id for one in found for playlist_id in one.playlists})
+    if playlists:
+        which = f" {playlists[0]}" if len(playlists) == 1 else ""
+        click.echo(f"Next     {command_name()} charts{which}    or    {command_name()} report --open")
+
+
+def _user() -> str:
+    """Who imports, as the system knows them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
 
 
 def _show(bar: Progress, task: TaskID, name: str, share: float) -> None:
@@ -229,8 +255,13 @@ def purge(playlist: str | None, user: str | None, before: date | None, yes: bool
     named = None if playlist is None else kept_playlist(playlist)
     asked = wish(lake, today_of(settings, world), named, user, before)
     console = Console(stderr=as_json)
-    with console.status("Reading the lake") as status:
-        found = purge_lake(lake, world, asked, dry_run=not yes, progress=lambda key: status.update(f"Reading {key}"))
+    with console.status("Reading the lake") as status, lake.folder() as folder:
+
+        def progress(key: str) -> None:
+            status.update(f"Reading {key}")
+
+        files = keys_to_purge(lake, folder, asked.before, asked.playlist_id, asked.user_id, progress)
+        found = purge_lake(lake, world, asked, imports=files, dry_run=not yes, progress=progress)
     if as_json:
         click.echo(json.dumps(found.to_json() | {"before": asked.before.isoformat(), "dry_run": not yes}))
     else:
