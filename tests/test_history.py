@@ -292,6 +292,15 @@ def test_copies_saved_by_other_programs(changed: Callable[[str], str]) -> None:
     ]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_utf_16_is_read_in_either_order_of_bytes(encoding: str, packed: bool) -> None:
+    text = official(200).replace("T 1", "Más — Ж 🎵")
+    data = text.encode(encoding) if encoding == "utf-16" else f"\ufeff{text}".encode(encoding)
+    rows = read(OFFICIAL_NAME, gzip.compress(data) if packed else data)[0].rows
+    assert (len(rows), rows[0]["name"], rows[199]["streams"]) == (200, "Más — Ж 🎵", 800)
+
+
 def test_what_a_chart_tells_of_an_entrys_past() -> None:
     text = official().replace('"L",1,-1,1,', '"L",,-1,12.0,')
     assert text != official()
@@ -747,7 +756,7 @@ WIDE = official(2, line_3=f'2,spotify:track:{IDS[2]},A,"{"x" * 10_000_000}",L,1,
         (b"", "empty"),
         (b" \r\n\n", "empty"),
         (b"rank,uri\0,artist_names", "NUL"),
-        (official().encode("utf-16"), "UTF-16"),
+        (official().encode("utf-16")[:-1], "UTF-16 is damaged"),
         (OFFICIAL.encode(), "no rows"),
         (official().replace("\n", "\r").encode(), "old Macintosh"),
         (b"just words\n", "format is unknown"),

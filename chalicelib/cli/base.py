@@ -114,8 +114,8 @@ def today_of(settings: Settings, world: World) -> date:
 
 
 def kept_playlist(text: str) -> str:
-    """The id of a playlist in the lake: an imported chart's own name, else an id, a URI or a link."""
-    if text.startswith("chart:"):
+    """The id of a playlist in the lake: an imported list's own (`chart:…`, `file:…`), else an id, a URI or a link."""
+    if text.startswith(("chart:", "file:")):
         return text
     from ..spotify.references import parse_playlist_reference
 

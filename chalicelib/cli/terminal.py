@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from .chart_tables import show_chart
 if TYPE_CHECKING:
     from ..analysis.charts import Chart
     from ..history.importing import ImportedFile
+    from ..history.known import Format
     from ..lake.lake import Lake
     from ..snapshots.outcome import Outcome, Run
     from ..snapshots.purge import Purged
@@ -187,11 +188,42 @@ def show_imported(console: Console, found: ImportedFile) -> None:
     playlists = found.playlists[0] if len(found.playlists) == 1 else counted(len(found.playlists), "list")
     line = f"● {printable(found.name)}  {found.format}, {playlists}: {counts}{purged}{rejected}"
     console.print(_text(line), soft_wrap=True)
+    _show_remarks(console, found)
+
+
+def _show_remarks(console: Console, found: ImportedFile) -> None:
     for playlist_id, day, reason in found.remarks[:_REMARKS_SHOWN]:
         console.print(Text(f"  {playlist_id}, {day}: {printable(reason)}", style="yellow"), soft_wrap=True)
     more = len(found.remarks) - _REMARKS_SHOWN
     if more > 0:
         console.print(f"  {counted(more, 'more day')} with a remark; the table snapshots has each as its reason.")
+
+
+def show_looked_at(console: Console, found: ImportedFile) -> None:
+    """What a file would become, with its first rows; a refused one as its import would be."""
+    if found.error:
+        return show_imported(console, found)
+    playlists = found.playlists[0] if len(found.playlists) == 1 else counted(len(found.playlists), "list")
+    rejected = f", {counted(len(found.rejects), 'bad line')} left out" if found.rejects else ""
+    counts = f"{counted(found.days, 'day')}, {counted(found.rows, 'row')}{rejected}; nothing was written"
+    line = f"○ {printable(found.name)}  {found.format}, {playlists}: {counts}"
+    console.print(_text(line), soft_wrap=True)
+    table = Table("list", "day", "position", "title", "artists", "uri", "streams", box=None, header_style="bold")
+    for row in found.first_rows:
+        artists = ", ".join(artist["name"] or "" for artist in row["artists"])
+        names = ("playlist_id", "snapshot_date", "position", "name")
+        cells = (*(row[name] for name in names), artists, row["uri"], row["streams"])
+        table.add_row(*(_text(printable(str(cell)) if cell is not None else "–") for cell in cells))
+    console.print(table)
+    _show_remarks(console, found)
+
+
+def show_formats(console: Console, formats: Iterable[Format]) -> None:
+    """A line a format: what it is, and where its list and its day stand."""
+    table = Table("format", "is", "list", "day", box=None, header_style="bold")
+    for one in formats:
+        table.add_row(*map(_text, (one.name, one.what, one.list, one.day)))
+    console.print(table)
 
 
 def show_coverage(console: Console, found: list[Coverage]) -> None:

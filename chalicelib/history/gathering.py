@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -14,6 +14,8 @@ from typing import BinaryIO, cast
 from ..errors import BadImport
 from ..lake import keys
 from ..lake.lake import Lake
+from ..spotify.entries import Row
+from .day import Day
 from .formats.archive_clone import Odd, read_clone
 from .formats.archive_json import read_followers
 from .imported import ImportedFile, Options
@@ -25,6 +27,8 @@ from .staging import Staging, Taken, is_imported
 _CHUNK = 1 << 20
 # Rows that wait, at least, before they are written; a year of one list's daily charts has 73,000.
 _GATHERED_ROWS = 500_000
+# What a person looks at before an import.
+_FIRST_ROWS = 10
 
 # Whether a day of a playlist is asked for.
 Wanted = Callable[[str, date], bool]
@@ -135,12 +139,28 @@ class Gathering:
             return cast(BinaryIO, _Counted(opener(), lambda read: self._progress(2 / 3 * read / max(size, 1))))
 
         days = read_history(
-            name, watched, day=options.day, region=options.region, skip_bad=rejects, limits=options.limits
+            name,
+            watched,
+            day=options.day,
+            region=options.region,
+            playlist=options.playlist,
+            columns=options.columns,
+            skip_bad=rejects,
+            limits=options.limits,
         )
+        if options.dry_run:
+            return self._looked_at(name, days, rejects)
         taken = self._staging.read(name, days, sha256, wanted)
         keeping = None if taken.holds_purged else self._keeping(name, opener, options, sha256, size)
         taken.settle(raw_facts(keeping.raw_key if keeping else None, sha256))
         return _Waiting(_imported(name, taken, rejects), taken, keeping, not taken.formats and not rejects)
+
+    def _looked_at(self, name: str, days: Iterable[Day], rejects: list[tuple[int, str, str]] | None) -> _Waiting:
+        """What a file holds, as it would be imported, and its first rows; nothing of it waits."""
+        first: list[Row] = []
+        taken = self._staging.read(name, _watched(days, first), "")
+        self._staging.discard(taken)
+        return _Waiting(replace(_imported(name, taken, rejects), first_rows=tuple(first)), Taken())
 
     def _keeping(self, name: str, opener: Opener, options: Options, sha256: str, size: int) -> _Keeping | None:
         held = self._packed.get(sha256) or kept_key(self._lake, sha256)
@@ -167,6 +187,8 @@ class Gathering:
         unplaced: list[Odd] = []
         # A clone that is given as "." has a name all the same.
         days = read_clone(folder, unplaced=unplaced, limits=options.limits)
+        if options.dry_run:
+            return self._looked_at(str(folder), days, None)
         taken = self._staging.read(str(folder.resolve()), days, "")
         found = _imported(str(folder), taken, None)
         strays = ((odd.version.path, odd.version.moment.date(), odd.reason) for odd in unplaced)
@@ -194,6 +216,14 @@ class Gathering:
                 changed += len(self._lake.put_snapshots(playlist_id, year, rows))
         found = ImportedFile(name, "archive-followers", (playlist_id,), len(followers.counts), 0, changed)
         return _Waiting(found, Taken())
+
+
+def _watched(days: Iterable[Day], first: list[Row]) -> Iterator[Day]:
+    """The days, of whose rows the first ones are put into `first`."""
+    for day in days:
+        key = {"snapshot_date": day.snapshot_date.isoformat(), "playlist_id": day.playlist_id}
+        first += [key | row for row in day.rows[: _FIRST_ROWS - len(first)]]
+        yield day
 
 
 def _refused(name: str, error: BadImport) -> _Waiting:

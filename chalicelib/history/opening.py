@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import re
@@ -94,15 +95,45 @@ class _Bounded(io.RawIOBase):
             )
 
 
+class _Recoded(io.RawIOBase):
+    """A stream of UTF-16 (its byte order told by its first bytes) as UTF-8."""
+
+    def __init__(self, name: str, stream: io.BufferedReader) -> None:
+        self._name = name
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder("utf-16")()
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        target = memoryview(buffer).cast("B")
+        is_end = False
+        while not self._left and not is_end:
+            data = self._stream.read(_CHUNK)
+            is_end = not data
+            try:
+                self._left = self._decoder.decode(data, final=is_end).encode("utf-8")
+            except UnicodeError as error:
+                raise refused(self._name, f"its UTF-16 is damaged ({error})", "Save it as UTF-8.") from error
+        part, self._left = self._left[: len(target)], self._left[len(target) :]
+        target[: len(part)] = part
+        return len(part)
+
+
 @contextmanager
 def opened(name: str, open_bytes: Opener, limits: Limits) -> Iterator[BinaryIO]:
-    """The file's bytes, unpacked if they are gzip (told by their first bytes), never more than the limits allow."""
+    """The file's bytes, never more than the limits allow; unpacked if they are gzip, and UTF-8 if they are UTF-16, both
+    told by their first bytes."""
     with open_bytes() as raw:
         try:
             packed = _Packed(raw)
         except _BROKEN as error:
             raise _damaged(name, error) from error
-        yield io.BufferedReader(_Bounded(name, packed, limits), _CHUNK)
+        stream = io.BufferedReader(_Bounded(name, packed, limits), _CHUNK)
+        is_utf_16 = stream.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        yield io.BufferedReader(_Recoded(name, stream), _CHUNK) if is_utf_16 else stream
 
 
 def _damaged(name: str, error: Exception) -> BadImport:

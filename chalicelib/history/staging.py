@@ -98,7 +98,7 @@ class Staging:
                 if wanted(day.playlist_id, day.snapshot_date):
                     self._read_day(taken, day, name, digest)
         except BaseException:
-            self._discard(taken)
+            self.discard(taken)
             raise
         taken.remarks.sort()
         return taken
@@ -119,7 +119,8 @@ class Staging:
         _stage(taken.staged[year], anonymous, name, digest)
         taken.days, taken.rows = taken.days + 1, taken.rows + len(day.rows)
 
-    def _discard(self, taken: Taken) -> None:
+    def discard(self, taken: Taken) -> None:
+        """Let nothing of a file wait that was read."""
         for staged in taken.staged.values():
             staged.path.unlink(missing_ok=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ _LONGEST_LINE = 1 << 20
 # Rows of days that are not known to be whole yet: what is read around a row decides how large this must be. A file
 # sorted by day and rank, in which all countries' days are open at once, needs 74 countries × 50 rows.
 _OPEN_ROWS = 20_000
+# A list in the order of its file is known to be whole at the end only; no list has a tenth of this.
+_LONGEST_LIST = 250_000
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Layout:
     width: int
     # Every line was taken for one field and quoted as such.
     wrapped: bool = False
+    # The code page of bytes that are no UTF-8.
+    windows: str = "cp1252"
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ class Table:
     key_of: KeyOf
     # How many places such a list has, the smallest number first; () where anything is possible.
     lengths: tuple[int, ...] = ()
+    # Whether the rows have no positions of their own: then they stand in the order of the file.
+    in_order: bool = False
     # What is left to be said of a day when all its rows are there.
     finish: Callable[[Day], Day] = lambda day: day
 
@@ -77,7 +84,7 @@ def _days(table: Table, problems: Problems, open_bytes: Opener, limits: Limits) 
     problems.watch = days.skip
     parse, width = table.parse, table.layout.width
     with opened(problems.file, open_bytes, limits) as stream:
-        text = _Text(stream, problems)
+        text = _Text(stream, problems, table.layout.windows)
         records = _wrapped_records if table.layout.wrapped else _records
         for line, fields in records(text, table.layout):
             if len(fields) != width and not _fits(fields, width):
@@ -88,7 +95,9 @@ def _days(table: Table, problems: Problems, open_bytes: Opener, limits: Limits) 
                 days.add(key, row)
             except ValueError as error:
                 text.refuse_record(line, str(error))
-            if days.rows > _OPEN_ROWS:
+            if days.rows > _LONGEST_LIST:
+                raise refused(problems.file, f"it has more than {_LONGEST_LIST:,} entries, as no list has", "Split it.")
+            if days.rows > _OPEN_ROWS and not table.in_order:
                 yield days.close_oldest()
         yield from days.close_all()
 
@@ -115,10 +124,12 @@ class _OpenDays:
         """Raises `ValueError` where the day is closed already, or has that position, or no list has it."""
         if key != self._last:
             self._touch(key)
-        position, lengths = row["position"], self._table.lengths
+        day, lengths = self._open[key], self._table.lengths
+        if self._table.in_order:
+            row["position"] = len(day.held) + day.skipped + 1
+        position = row["position"]
         if lengths and position > lengths[-1]:
             raise ValueError(f"position {position} is beyond the {lengths[-1]} places of such a list")
-        day = self._open[key]
         before = len(day.held)
         try:
             day.add(position, row)
@@ -171,9 +182,10 @@ def _key_in(text: str, table: Table) -> Key | None:
 class _Text:
     """Lines of bytes to lines of text, and what the current record looked like."""
 
-    def __init__(self, stream: BinaryIO, problems: Problems) -> None:
+    def __init__(self, stream: BinaryIO, problems: Problems, windows: str) -> None:
         self._stream = stream
         self._problems = problems
+        self._windows = windows
         self.taken: list[str] = []
 
     def refuse_record(self, first: int, reason: str) -> None:
@@ -188,7 +200,7 @@ class _Text:
             if len(raw) == _LONGEST_LINE or b"\0" in raw:
                 self._refuse(number, raw)
                 raw = b"\n"
-            line = decoded(raw)
+            line = decoded(raw, self._windows)
             if number == 1:
                 line = line.lstrip("\ufeff")
             taken.append(line)
@@ -196,29 +208,46 @@ class _Text:
 
     def _refuse(self, number: int, raw: bytes) -> None:
         if b"\0" in raw:
-            self._problems.add(number, "it holds NUL bytes", decoded(raw))
+            self._problems.add(number, "it holds NUL bytes", decoded(raw, self._windows))
         else:
-            self._problems.add(number, f"it is longer than {_LONGEST_LINE:,} bytes", decoded(raw))
+            self._problems.add(number, f"it is longer than {_LONGEST_LINE:,} bytes", decoded(raw, self._windows))
         while raw and not raw.endswith(b"\n"):
             raw = self._stream.readline(_LONGEST_LINE)
 
 
-def _as_windows_wrote(error: UnicodeError) -> tuple[str, int]:
-    assert isinstance(error, UnicodeDecodeError)
-    odd = error.object[error.start : error.end]
-    try:
-        return odd.decode("cp1252"), error.end
-    except UnicodeDecodeError:
-        return odd.decode("latin-1"), error.end
+def _as_windows_wrote(code_page: str) -> Callable[[UnicodeError], tuple[str, int]]:
+    def replaced(error: UnicodeError) -> tuple[str, int]:
+        assert isinstance(error, UnicodeDecodeError)
+        odd = error.object[error.start : error.end]
+        try:
+            return odd.decode(code_page), error.end
+        except UnicodeDecodeError:
+            return odd.decode("latin-1"), error.end
+
+    return replaced
 
 
-codecs.register_error("as-windows-wrote", _as_windows_wrote)
+_CODE_PAGES = ("cp1252", "cp1251")
+for _code_page in _CODE_PAGES:
+    codecs.register_error(f"as-{_code_page}", _as_windows_wrote(_code_page))
 
 
-def decoded(raw: bytes) -> str:
+def decoded(raw: bytes, windows: str = "cp1252") -> str:
     """UTF-8, with what is none as Windows wrote it, else bytes one by one: a text that mixes them keeps both, and
     nothing fails."""
-    return raw.decode("utf-8", "as-windows-wrote")
+    return raw.decode("utf-8", f"as-{windows}")
+
+
+# Cyrillic letters fill whole words of cp1251; in cp1252 the same bytes are accented letters, of which no language has
+# four in a row. The signs are those that texts have in either.
+_CYRILLIC = re.compile(rb"[\xa8\xb8\xc0-\xff]{4}")
+_NEITHER = re.compile(rb"[^\x00-\x7f\x85\x91-\x97\xa0\xa8\xab\xb8\xb9\xbb\xc0-\xff]")
+
+
+def code_page_of(head: bytes) -> str:
+    """Windows' code page of the bytes that are no UTF-8."""
+    odd = b"\n".join(line for line in head.splitlines() if "\ufffd" in line.decode("utf-8", "replace"))
+    return "cp1251" if _CYRILLIC.search(odd) and not _NEITHER.search(odd) else "cp1252"
 
 
 def _records(text: _Text, layout: Layout) -> Iterator[tuple[int, list[str]]]:

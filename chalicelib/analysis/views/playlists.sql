@@ -19,7 +19,7 @@ SELECT
   ARG_MIN(owner_name, age) FILTER (WHERE owner_name IS NOT NULL) AS owner_name,
   ARG_MIN(followers, age) FILTER (WHERE followers IS NOT NULL) AS followers,
   CASE
-    WHEN playlist_id NOT LIKE 'chart:%' THEN 'https://open.spotify.com/playlist/' || playlist_id
+    WHEN playlist_id NOT LIKE 'chart:%' AND playlist_id NOT LIKE 'file:%' THEN 'https://open.spotify.com/playlist/' || playlist_id
   END AS url,
   ARG_MIN(source, age) FILTER (WHERE source IS NOT NULL) AS source,
   MIN(snapshot_date) AS first_tried_on,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import re
 from datetime import date
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from ...handlers.replaying import replay_all
 from ...history.imported import ImportedFile, Options
 from ...history.importing import import_paths, keep_rejects
 from ...history.kept import keys_to_purge
+from ...history.known import FORMATS
+from ...history.mapping import ColumnMap, map_of_toml, map_of_words
+from ...history.naming import ListName, named_list
 from ...snapshots.purge import purge as purge_lake
 from ...snapshots.purge import wish
 from ...spotify.references import parse_playlist_reference
@@ -26,6 +30,7 @@ from ..base import (
     DONE,
     FAILED,
     PARTLY_DONE,
+    a_console,
     as_json_option,
     command_name,
     day_option,
@@ -78,10 +83,19 @@ def replay(
 
 
 @click.command("import")
-@click.argument("files", nargs=-1, required=True)
+@click.argument("files", nargs=-1)
 @day_option("--date", "day", help="The day, where neither file nor name tells it.")
+@click.option(
+    "--playlist",
+    metavar="LIST",
+    help="The list, where neither file nor name tells it: a link, an id, or a name of your own (then file:<name>).",
+)
 @click.option("--region", help="The region (global, us, …), where neither file nor name tells it.")
 @click.option("--skip-bad", is_flag=True, help="Import a file without its bad lines, and keep them in FILE.rejects.")
+@click.option("--map", "words", metavar="MAP", help="Any other CSV: what its columns hold, such as position=Rank.")
+@click.option("--map-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The same, in TOML.")
+@click.option("--dry-run", is_flag=True, help="Show the first ten rows as they would be read, and write nothing.")
+@click.option("--list-formats", is_flag=True, help="Show every format that can be read.")
 @click.option("--no-keep", is_flag=True, help="Keep no file's bytes: its days cannot be replayed or proven then.")
 @as_json_option
 @click.pass_context
@@ -89,12 +103,17 @@ def import_(
     ctx: click.Context,
     files: tuple[str, ...],
     day: date | None,
+    playlist: str | None,
     region: str | None,
     skip_bad: bool,
+    words: str | None,
+    map_file: Path | None,
+    dry_run: bool,
+    list_formats: bool,
     no_keep: bool,
     as_json: bool,
 ) -> None:
-    """Bring history in: chart downloads, Kaggle's charts, playlist archives, saved answers of Spotify's API, exports.
+    """Bring history in: chart downloads, Kaggle's charts, saved playlists, account data, archives, exports.
 
     FILES are files (also .gz), ZIP archives, folders, a git clone of a playlist archive, or patterns such as
     'charts/**/*.csv'. The format is told by the content. A file with a bad line is not imported at all, and every bad
@@ -105,24 +124,77 @@ def import_(
     Example:
       chartlake import ~/Downloads/regional-global-daily-2025-05-01.csv
     """
+    if list_formats:
+        show_formats(as_json)
+        return
+    if not files:
+        raise click.UsageError("Missing argument 'FILES...'.")
     paths = [path for text in files for path in _matching(text)]
-    lake, console = open_lake_now(), Console(stderr=as_json)
-    options = Options(day, region, skip_bad, by=_user(), keep=not no_keep)
+    columns = _columns(words, map_file)
+    lake, console = open_lake_now(), Console(stderr=True) if as_json else a_console()
+    options = Options(
+        day,
+        region,
+        skip_bad,
+        playlist=_list(playlist or (columns.playlist if columns else None)),
+        columns=columns,
+        dry_run=dry_run,
+        by=_user(),
+        keep=not no_keep,
+    )
     found: list[ImportedFile] = []
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    show = terminal.show_looked_at if dry_run else terminal.show_imported
+    parts = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
+    with Progress(*parts, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("Importing", total=1.0)
         for one in import_paths(lake, paths, options, lambda name, share: _show(bar, task, name, share)):
             found.append(one)
-            keep_rejects(one)
+            if not dry_run:
+                keep_rejects(one)
             if not as_json:
-                terminal.show_imported(bar.console, one)
+                show(bar.console, one)
     if as_json:
         click.echo(json.dumps([one.to_json() for one in found], ensure_ascii=False))
-    else:
+    elif not dry_run:
         _say_what_is_next(found)
     good = sum(one.error is None for one in found)
     ctx.exit(DONE if good == len(found) else PARTLY_DONE if good else FAILED)
+
+
+def _columns(words: str | None, map_file: Path | None) -> ColumnMap | None:
+    """What the person says about the columns. Raises `BadSetting`."""
+    if words is not None and map_file is not None:
+        raise BadSetting("--map and --map-file say the same twice.", advice="Give one of them.")
+    if map_file is None:
+        return None if words is None else map_of_words(words)
+    try:
+        return map_of_toml(map_file.read_text("utf-8"), str(map_file))
+    except (OSError, UnicodeError) as error:
+        raise BadSetting(f"{map_file} cannot be read: {error}", advice="Save it as text in UTF-8.") from None
+
+
+def _list(text: str | None) -> ListName | None:
+    """The list that a person names: by link, id, `file:…`, `chart:…`, else by a name. Raises `BadSetting`."""
+    if text is None:
+        return None
+    if re.fullmatch(r"(chart|file):[a-z0-9-]{1,80}", text):
+        return ListName(text)
+    if "/" in text or text.startswith("spotify:") or re.fullmatch(r"[0-9A-Za-z]{22}", text):
+        return ListName(parse_playlist_reference(text))
+    try:
+        return named_list(text)
+    except ValueError as error:
+        raise BadSetting(f"--playlist: {error}.", advice="Give a link, an id, or a name of your own.") from None
+
+
+def show_formats(as_json: bool) -> None:
+    """Every format that can be read: as a table, or for machines."""
+    if as_json:
+        click.echo(
+            json.dumps([{"format": one.name, "is": one.what, "list": one.list, "day": one.day} for one in FORMATS])
+        )
+    else:
+        terminal.show_formats(a_console(), FORMATS)
 
 
 def _say_what_is_next(found: list[ImportedFile]) -> None:

@@ -21,7 +21,7 @@ from ..table import Key, Layout, Table
 
 REQUIRED = frozenset({"snapshot_date", "playlist_id", "position", "item_type", "captured_at", "capture_id", "source"})
 _DOCUMENT = "chartlake-export-1"
-_LIST = re.compile(r"[0-9A-Za-z]{22}|chart:[a-z0-9-]{1,80}")
+_LIST = re.compile(r"[0-9A-Za-z]{22}|(?:chart|file):[a-z0-9-]{1,80}")
 _NUMBERS = {
     **dict.fromkeys(
         ("position", "total", "album_total_tracks", "popularity", "disc_number", "track_number"), 2**31 - 1
