@@ -132,18 +132,21 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
 
 @pytest.fixture(scope="module")
-def over_the_lake(spark: SparkSession, lake: Lake) -> Callable[[str], list[Row]]:
-    """The tables as docs/data.md says, the views as `create_statements` gives them; gives the rows of a query."""
+def over_the_lake(
+    spark: SparkSession, lake: Lake, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], list[Row]]:
+    """The tables as docs/data.md says, the views as `create_statements` gives them; gives the rows of a query.
+
+    Each view is computed once, and the next ones are asked of its rows: where views lie ten deep in each other, Spark
+    takes longer to plan than to answer.
+    """
     for table in ("entries", "snapshots"):
         spark.read.parquet(folder(lake, table)).createOrReplaceTempView(table)
     for view, statement in zip(VIEWS, create_statements("spark"), strict=True):
-        spark.sql(
-            statement.replace("CREATE OR REPLACE VIEW", "CREATE OR REPLACE TEMPORARY VIEW").replace(
-                "CURRENT_DATE", f"DATE '{TODAY}'"
-            )
-        )
-        # Else Spark computes each view anew for every view that is made of it.
-        spark.sql(f"CACHE TABLE {view}")
+        computed = str(tmp_path_factory.mktemp("views") / view)
+        select = statement.removeprefix(f"CREATE OR REPLACE VIEW {view} AS")
+        spark.sql(select.replace("CURRENT_DATE", f"DATE '{TODAY}'")).write.parquet(computed)
+        spark.read.parquet(computed).createOrReplaceTempView(view)
 
     def rows(query: str) -> list[Row]:
         found = spark.sql(query)
@@ -177,7 +180,7 @@ def test_spark_gives_the_rows_that_duckdb_gives(
 
 def test_the_views_that_are_compared_hold_every_kind_of_row(told: Views) -> None:
     changes = {row["change"] for row in told["chart"]}
-    assert changes == {None, "new", "re-entry", "up", "down", "same", "duplicate"}
+    assert changes == {None, "new", "re-entry", "up", "down", "same", "duplicate", "unseen"}
     statuses = {row["status"] for row in told["coverage"]}
     assert statuses >= {"ok", "unchanged", "missed", "unavailable", "not_found"}
     assert {row["cadence_days"] for row in told["known_days"]} == {1, 7}
@@ -303,14 +306,14 @@ def test_no_name_is_a_word_that_athena_reserves(name: str) -> None:
 def test_the_partition_column_of_athena_changes_no_view(lake: Lake, told: Views) -> None:
     with open_charts(lake, TODAY) as charts:
         for table in ("entries", "snapshots"):
-            files = f"read_parquet('{folder(lake, table)}/*/*.parquet', hive_partitioning = true)"
-            charts.warehouse.define(table, f"SELECT * FROM {files}")
+            charts.warehouse.narrow(table, "true", {})
+            charts.warehouse.define(table, f"SELECT *, year(snapshot_date) AS year FROM narrow_{table}")
         for name in VIEWS:
             charts.warehouse.define(name, view_sql(name).replace("CURRENT_DATE", f"DATE '{TODAY}'"))
         assert "year" in charts.warehouse.read("SELECT * FROM entries LIMIT 1")[0]
         found = {name: charts.warehouse.read(f"SELECT * FROM {name}") for name in VIEWS}
     for name in VIEWS:
-        assert list(found[name][0]) == list(told[name][0])
+        assert [list(row) for row in found[name][:1]] == [list(row) for row in told[name][:1]]
     assert_equal(found, told)
 
 

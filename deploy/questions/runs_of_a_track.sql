@@ -2,4 +2,4 @@
 SELECT playlist_id, name, artist, run_number, entered_on, last_seen_on, left_on, days, gap_days, peak_position
 FROM runs
 WHERE LOWER(name) LIKE '%christmas%'
-ORDER BY playlist_id, name, entered_on
+ORDER BY playlist_id, name, entered_on, track_key
