@@ -184,12 +184,19 @@ class Lake:
         return [keys.segment(playlist_id, first) for first in sorted(self._segment_starts(playlist_id, year))]
 
     def segment_days(self, key: str) -> list[Row]:
-        """What a segment holds: a row (snapshot_date, capture_id, entries, positions) for each of its days."""
+        """What a segment holds: a row (snapshot_date, capture_id, entries, positions, captures, digest) for each of its
+        days."""
         with self._tables.open(self.store.locate(key)) as scratch:
             found = self.store.get(key)
             if found is None:
                 return []
             return scratch.summaries(scratch.parquet(found.data, ENTRIES))
+
+    def digest(self, playlist_id: str, day: date, rows: Iterable[Row]) -> int | None:
+        """The `digest` that a segment tells of that day if it holds these rows; None for no rows."""
+        with self._tables.open(f"the entries of {playlist_id} of {day}") as scratch:
+            found = scratch.contents(scratch.rows(rows, ENTRIES)).get(day)
+            return found.digest if found else None
 
     def _put_days(
         self,
@@ -362,8 +369,16 @@ class Lake:
 
     def held(self) -> list[tuple[str, int]]:
         """Every (playlist, year) that has anything in a table, be it committed or not."""
-        segments = {keys.segment_owner(key) for key in self.store.list(keys.ENTRIES)}
-        return sorted(set(self.tried()) | {owner for owner in segments if owner})
+        return sorted(self.segments())
+
+    def segments(self) -> dict[tuple[str, int], list[str]]:
+        """The segments, oldest first, of every (playlist, year) that has anything in a table: of the whole lake, by
+        two lists of keys."""
+        found: dict[tuple[str, int], list[str]] = {owner: [] for owner in self.tried()}
+        for key in self.store.list(keys.ENTRIES):
+            if owner := keys.segment_owner(key):
+                found.setdefault(owner, []).append(key)
+        return found
 
     def tried(self) -> list[tuple[str, int]]:
         """Every (playlist, year) that has snapshots."""
