@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from ..errors import BadImport
-from ..lake.lake import Lake
+from ..lake.lake import Lake, is_imported
 from ..safe_files import replace_file
+from ..spotify.entries import Row
 from .formats.archive_clone import Odd, read_clone
 from .formats.archive_json import Followers, read_followers
 from .opening import Limits, expand
 from .reader import read_history
-from .staging import Kept, is_imported, keep_days
+from .staging import Kept, keep_days
 
 Opener = Callable[[], BinaryIO]
 # Takes the name of a file, and how much of the work on it is done (0 to 1).
@@ -229,14 +230,13 @@ def _import_followers(lake: Lake, name: str, followers: Followers) -> ImportedFi
         raise BadImport(name, [(0, "its name has no playlist id")], advice="Name it <playlist id>.json.")
     changed = 0
     for year in sorted({day.year for day in followers.counts}):
-        rows = [
-            row | {"followers": followers.counts[row["snapshot_date"]]}
-            for row in lake.snapshots(followers.playlist_id, year)
-            if is_imported(row) and row["followers"] is None and row["snapshot_date"] in followers.counts
-        ]
-        if rows:
-            changed += len(lake.put_snapshots(followers.playlist_id, year, rows))
+        fill = {day: partial(_with_followers, count) for day, count in followers.counts.items() if day.year == year}
+        changed += lake.amend(followers.playlist_id, year, fill)
     return ImportedFile(name, "archive-followers", (followers.playlist_id,), len(followers.counts), 0, changed)
+
+
+def _with_followers(count: int, row: Row) -> Row:
+    return row | {"followers": count} if is_imported(row) and row["followers"] is None else row
 
 
 def keep_rejects(found: ImportedFile) -> None:

@@ -34,6 +34,10 @@ class DayTables:
         """Room for SQL over objects, known to a person as `what`."""
         return self._tables.scratch(what)
 
+    def folder(self) -> AbstractContextManager[Path]:
+        """A temporary folder for files that SQL is to read."""
+        return self._tables.folder()
+
     @contextmanager
     def open(self, what: str) -> Iterator[DayScratch]:
         """Room for work on rows that have a day."""

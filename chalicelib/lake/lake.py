@@ -300,6 +300,12 @@ class Lake:
         corrected = partial(_with_marks_of, row)
         self._change_rows(row["playlist_id"], day.year, {day: corrected})
 
+    def amend(self, playlist_id: str, year: int, changes: Mapping[date, Callable[[Row], Row]]) -> int:
+        """Change the rows of some days of a year, where they are there, each from what it holds at that very moment;
+        gives how many are other ones now."""
+        before = self._change_rows(playlist_id, year, {day: partial(_amended, one) for day, one in changes.items()})
+        return sum(changes[day](row) != row for day, row in before.items())
+
     def drop_marks(self, playlist_id: str, day: date) -> None:
         """Take the marks off a day that was mended, but for those behind which a process may still be."""
         self._change_rows(playlist_id, day.year, {day: partial(_mended, self.now())})
@@ -476,6 +482,11 @@ def rank(source: str, captured_at: datetime) -> Rank:
     return trust, captured_at.astimezone(UTC)
 
 
+def is_imported(row: Mapping[str, Any]) -> bool:
+    """Whether a day's row in `snapshots` was brought in, not captured."""
+    return (row["source"] or "").startswith("import:")
+
+
 def worth(row: Mapping[str, Any]) -> tuple[bool, int, datetime]:
     """What a snapshot's row is worth beside another one of its day: the higher one stays."""
     return row["status"] in PUBLISHED, *rank(row["source"] or "", row["captured_at"])
@@ -488,10 +499,20 @@ def _better(scratch: DayScratch, kept: str, ranks: Mapping[date, Rank]) -> set[d
 
 
 def _committed_over(row: Mapping[str, Any], before: Row | None) -> Row:
-    """The row that a day has once `row` was committed; the marks of others stay."""
-    standing = before is not None and worth(before) > worth(row)
-    marks = without(before["replacing"], row["capture_id"]) if before else None
-    return dict(before if before is not None and standing else row) | {"replacing": marks}
+    """The row that a day has once `row` was committed; the marks of others stay, and so do an imported day's followers,
+    which come from a file of their own, where one import takes the place of another."""
+    if before is None:
+        return dict(row) | {"replacing": None}
+    marks = {"replacing": without(before["replacing"], row["capture_id"])}
+    if worth(before) > worth(row):
+        return before | marks
+    if row["followers"] is None and is_imported(row) and is_imported(before):
+        marks["followers"] = before["followers"]
+    return dict(row) | marks
+
+
+def _amended(change: Callable[[Row], Row], before: Row | None) -> Row | None:
+    return before and change(before)
 
 
 def _with_marks_of(row: Row, before: Row | None) -> Row:

@@ -28,7 +28,7 @@ from ..errors import (
 )
 from ..lake import keys
 from ..lake.address import open_store
-from ..lake.lake import Lake, rank
+from ..lake.lake import Lake, is_imported, rank
 from ..lake.schema import PUBLISHED, Status, empty_row
 from ..settings import Settings
 from ..spotify.capture import NOT_UNDERSTOOD, UNCHANGED, Capture
@@ -317,8 +317,7 @@ class Pipeline:
 
 def _is_kept(row: Row) -> bool:
     """Whether a day was read from Spotify and committed, and nobody has begun to replace it since."""
-    imported = (row["source"] or "").startswith("import:")
-    return row["status"] in PUBLISHED and not imported and not row["replacing"]
+    return row["status"] in PUBLISHED and not is_imported(row) and not row["replacing"]
 
 
 def _hours_since(moment: str, now: datetime) -> float:
