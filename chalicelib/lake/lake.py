@@ -215,6 +215,9 @@ class Lake:
             placed.changed.update(plan.changed)
             placed.stayed.update(plan.stayed)
             todo = todo[len(plan.days) :]
+        if placed.stayed:
+            # A mark may be there all the same, if others were faster since.
+            self._unmark(playlist_id, {day: own[day] for day in placed.stayed if day in own})
         return placed
 
     def _plan_segment(
@@ -316,6 +319,14 @@ class Lake:
             day: partial(_marked, playlist_id, day, moment, capture_id, self.now())
             for day, (moment, capture_id) in captures.items()
         }
+        self._change_years(playlist_id, changes)
+
+    def _unmark(self, playlist_id: str, captures: Mapping[date, str]) -> None:
+        """Take the marks of these captures off, since they are not going to replace anything."""
+        changes = {day: partial(_unmarked, capture_id) for day, capture_id in captures.items()}
+        self._change_years(playlist_id, changes)
+
+    def _change_years(self, playlist_id: str, changes: Mapping[date, Callable[[Row | None], Row | None]]) -> None:
         for year in sorted({day.year for day in changes}):
             of_year = {day: change for day, change in changes.items() if day.year == year}
             self._change_rows(playlist_id, year, of_year)
@@ -521,6 +532,10 @@ def _with_marks_of(row: Row, before: Row | None) -> Row:
 
 def _mended(now: datetime, before: Row | None) -> Row | None:
     return before and before | {"replacing": only_alive(before["replacing"], now)}
+
+
+def _unmarked(capture_id: str, before: Row | None) -> Row | None:
+    return before and before | {"replacing": without(before["replacing"], capture_id)}
 
 
 def _marked(playlist_id: str, day: date, moment: datetime, capture_id: str, now: datetime, before: Row | None) -> Row:
