@@ -186,7 +186,7 @@ def _wait_until_it_writes(url: str, process: subprocess.Popen[bytes]) -> None:
         aws_secret_access_key="testing",
         config=Config(retries={"max_attempts": 0}),
     )
-    for _ in range(300):
+    for _ in range(1200):
         try:
             s3.put_object(Bucket="charts", Key="ready", Body=b"")
         except (BotoCoreError, ClientError):
@@ -194,7 +194,7 @@ def _wait_until_it_writes(url: str, process: subprocess.Popen[bytes]) -> None:
             threading.Event().wait(0.1)
         else:
             return
-    raise AssertionError("the S3 server did not start within 30 s")
+    raise AssertionError("the S3 server did not start within two minutes")
 
 
 def as_aws(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

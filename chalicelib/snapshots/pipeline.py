@@ -150,6 +150,12 @@ class Pipeline:
             outcome = self._gap(playlist_id, self._doubted(error))
         except ChartlakeError as error:
             outcome = self._gap(playlist_id, error)
+        except MemoryError:
+            short = ChartlakeError(
+                f"playlist {playlist_id}: this process has too little memory for it.",
+                advice="Give it more; 512 MB do for lists of 10,000 entries. Other playlists are not affected.",
+            )
+            outcome = self._gap(playlist_id, short)
         except Exception as error:
             _log.exception("a defect of chartlake", extra={"playlist_id": playlist_id})
             defect = ChartlakeError(
