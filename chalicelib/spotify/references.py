@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from ..errors import BadSetting
 
 _ID = re.compile(r"[0-9A-Za-z]{22}")
+# Letters of a wrong reference that its error repeats.
+_SHOWN = 200
 _EXAMPLE = "a playlist looks like 37i9dQZEVXbMDoHDwVN2tF or https://open.spotify.com/playlist/37i9dQZEVXbMDoHDwVN2tF"
 
 
@@ -18,6 +20,7 @@ def parse_playlist_reference(text: str) -> str:
     `/intl-xx/`, `/embed/`, `/user/NAME/playlist/ID` or a trailing slash. Raises `BadSetting` for everything else.
     """
     reference = text.strip().strip("<>\"'")
+    said = repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
     if _ID.fullmatch(reference):
         return reference
     if reference.startswith("spotify:"):
@@ -28,22 +31,22 @@ def parse_playlist_reference(text: str) -> str:
         try:
             url = urlsplit(reference)
         except ValueError:
-            raise BadSetting(f"{text!r} is not a playlist: {_EXAMPLE}") from None
+            raise BadSetting(f"{said} is not a playlist: {_EXAMPLE}") from None
         if url.hostname in ("spotify.link", "spotify.app.link"):
             raise BadSetting(
-                f"{text!r} is a short link, which hides the playlist's id.",
+                f"{said} is a short link, which hides the playlist's id.",
                 advice="Open it in a browser and copy the long link that begins with https://open.spotify.com/playlist/.",
             )
         if url.hostname not in ("open.spotify.com", "play.spotify.com", "api.spotify.com"):
-            raise BadSetting(f"{text!r} is not a playlist: {_EXAMPLE}")
+            raise BadSetting(f"{said} is not a playlist: {_EXAMPLE}")
         parts = [part for part in url.path.split("/") if part]
     kinds = [part for part in parts[:-1] if part in ("playlist", "playlists")]
     if not kinds or parts[-2] not in ("playlist", "playlists"):
         what = next((part for part in parts if part in ("album", "artist", "track", "show", "episode")), None)
         found = f"is a link to {'an' if what and what[0] in 'ae' else 'a'} {what}, not to" if what else "is not"
-        raise BadSetting(f"{text!r} {found} a playlist: {_EXAMPLE}")
+        raise BadSetting(f"{said} {found} a playlist: {_EXAMPLE}")
     if not _ID.fullmatch(parts[-1]):
-        raise BadSetting(f"{text!r}: {parts[-1]!r} is not a playlist id of 22 letters and digits: {_EXAMPLE}")
+        raise BadSetting(f"{said}: {parts[-1][:_SHOWN]!r} is not a playlist id of 22 letters and digits: {_EXAMPLE}")
     return parts[-1]
 
 
