@@ -7,14 +7,18 @@ written is private to its owner, and is there as a whole or not at all.
 from __future__ import annotations
 
 import errno
+import io
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
+_CHUNK = 1 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # A pipe that nobody writes to would be waited for.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -99,11 +103,16 @@ def read_file(folder: int, name: str) -> bytes:
 
 def write_file(folder: int, name: str, data: bytes) -> None:
     """Write beside the place, to the disk, and rename into it. Only one may write the same name at a time."""
+    copy_file(folder, name, io.BytesIO(data))
+
+
+def copy_file(folder: int, name: str, source: BinaryIO) -> None:
+    """Do `write_file` with all that is left in a stream."""
     # One name for each place, so that what a killed process leaves is replaced by the next, not added to.
     unfinished = f".{name}.unfinished"
     try:
         with os.fdopen(_open_anew(folder, unfinished), "wb") as file:
-            file.write(data)
+            shutil.copyfileobj(source, file, _CHUNK)
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, name, src_dir_fd=folder, dst_dir_fd=folder)

@@ -360,7 +360,7 @@ def test_a_result_names_a_thousand_days_and_counts_all(
 ) -> None:
     monkeypatch.setattr(backfill, "_MOST_NAMED", 3)
     days = tuple(("p" * 22, date(2026, 1, 1) + timedelta(days=number)) for number in range(5))
-    monkeypatch.setattr(backfill, "replay", lambda *_, **__: Replayed(5, days))
+    monkeypatch.setattr(backfill, "replay_all", lambda *_, **__: (Replayed(5, days), None))
     run, _ = runs.begin(lake, clock.world(), backfill.parse({"mode": "replay"})[0], None)
     found, _ = backfill.turn(run, lake, clock.world(), lambda *_: Extracted(()))
     assert (found.result["changed_days"], len(found.result["changed"])) == (5, 3)

@@ -19,6 +19,8 @@ from chalice.test import Client
 from chalicelib.errors import LakeUnavailable
 from chalicelib.handlers import uploads
 from chalicelib.handlers.intake import take_in
+from chalicelib.history.kept import read_notes
+from chalicelib.history.replaying import replay_imports
 from chalicelib.lake import keys
 from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
@@ -92,6 +94,21 @@ def test_a_dropped_file_becomes_rows_and_what_became_of_it_is_told(
     (line,) = [record for record in caplog.records if record.name == "chalicelib.handlers.intake"]
     assert (line.getMessage(), line.object_key, line.rows) == ("upload imported", NAME, 3)  # type: ignore[attr-defined]
     assert verify(lake_now()).findings == ()
+
+
+def test_what_was_dropped_is_kept_and_not_needed_again(deployed: Client) -> None:
+    deployed.lambda_.invoke("upload", drop(NAME, chart()))
+    (note,) = read_notes(lake_now())
+    assert (note.name, note.imports[0][1]) == (NAME, "upload by 123456789012")
+    before = tables(lake_now())
+    for key in [NAME, *before]:
+        lake_now().store.delete(key)
+    assert replay_imports(lake_now(), World()).files == 1
+    assert tables(lake_now()) == before
+    # The event once more finds nothing, and notes nothing.
+    drop(NAME, chart())
+    deployed.lambda_.invoke("upload", object_created(f"lake/{NAME}", len(chart().encode())))
+    assert list(read_notes(lake_now())) == [note]
 
 
 def test_the_page_of_what_was_dropped_is_there_at_once(deployed: Client) -> None:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from ..analysis.coverage import MISSED, Coverage, Day
 from ..errors import ChartlakeError
+from ..lake import keys
 from ..lake.schema import PUBLISHED, Status
 from ..text import counted, printable, printable_lines
 from .chart_tables import show_chart
@@ -138,14 +139,19 @@ def show_replay_result(console: Console, told: Mapping[str, Any], verb: str = "c
         console.print(f"… and {told['changed_days'] - len(told['changed'])} more")
     for one in told.get("damaged", ()):
         console.print(_text(f"× {one['raw_key']}: {one['problem']}", style="red"), soft_wrap=True)
-    read = f"{counted(told['captures'] - len(told.get('damaged', ())), 'raw capture')} read"
+    damaged = {one["raw_key"] for one in told.get("damaged", ())}
+    files = {key for key in damaged if key.startswith(keys.KEPT_IMPORTS)}
+    read = counted(told["captures"] - len(damaged - files), "raw capture")
+    if told.get("imports"):
+        read += f" and {counted(told['imports'] - len(files), 'imported file')}"
+    read += " read"
     if told.get("damaged"):
         read += f", {len(told['damaged'])} damaged"
     if told.get("purged"):
         read += f", {told['purged']} left out because they were purged"
     if told["changed_days"]:
         console.print(f"{read}: {counted(told['changed_days'], 'day')} {verb}.")
-    elif told["captures"]:
+    elif told["captures"] or told.get("imports"):
         console.print(f"{read}: every day is as it was.")
     else:
         console.print(f"{read}: nothing was there to be replayed.")

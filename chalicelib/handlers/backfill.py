@@ -11,9 +11,9 @@ from ..errors import BadSetting, ChartlakeError, DamagedFile, OutOfTime
 from ..lake.lake import Lake
 from ..lake.schema import PUBLISHED
 from ..snapshots.outcome import Run as Extracted
-from ..snapshots.replay import replay
 from ..spotify.references import parse_playlist_reference
 from ..time_and_chance import World
+from .replaying import replay_all
 from .runs import DONE, FAILED, Run, end, fail, hand_on, note
 
 EXTRACT, REPLAY = "extract", "replay"
@@ -100,27 +100,27 @@ def _together(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
 
 def _replay(run: Run, lake: Lake, world: World, _: Extract) -> tuple[Run, ChartlakeError | None]:
     request = run.request
-    found = replay(
+    found, left = replay_all(
         lake,
         world,
         playlist_ids=request["playlists"] or (),
         first=date.fromisoformat(request["from"]),
         last=date.fromisoformat(request["to"]),
-        start=(run.left[0], date.fromisoformat(run.left[1])) if run.left else None,
+        start=(run.left[0], run.left[1]) if run.left else None,
         progress=_noting(run, lake, world),
     )
-    told, done = found.to_json(), run.done + found.captures
+    told, done = found.to_json(), run.done + found.captures + found.imports
     result = {
-        "captures": done,
+        "captures": run.result.get("captures", 0) + found.captures,
+        "imports": run.result.get("imports", 0) + found.imports,
         "changed_days": run.result.get("changed_days", 0) + len(found.changed),
         "changed": [*run.result.get("changed", []), *told["changed"]][:_MOST_NAMED],
         "purged": run.result.get("purged", 0) + found.purged,
         "damaged": [*run.result.get("damaged", []), *told["damaged"]][:_MOST_NAMED],
     }
-    left = [found.left[0], found.left[1].isoformat()] if found.left else []
     error = _damage(result["damaged"]) if not left else None
     result |= error.to_json() if error else {}
-    return replace(run, result=result, left=left, done=done, total=done + found.remaining), error
+    return replace(run, result=result, left=list(left or ()), done=done, total=done + found.remaining), error
 
 
 def _damage(damaged: list[dict[str, str]]) -> DamagedFile | None:

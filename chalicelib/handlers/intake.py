@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from ..errors import BadImport, ChartlakeError
-from ..history.importing import ImportedFile, Options, import_path, is_clutter
+from ..history.imported import ImportedFile, Options
+from ..history.importing import import_path, is_clutter
 from ..history.opening import Limits
 from ..lake import keys
 from ..lake.lake import Lake
@@ -54,8 +55,9 @@ def take_in(
         facts = {"size": path.stat().st_size, "etag": etag.strip('"')}
         _begin(lake, world, key, facts)
         limits = Limits(file=room, document=(memory << 20) // _DOCUMENTS_A_MEMORY if memory else Limits.document)
+        options = Options(limits=limits, by=f"upload by {detail.get('requester', 'unknown')}")
         try:
-            return _finish(lake, key, facts, import_path(lake, path, Options(limits=limits), name=key))
+            return _finish(lake, key, facts, import_path(lake, path, options, name=key))
         except ChartlakeError as error:
             _fail(lake, key, facts, error)
             raise
@@ -95,21 +97,14 @@ def _finish(
 ) -> tuple[dict[str, Any], BadImport | None]:
     found = list(imported)
     refused = [one.error for one in found if one.error]
-    told = {
-        "file": key,
-        "state": REFUSED if refused else IMPORTED,
-        **facts,
-        "files": [_shortened(one) for one in found],
-    }
+    state, level = (REFUSED, logging.ERROR) if refused else (IMPORTED, logging.INFO)
+    told = {"file": key, "state": state, **facts, "files": [_shortened(one) for one in found]}
     changed = sum(one.changed for one in found)
     # What the first event changed is worth telling, not that the second changed nothing.
-    lake.update_state(
-        keys.imported(key), lambda before: before if _stands(before, facts) and not (refused or changed) else told
-    )
+    news = bool(refused or changed)
+    lake.update_state(keys.imported(key), lambda before: told if news or not _stands(before, facts) else before)
     counts = {"files": len(found), "refused": len(refused), "rows": sum(one.rows for one in found), "changed": changed}
-    _log.log(
-        logging.ERROR if refused else logging.INFO, "upload %s", told["state"], extra={"object_key": key, **counts}
-    )
+    _log.log(level, "upload %s", state, extra={"object_key": key, **counts})
     return told, refused[0] if refused else None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 
 from ..lake.schema import Status
-from ..spotify.entries import Json
+from ..spotify.entries import Json, UnknownEntryShape
 from .day import Day, Problems, refused, shown
 from .document import parsed
 from .formats import (
@@ -124,7 +124,12 @@ def _days_of(body: Json, named: Named, problems: Problems) -> Iterable[Day]:
             return flat_history.read(body, named, problems)
         if archive_other.is_this(body):
             return archive_other.read(body, named, problems)
-    pages = spotify_json.pages_of(body)
+    try:
+        pages = spotify_json.pages_of(body)
+    except UnknownEntryShape as error:
+        raise refused(
+            named.file, f"it is an answer of Spotify that is not believed: {error}", "Leave it out."
+        ) from None
     if pages is None:
         raise _unknown_json(body, named.file)
     return spotify_json.read(body, pages, named, problems)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from ..errors import BadImport, LakeUnavailable
+from ..lake import keys
 from ..lake.lake import Lake, Rank, is_imported, rank, worth
 from ..lake.schema import ENTRIES, FIRST_DAY, PUBLISHED, empty_row
 from ..lake.tables import LONGEST_PACK, packed, to_json
@@ -21,19 +23,8 @@ _TRIES = 12
 _LONGEST_TEXT = 5_000
 
 
-@dataclass(frozen=True)
-class Kept:
-    """What came of a file's days: their formats, the playlists to which they belong, the days and rows that were
-    taken, how many days are new or other than before, and how many were left out because they were purged; `remarks`
-    are what is to be said of a day, as (playlist, day, reason)."""
-
-    formats: tuple[str, ...]
-    playlists: tuple[str, ...]
-    days: int
-    rows: int
-    changed: int
-    purged: int
-    remarks: tuple[tuple[str, date, str], ...] = ()
+# A list's year, of which one file holds the days that wait.
+_Year = tuple[str, int]
 
 
 @dataclass
@@ -46,50 +37,170 @@ class _Staged:
     copies: dict[date, frozenset[str]] = field(default_factory=dict)
 
 
-def keep_days(
-    lake: Lake, name: str, days: Iterable[Day], digest: str, progress: Callable[[float], None] = lambda share: None
-) -> Kept:
-    """Put the days of the file `name` into the lake.
+@dataclass
+class Taken:
+    """What one file told, all of it read: its formats, how many days and rows of it are to be written, and how many
+    days were left out because they were purged; `remarks` are what is to be said of a day, as (playlist, day, reason).
+    Where `holds_purged`, there is something in the file that was purged and must not be kept."""
 
-    A fault at the end of the file leaves the lake as it was, and memory holds one day at a time. Killed while it writes
-    and run again it comes to the same lake, and writes only what is not there yet. `progress` gets the share that is
-    written (0 to 1). Raises `BadImport`, also for what `days` raise.
-    """
-    staged: dict[tuple[str, int], _Staged] = {}
-    formats: dict[str, None] = {}
-    remarks: list[tuple[str, date, str]] = []
-    purged = read_tombstones(lake)
-    # It is tomorrow already somewhere.
-    last = lake.now().astimezone(UTC).date() + timedelta(days=1)
-    count = rows = left_out = changed = 0
-    with lake.folder() as folder:
-        for day in days:
-            if day.snapshot_date > last:
-                raise BadImport(
-                    name,
-                    [(0, f"it tells of {day.snapshot_date}, a day that is still to come")],
-                    advice="Correct the date in the file or its name, or give it with --date; nothing was imported.",
-                )
-            _refuse_odd(day, name)
-            formats[day.format] = None
-            if day.reason:
-                remarks.append((day.playlist_id, day.snapshot_date, day.reason))
-            if purged.covers(day.playlist_id, day.snapshot_date):
-                left_out += 1
+    formats: dict[str, None] = field(default_factory=dict)
+    days: int = 0
+    rows: int = 0
+    purged: int = 0
+    holds_purged: bool = False
+    remarks: list[tuple[str, date, str]] = field(default_factory=list)
+    staged: dict[_Year, _Staged] = field(default_factory=dict)
+
+    @property
+    def lists(self) -> dict[str, tuple[date, date]]:
+        """The playlists that it tells of, each with the first and the last day."""
+        found: dict[str, tuple[date, date]] = {}
+        for (playlist_id, _), staged in sorted(self.staged.items()):
+            first, last = min(staged.commits), max(staged.commits)
+            found[playlist_id] = (found.get(playlist_id, (first, last))[0], last)
+        return found
+
+    def settle(self, facts: Row) -> None:
+        """Let the row of each of its days tell these facts too."""
+        for staged in self.staged.values():
+            for commit in staged.commits.values():
+                commit.update(facts)
+
+    def changed(self, days: set[tuple[str, date]]) -> int:
+        """How many of these days are its own."""
+        own = ((playlist_id, day) for (playlist_id, _), staged in self.staged.items() for day in staged.commits)
+        return sum(one in days for one in own)
+
+
+class Staging:
+    """Days of any number of files that wait in a folder, to be written with one write a segment."""
+
+    def __init__(self, lake: Lake, folder: Path) -> None:
+        self.rows = 0
+        self._lake = lake
+        self._folder = folder
+        self._files = 0
+        self._purged = read_tombstones(lake)
+        self._waiting: dict[_Year, _Staged] = {}
+
+    def read(
+        self, name: str, days: Iterable[Day], digest: str, wanted: Callable[[str, date], bool] = lambda one, day: True
+    ) -> Taken:
+        """Read all days of the file `name`, but for those that are not wanted; memory holds one day at a time. They are
+        written when they were added. Raises `BadImport`, also for what `days` raise; then nothing of them waits."""
+        taken = Taken()
+        # It is tomorrow already somewhere.
+        last = self._lake.now().astimezone(UTC).date() + timedelta(days=1)
+        try:
+            for day in days:
+                _refuse_odd(day, name, last)
+                taken.formats[day.format] = None
+                if wanted(day.playlist_id, day.snapshot_date):
+                    self._read_day(taken, day, name, digest)
+        except BaseException:
+            self._discard(taken)
+            raise
+        taken.remarks.sort()
+        return taken
+
+    def _read_day(self, taken: Taken, day: Day, name: str, digest: str) -> None:
+        if day.reason:
+            taken.remarks.append((day.playlist_id, day.snapshot_date, day.reason))
+        taken.holds_purged |= self._purged.covers_raw(day.playlist_id, day.snapshot_date)
+        if self._purged.covers(day.playlist_id, day.snapshot_date):
+            taken.purged += 1
+            return
+        anonymous = _without_users(day, self._purged)
+        taken.holds_purged |= anonymous != day
+        year = (day.playlist_id, day.snapshot_date.year)
+        if year not in taken.staged:
+            self._files += 1
+            taken.staged[year] = _Staged(self._folder / f"{self._files}.ndjson")
+        _stage(taken.staged[year], anonymous, name, digest)
+        taken.days, taken.rows = taken.days + 1, taken.rows + len(day.rows)
+
+    def _discard(self, taken: Taken) -> None:
+        for staged in taken.staged.values():
+            staged.path.unlink(missing_ok=True)
+
+    def has_to_go_before(self, taken: Taken) -> bool:
+        """Whether what waits has to be written before a file's days may wait: it tells of one of them, or they are
+        earlier, and would begin a segment of their own if they came alone."""
+        return any(
+            min(staged.commits) < min(waiting.commits) or not staged.commits.keys().isdisjoint(waiting.commits)
+            for year, staged in taken.staged.items()
+            if (waiting := self._waiting.get(year))
+        )
+
+    def add(self, taken: Taken) -> None:
+        """Let a file's days wait for the next `write`."""
+        self.rows += taken.rows
+        for year, staged in taken.staged.items():
+            waiting = self._waiting.get(year)
+            if waiting is None:
+                self._waiting[year] = _Staged(staged.path, dict(staged.commits), dict(staged.copies))
                 continue
-            key = (day.playlist_id, day.snapshot_date.year)
-            target = staged.setdefault(key, _Staged(folder / f"{len(staged)}.ndjson"))
-            _stage(target, _without_users(day, purged), name, digest)
-            count, rows = count + 1, rows + len(day.rows)
-        for number, (playlist_id, year) in enumerate(sorted(staged), start=1):
-            changed += _place(lake, playlist_id, year, staged[playlist_id, year])
-            progress(number / len(staged))
-    playlists = dict.fromkeys(playlist_id for playlist_id, _ in sorted(staged))
-    return Kept(tuple(formats), tuple(playlists), count, rows, changed, left_out, tuple(sorted(remarks)))
+            waiting.commits |= staged.commits
+            waiting.copies |= staged.copies
+            with staged.path.open("rb") as source, waiting.path.open("ab") as target:
+                shutil.copyfileobj(source, target)
+            staged.path.unlink()
+
+    def takes_a_place(self, taken: Taken) -> bool:
+        """Whether one of the file's days is to stand where now another file's does."""
+        for (playlist_id, year), staged in taken.staged.items():
+            before = _rows_by_day(self._lake, playlist_id, year)
+            todo = _worth_placing(self._lake, playlist_id, year, staged, before)
+            if any(day in before and origin_of(before[day]) != origin_of(facts) for day, facts in todo.items()):
+                return True
+        return False
+
+    def write(self, progress: Callable[[float], None] = lambda share: None) -> set[tuple[str, date]]:
+        """Put all that waits into the lake; gives the days that are new or other than before.
+
+        Killed in the middle and done again it comes to the same lake, and writes only what is not there yet.
+        `progress` gets the share that is written (0 to 1).
+        """
+        changed: set[tuple[str, date]] = set()
+        for number, ((playlist_id, year), staged) in enumerate(sorted(self._waiting.items()), start=1):
+            changed |= {(playlist_id, day) for day in _place(self._lake, playlist_id, year, staged)}
+            staged.path.unlink(missing_ok=True)
+            progress(number / len(self._waiting))
+        self._waiting, self.rows = {}, 0
+        return changed
+
+    def told(self) -> dict[tuple[str, date], Row]:
+        """What the rows of the days that wait would tell."""
+        return {
+            (playlist_id, day): facts
+            for (playlist_id, _), staged in self._waiting.items()
+            for day, facts in staged.commits.items()
+        }
+
+    def other_entries(self) -> set[tuple[str, date]]:
+        """The days that wait whose entries are other than those in the lake, which is a trial here."""
+        found: set[tuple[str, date]] = set()
+        for (playlist_id, _), staged in self._waiting.items():
+            published = {day: facts for day, facts in staged.commits.items() if _is_published(facts)}
+            placed = self._lake.put_days(playlist_id, _ranks(published), staged.path)
+            found |= {(playlist_id, day) for day in placed.changed | placed.stayed}
+        return found
 
 
-def _refuse_odd(day: Day, name: str) -> None:
-    """Raises `BadImport` for a day before there were any lists, and for texts that no name or description has."""
+def origin_of(row: Row) -> tuple[str, str]:
+    """What tells the days of one file, under one name, from those of any other."""
+    return row["capture_id"], row["source"]
+
+
+def _refuse_odd(day: Day, name: str, last: date) -> None:
+    """Raises `BadImport` for a day after `last` or before there were any lists, and for texts that no name or
+    description has."""
+    if day.snapshot_date > last:
+        raise BadImport(
+            name,
+            [(0, f"it tells of {day.snapshot_date}, a day that is still to come")],
+            advice="Correct the date in the file or its name, or give it with --date; nothing was imported.",
+        )
     if day.snapshot_date < FIRST_DAY:
         raise BadImport(
             name,
@@ -138,8 +249,8 @@ def _verdict(day: Day) -> Row:
     return {"status": day.status, "reason": day.reason, "entry_count": count} | quality
 
 
-def _place(lake: Lake, playlist_id: str, year: int, staged: _Staged) -> int:
-    """Entries first, then their commits; gives how many days are new or other than before.
+def _place(lake: Lake, playlist_id: str, year: int, staged: _Staged) -> set[date]:
+    """Entries first, then their commits; gives the days that are new or other than before.
 
     Of two imports of one day at once each could leave its commit above the other's entries. So only days whose entries
     are this file's get its commit, and those whose entries were replaced meanwhile are placed anew: whoever writes last
@@ -163,7 +274,7 @@ def _place(lake: Lake, playlist_id: str, year: int, staged: _Staged) -> int:
     else:
         raise LakeUnavailable(f"{playlist_id}: its days were changed by other imports {_TRIES} times meanwhile.")
     after = _rows_by_day(lake, playlist_id, year)
-    return sum(day in changed or before.get(day) != after.get(day) for day in staged.commits)
+    return {day for day in staged.commits if day in changed or before.get(day) != after.get(day)}
 
 
 def _rows_by_day(lake: Lake, playlist_id: str, year: int) -> dict[date, Row]:
@@ -214,7 +325,12 @@ def _stays(row: Row, facts: Row, copied: frozenset[str] | None) -> bool:
     if not copied or row["status"] not in PUBLISHED:
         return False
     simulated = facts["source"] == "simulator" == row["source"]
-    return row["capture_id"] in copied or (simulated and row["raw_key"] is not None)
+    return row["capture_id"] in copied or (simulated and is_captured(row["raw_key"]))
+
+
+def is_captured(raw_key: str | None) -> bool:
+    """Whether that key is one of a capture's document."""
+    return raw_key is not None and keys.kept_sha256(raw_key) is None
 
 
 def _is_whole(row: Row) -> bool:

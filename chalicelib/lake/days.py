@@ -35,7 +35,7 @@ class DayTables:
         return self._tables.scratch(what)
 
     def folder(self) -> AbstractContextManager[Path]:
-        """A temporary folder for files that SQL is to read."""
+        """A temporary folder for files that are to become rows."""
         return self._tables.folder()
 
     @contextmanager

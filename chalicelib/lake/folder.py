@@ -13,7 +13,17 @@ from pathlib import Path
 from filelock import FileLock
 
 from ..errors import DamagedFile, LakeUnavailable
-from ..safe_files import PRIVATE_FOLDER, LeadsAway, files_below, open_file, open_folder, parts_of, read_file, write_file
+from ..safe_files import (
+    PRIVATE_FOLDER,
+    LeadsAway,
+    copy_file,
+    files_below,
+    open_file,
+    open_folder,
+    parts_of,
+    read_file,
+    write_file,
+)
 from .store import Conflict, Stored
 
 # What flock answers where it is not known: some network and user-space file systems.
@@ -56,6 +66,15 @@ class FolderStore:
 
     def create(self, key: str, data: bytes) -> None:
         self._write(key, data, etag=None)
+
+    def upload(self, key: str, path: Path) -> None:
+        with self._explained(key), path.open("rb") as source:
+            self._root.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
+            with self._lock:
+                if self._is_there(key):
+                    raise Conflict(key)
+                with self._folder_of(key, make=True) as (folder, name):
+                    copy_file(folder, name, source)
 
     def replace(self, key: str, data: bytes, etag: str) -> None:
         self._write(key, data, etag)

@@ -20,12 +20,31 @@ INDEX_PAGE = "site/index.html"
 SHARED_INDEXES = "site/shared/"
 CARDS = "site/cards.json"
 STATE = "state/"
+RUNS = "state/runs/"
 IMPORTS = "imports/"
+KEPT_IMPORTS = "raw/imports/"
+# Of a long name its beginning is enough: the digest before it tells which file it is.
+_LONGEST_NAME = 120
 
 
 def run(run_id: str) -> str:
-    """One run over HTTP: what was asked and what came of it."""
-    return f"state/runs/{run_id}.json"
+    """One run: what was asked and what came of it."""
+    return f"{RUNS}{run_id}.json"
+
+
+def run_shares(run_id: str) -> str:
+    """Where the workers of a run tell what each of them has done."""
+    return f"{RUNS}{run_id}/shares/"
+
+
+def run_share(run_id: str, worker: str, number: int) -> str:
+    """One part of what one worker has done."""
+    return f"{run_shares(run_id)}{worker}-{number:05d}.json"
+
+
+def run_stop(run_id: str) -> str:
+    """Why no worker of a run needs to ask Spotify any more."""
+    return f"{RUNS}{run_id}/stop.json"
 
 
 def imported(key: str) -> str:
@@ -48,6 +67,30 @@ def raw_owner(key: str) -> tuple[str, date] | None:
     """The (playlist, day) of a raw document; None for another object that lies there."""
     name = re.fullmatch(rf"{RAW}playlist_id=([^/]+)/date=(\d{{4}}-\d{{2}}-\d{{2}})/[^/]+\.json\.gz", key)
     return (unquote(name[1]), date.fromisoformat(name[2])) if name else None
+
+
+def kept_import(sha256: str, name: str) -> str:
+    """An imported file's own bytes, once: below the SHA-256 of what it held, under the name that it had."""
+    short = name.rpartition("/")[2].removesuffix(".gz")
+    while len(_safe(short)) > _LONGEST_NAME:
+        short = short[:-1]
+    return f"{kept_prefix(sha256)}{_safe(short)}.gz"
+
+
+def kept_prefix(sha256: str) -> str:
+    """Where a file's bytes are kept, and beside them how it was imported."""
+    return f"{KEPT_IMPORTS}{sha256}/"
+
+
+def import_note(sha256: str, which: str) -> str:
+    """How a file was imported: one object for each name and options."""
+    return f"{kept_prefix(sha256)}{which}.json"
+
+
+def kept_sha256(key: str) -> str | None:
+    """The SHA-256 of the file whose bytes, or whose note, that key holds; None for another object."""
+    name = re.fullmatch(rf"{KEPT_IMPORTS}([0-9a-f]{{64}})/[^/]+", key)
+    return name[1] if name else None
 
 
 def snapshots(playlist_id: str, year: int) -> str:

@@ -22,7 +22,7 @@ from . import keys
 from .days import Content, DayScratch, DayTables
 from .marks import only_alive, with_mark, without
 from .schema import ENTRIES, PUBLISHED, SNAPSHOTS, Status, empty_row
-from .store import Conflict, ObjectStore, Plan, Stored, carry_out, update
+from .store import Conflict, DryRun, ObjectStore, Plan, Stored, carry_out, update
 from .tables import Row, Scratch, to_json
 
 # A rewrite of a segment of this many rows takes half a second and 290 MB; a year of a Top 50 is a tenth of it.
@@ -93,6 +93,10 @@ class Lake:
         """A temporary folder for rows that are to be put into this lake."""
         return self._tables.folder()
 
+    def dry_run(self) -> Lake:
+        """This lake as a place to try a job: what is written or deleted stays in memory."""
+        return Lake(DryRun(self.store), self._world, self._segment_rows, self._tables)
+
     def now(self) -> datetime:
         """The moment, as whoever opened the lake tells it."""
         return self._world.now()
@@ -148,14 +152,16 @@ class Lake:
             own = {day: content.capture_id for day, content in given.items()} | dict(captures or {})
             return self._put_days(scratch, playlist_id, ranks, relation, given, own)
 
-    def carry_entries(self, playlist_id: str, earlier: date, day: date) -> Placed:
-        """Let the entries of an earlier day stand for `day` too, with their own capture and moment; see `put_days`."""
+    def carry_entries(self, playlist_id: str, earlier: date, day: date, capture_id: str) -> Placed:
+        """Let the entries of an earlier day stand for `day` too, with their own capture and moment; `capture_id` is
+        that of the capture which commits them. See `put_days`."""
         held = self.entries(playlist_id, earlier)
         if not held:
             where = f"the entries of {playlist_id} of {earlier}"
             raise DamagedFile(f"{where} are missing, though the day is committed.", advice="Run `chartlake replay`.")
         rows = (to_json(entry) | {"snapshot_date": day.isoformat()} for entry in held)
-        return self.put_days(playlist_id, {day: rank(held[0]["source"], held[0]["captured_at"])}, rows)
+        worth_of_held = rank(held[0]["source"], held[0]["captured_at"])
+        return self.put_days(playlist_id, {day: worth_of_held}, rows, {day: capture_id})
 
     def entries(self, playlist_id: str, day: date) -> list[Row]:
         """A day's entries in order; [] where there are none."""
@@ -462,6 +468,10 @@ class Lake:
                 self.store.delete(key)
         return touched
 
+    def drop_entries(self, playlist_id: str, day: date) -> None:
+        """Take a day's entries away, whatever they are worth."""
+        self.remove_rows(self.segment_of(playlist_id, day), ENTRIES, "snapshot_date = $day", {"day": day})
+
     # Small state.
 
     def read_state(self, key: str) -> dict[str, Any]:
@@ -498,9 +508,13 @@ def is_imported(row: Mapping[str, Any]) -> bool:
     return (row["source"] or "").startswith("import:")
 
 
-def worth(row: Mapping[str, Any]) -> tuple[bool, int, datetime]:
-    """What a snapshot's row is worth beside another one of its day: the higher one stays."""
-    return row["status"] in PUBLISHED, *rank(row["source"] or "", row["captured_at"])
+def worth(row: Mapping[str, Any]) -> tuple[bool, int, bool, datetime]:
+    """What a snapshot's row is worth beside another one of its day: the higher one stays.
+
+    A list that was read outweighs one that was told to be unchanged, as its entries outrank those of an earlier day.
+    """
+    trust, captured_at = rank(row["source"] or "", row["captured_at"])
+    return row["status"] in PUBLISHED, trust, row["status"] != Status.UNCHANGED, captured_at
 
 
 def _better(scratch: DayScratch, kept: str, ranks: Mapping[date, Rank]) -> set[date]:
@@ -510,16 +524,16 @@ def _better(scratch: DayScratch, kept: str, ranks: Mapping[date, Rank]) -> set[d
 
 
 def _committed_over(row: Mapping[str, Any], before: Row | None) -> Row:
-    """The row that a day has once `row` was committed; the marks of others stay, and so do an imported day's followers,
-    which come from a file of their own, where one import takes the place of another."""
+    """The row that a day has once `row` was committed; the marks of others stay, and all of them where it was not. So
+    do an imported day's followers, which come from a file of their own, where one import takes the place of another."""
     if before is None:
         return dict(row) | {"replacing": None}
-    marks = {"replacing": without(before["replacing"], row["capture_id"])}
     if worth(before) > worth(row):
-        return before | marks
+        return before
+    kept = {"replacing": without(before["replacing"], row["capture_id"])}
     if row["followers"] is None and is_imported(row) and is_imported(before):
-        marks["followers"] = before["followers"]
-    return dict(row) | marks
+        kept["followers"] = before["followers"]
+    return dict(row) | kept
 
 
 def _amended(change: Callable[[Row], Row], before: Row | None) -> Row | None:

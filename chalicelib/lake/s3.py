@@ -76,6 +76,19 @@ class S3Store:
     def create(self, key: str, data: bytes) -> None:
         self._put(key, data, {"IfNoneMatch": "*"})
 
+    def upload(self, key: str, path: Path) -> None:
+        for attempt in range(_TRIES):
+            with self._explained(key), path.open("rb") as file:
+                try:
+                    self._s3.put_object(Bucket=self._bucket, Key=self._prefix + key, Body=file, IfNoneMatch="*")
+                    return
+                except ClientError as error:
+                    if _status(error) == 412:
+                        raise Conflict(key) from None
+                    if _status(error) != 409 or attempt == _TRIES - 1:
+                        raise
+            self._world.sleep(self._world.random.uniform(0.05, 0.8))
+
     def replace(self, key: str, data: bytes, etag: str) -> None:
         self._put(key, data, {"IfMatch": etag})
 

@@ -45,6 +45,10 @@ class ObjectStore(Protocol):
         """Write a new object. Raises `Conflict` where the key holds other bytes already; equal bytes are success,
         since they are one's own write whose answer got lost."""
 
+    def upload(self, key: str, path: Path) -> None:
+        """Write a new object from a local file, a part at a time, since it may be larger than the memory. Raises
+        `Conflict` where the key is taken."""
+
     def replace(self, key: str, data: bytes, etag: str) -> None:
         """Write over the version read as `etag`. Raises `Conflict` where the object is another version or gone
         (unless it holds these very bytes already)."""
@@ -90,6 +94,11 @@ class DryRun:
         if found and found.data != data:
             raise Conflict(key)
         self._written[key] = data
+
+    def upload(self, key: str, path: Path) -> None:
+        if self.get(key):
+            raise Conflict(key)
+        self._written[key] = path.read_bytes()
 
     def replace(self, key: str, data: bytes, etag: str) -> None:
         found = self.get(key)

@@ -7,7 +7,7 @@ Repeated, a purge finishes what is left of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -16,7 +16,6 @@ from ..errors import BadSetting, NotKept
 from ..lake import keys
 from ..lake.lake import Lake
 from ..lake.schema import ENTRIES, SNAPSHOTS
-from ..lake.store import DryRun
 from ..lake.tombstones import bury, read_tombstones
 from ..spotify.capture import from_raw
 from ..time_and_chance import World
@@ -63,16 +62,16 @@ def wish(lake: Lake, today: date, playlist_id: str | None, user_id: str | None, 
         )
     if playlist_id is not None and not _knows(lake, playlist_id):
         raise NotKept(f"The lake holds nothing of playlist {playlist_id}; nothing was removed.")
-    if before is None:
-        newest = [day for one, day, _ in lake.raw_keys(playlist_id or "")]
-        newest += [
-            row["snapshot_date"]
-            for one, year in lake.tried()
-            if year >= today.year and playlist_id in (None, one)
-            for row in lake.snapshots(one, year)
-        ]
-        before = max([today, *newest]) + timedelta(days=1)
-    return Wish(before, playlist_id, user_id)
+    return Wish(before or _newest(lake, today, playlist_id) + timedelta(days=1), playlist_id, user_id)
+
+
+def _newest(lake: Lake, today: date, playlist_id: str | None) -> date:
+    """Today, or the newest day beyond it that the lake holds of a playlist (None: of all)."""
+    in_raw = (day for _, day, _ in lake.raw_keys(playlist_id or ""))
+    years = ((one, year) for one, year in lake.tried() if year >= today.year and playlist_id in (None, one))
+    in_tables = (row["snapshot_date"] for one, year in years for row in lake.snapshots(one, year))
+    newest: date = max([today, *in_raw, *in_tables])
+    return newest
 
 
 def _knows(lake: Lake, playlist_id: str) -> bool:
@@ -86,22 +85,37 @@ def purge(
     world: World,
     asked: Wish,
     *,
+    imports: Sequence[str] = (),
     dry_run: bool = True,
     progress: Callable[[str], None] = lambda key: None,
 ) -> Purged:
-    """Remove what is asked for and leave a tombstone; a dry run does the same in memory and writes nothing."""
-    target = Lake(DryRun(lake.store), world) if dry_run else lake
+    """Remove what is asked for and leave a tombstone; a dry run does the same in memory and writes nothing.
+
+    `imports` are the keys of kept files that have to go with it, as `history` knows.
+    """
+    target = lake.dry_run() if dry_run else lake
     bury(target, asked.before, playlist_id=asked.playlist_id, user_id=asked.user_id)
     done = Purged(_raw_to_go(target, asked, progress))
     for playlist_id, year in target.held():
         if asked.playlist_id in (None, playlist_id) and year <= asked.before.year:
             _purge_year(target, playlist_id, year, asked, done)
+    if imports:
+        _lose_imports(target, imports, done)
     if asked.playlist_id is not None or asked.user_id is not None:
         # All of them: the index names every playlist and owner, and the next run renders it again.
         done.pages = _pages(target, asked)
     for key in (*done.raw_keys, *done.pages):
         target.store.delete(key)
     return done
+
+
+def _lose_imports(lake: Lake, imports: Sequence[str], done: Purged) -> None:
+    """Let no row of any list point to files that go: they tell of other lists and days besides."""
+    for playlist_id, year in lake.tried():
+        commits, those = keys.snapshots(playlist_id, year), {"raw_keys": list(imports)}
+        gone = "list_contains($raw_keys::VARCHAR[], raw_key)"
+        _note(done.redacted, commits, lake.forget(commits, SNAPSHOTS, ("raw_key", "raw_sha256"), gone, those))
+    done.raw_keys += imports
 
 
 def _raw_to_go(lake: Lake, asked: Wish, progress: Callable[[str], None]) -> list[str]:
@@ -136,7 +150,7 @@ def _purge_year(lake: Lake, playlist_id: str, year: int, asked: Wish, done: Purg
             _note(done.removed, key, lake.remove_rows(key, schema, "snapshot_date < $before", day))
         return
     if asked.user_id is None:
-        old = "snapshot_date < $before AND raw_key IS NOT NULL"
+        old = f"snapshot_date < $before AND raw_key NOT LIKE '{keys.KEPT_IMPORTS}%'"
         _note(done.redacted, commits, lake.forget(commits, SNAPSHOTS, ("raw_key", "raw_sha256"), old, day))
         return
     raw = {"raw_keys": done.raw_keys}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from datetime import date
 from pathlib import Path
@@ -11,10 +12,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
 from ...errors import BadSetting
-from ...history.importing import ImportedFile, Options, import_path, keep_rejects
+from ...handlers.replaying import replay_all
+from ...history.imported import ImportedFile, Options
+from ...history.importing import import_paths, keep_rejects
+from ...history.kept import keys_to_purge
 from ...snapshots.purge import purge as purge_lake
 from ...snapshots.purge import wish
-from ...snapshots.replay import replay as replay_raw
 from ...spotify.references import parse_playlist_reference
 from ...text import printable
 from ...time_and_chance import World
@@ -57,7 +60,7 @@ def replay(
     """
     world = World()
     with progress_bar("Replaying") as progress:
-        found = replay_raw(
+        found, _ = replay_all(
             open_lake_now(world=world),
             world,
             playlist_ids=[parse_playlist_reference(one) for one in playlists],
@@ -71,7 +74,7 @@ def replay(
     else:
         terminal.show_replayed(Console(), found, dry_run)
     unread = len(found.damaged)
-    ctx.exit(DONE if not unread else PARTLY_DONE if unread < found.captures else FAILED)
+    ctx.exit(DONE if not unread else PARTLY_DONE if unread < found.captures + found.imports else FAILED)
 
 
 @click.command("import")
@@ -79,16 +82,24 @@ def replay(
 @day_option("--date", "day", help="The day, where neither file nor name tells it.")
 @click.option("--region", help="The region (global, us, …), where neither file nor name tells it.")
 @click.option("--skip-bad", is_flag=True, help="Import a file without its bad lines, and keep them in FILE.rejects.")
+@click.option("--no-keep", is_flag=True, help="Keep no file's bytes: its days cannot be replayed or proven then.")
 @as_json_option
 @click.pass_context
 def import_(
-    ctx: click.Context, files: tuple[str, ...], day: date | None, region: str | None, skip_bad: bool, as_json: bool
+    ctx: click.Context,
+    files: tuple[str, ...],
+    day: date | None,
+    region: str | None,
+    skip_bad: bool,
+    no_keep: bool,
+    as_json: bool,
 ) -> None:
     """Bring history in: chart downloads, Kaggle's charts, playlist archives, saved answers of Spotify's API, exports.
 
     FILES are files (also .gz), ZIP archives, folders, a git clone of a playlist archive, or patterns such as
     'charts/**/*.csv'. The format is told by the content. A file with a bad line is not imported at all, and every bad
-    line is named. An import that was killed is finished by the same command.
+    line is named. An import that was killed is finished by the same command. The bytes of what was imported are kept
+    in the lake, so that `replay` can rebuild its days.
 
     \b
     Example:
@@ -96,25 +107,37 @@ def import_(
     """
     paths = [path for text in files for path in _matching(text)]
     lake, console = open_lake_now(), Console(stderr=as_json)
-    options = Options(day, region, skip_bad)
+    options = Options(day, region, skip_bad, by=_user(), keep=not no_keep)
     found: list[ImportedFile] = []
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("Importing", total=1.0)
-        for path in paths:
-            for one in import_path(lake, path, options, lambda name, share: _show(bar, task, name, share)):
-                found.append(one)
-                keep_rejects(one)
-                if not as_json:
-                    terminal.show_imported(bar.console, one)
-    playlists = sorted({playlist_id for one in found for playlist_id in one.playlists})
+        for one in import_paths(lake, paths, options, lambda name, share: _show(bar, task, name, share)):
+            found.append(one)
+            keep_rejects(one)
+            if not as_json:
+                terminal.show_imported(bar.console, one)
     if as_json:
         click.echo(json.dumps([one.to_json() for one in found], ensure_ascii=False))
-    elif playlists:
-        which = f" {playlists[0]}" if len(playlists) == 1 else ""
-        click.echo(f"Next     {command_name()} charts{which}    or    {command_name()} report --open")
+    else:
+        _say_what_is_next(found)
     good = sum(one.error is None for one in found)
     ctx.exit(DONE if good == len(found) else PARTLY_DONE if good else FAILED)
+
+
+def _say_what_is_next(found: list[ImportedFile]) -> None:
+    playlists = sorted({playlist_id for one in found for playlist_id in one.playlists})
+    if playlists:
+        which = f" {playlists[0]}" if len(playlists) == 1 else ""
+        click.echo(f"Next     {command_name()} charts{which}    or    {command_name()} report --open")
+
+
+def _user() -> str:
+    """Who imports, as the system knows them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
 
 
 def _show(bar: Progress, task: TaskID, name: str, share: float) -> None:
@@ -160,8 +183,13 @@ def purge(playlist: str | None, user: str | None, before: date | None, yes: bool
     named = None if playlist is None else kept_playlist(playlist)
     asked = wish(lake, today_of(settings, world), named, user, before)
     console = Console(stderr=as_json)
-    with console.status("Reading the lake") as status:
-        found = purge_lake(lake, world, asked, dry_run=not yes, progress=lambda key: status.update(f"Reading {key}"))
+    with console.status("Reading the lake") as status, lake.folder() as folder:
+
+        def progress(key: str) -> None:
+            status.update(f"Reading {key}")
+
+        files = keys_to_purge(lake, folder, asked.before, asked.playlist_id, asked.user_id, progress)
+        found = purge_lake(lake, world, asked, imports=files, dry_run=not yes, progress=progress)
     if as_json:
         click.echo(json.dumps(found.to_json() | {"before": asked.before.isoformat(), "dry_run": not yes}))
     else:

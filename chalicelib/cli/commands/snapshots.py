@@ -16,10 +16,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from ...analysis.charts import Chart, open_charts
 from ...analysis.coverage import coverage as read_coverage
 from ...errors import ChartlakeError
+from ...history.replaying import verify_imports
 from ...lake.lake import Lake
 from ...settings import Settings
 from ...snapshots.outcome import Outcome, Run
 from ...snapshots.pipeline import followed_playlists, open_pipeline
+from ...snapshots.verify import Finding
 from ...snapshots.verify import verify as verify_lake
 from ...spotify.references import parse_playlist_reference
 from ...time_and_chance import World
@@ -105,9 +107,13 @@ def verify(ctx: click.Context, as_json: bool) -> None:
     Example:
       CHARTLAKE_LAKE=s3://my-charts/chartlake chartlake verify
     """
-    lake, console = open_lake_now(), Console()
+    world, console = World(), Console()
+    lake = open_lake_now(world=world)
     with console.status("Reading the lake") as status:
         verdict = verify_lake(lake, lambda playlist_id, year: status.update(f"Reading {playlist_id} {year}"))
+        problems, notes = verify_imports(lake, world, lambda key: status.update(f"Reading {key}"))
+    verdict.findings += tuple(Finding(*problem) for problem in problems)
+    verdict.notes += tuple(notes)
     if as_json:
         click.echo(json.dumps(verdict.to_json(), ensure_ascii=False))
     else:
