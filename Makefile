@@ -35,6 +35,7 @@ test: lint
 prove: .venv/ready-for-tests
 	.venv/bin/python -m tests.simulation --schedules 10000
 	.venv/bin/python -m tests.simulation.mutants
+	CHARTLAKE_KILLS=200 CHARTLAKE_RACERS=24 .venv/bin/python -m pytest -s tests/prove/test_real_processes.py
 
 lint: .venv/ready-for-tests
 	.venv/bin/ruff check .

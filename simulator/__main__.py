@@ -26,8 +26,8 @@ Examples:
 
 \b
 A fault is WHAT[:option=value,...][@WHERE][*TIMES]:
-  WHAT     a status (404, 429, 502, ...), empty, html, truncated, reset, edit, slow=SECONDS, rate-limited,
-           quota-exceeded, premium-required, not-registered, bad-gateway
+  WHAT     a status (404, 429, 502, ...), empty, html, truncated, reset, edit, slow=SECONDS, drip=SECONDS,
+           rate-limited, quota-exceeded, premium-required, not-registered, bad-gateway
   option   retry-after=SECONDS, after=REQUESTS let through first, playlist=ID, clean (truncated with a matching
            length), and for edit: remove-at=N, insert-at=N, rename=NAME
   WHERE    token, playlist (the playlist object), items (a page of entries); everywhere when left out

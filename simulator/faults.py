@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-KINDS = ("status", "truncated", "empty", "html", "slow", "reset", "edit", "body")
+KINDS = ("status", "truncated", "empty", "html", "slow", "drip", "reset", "edit", "body")
 PLACES = ("any", "token", "playlist", "items")
 _BEFORE_ANSWERING = ("slow", "edit")
 _MESSAGES = {
@@ -34,7 +34,8 @@ class Fault:
     - `status`: answer `status` with `body` (text or JSON; None for the usual words), `headers`, `retry_after` (s)
     - `truncated`: half of the true answer, with its true Content-Length; `clean` gives the length of the half
     - `empty`: 200 without a body; `html`: 200 with a web page; `body`: 200 with `body`
-    - `slow`: wait `seconds` first; `reset`: drop the connection without an answer
+    - `slow`: wait `seconds` first; `drip`: wait them before each byte
+    - `reset`: drop the connection without an answer
     - `edit`: change the playlist first (`remove_at`, `insert_at`, `rename`; without any, the first entry goes)
     """
 
@@ -179,8 +180,8 @@ _OPTIONS = ("retry-after", "after", "playlist", "remove-at", "insert-at", "renam
 def parse_fault(spec: str) -> Fault:
     """Read `WHAT[:option=value,...][@WHERE][*TIMES]`, as in `429:retry-after=7200@items*3`.
 
-    WHAT is a status, `slow=SECONDS`, a kind or a named fault; `*` without a number means for ever. Raises `ValueError`,
-    which says what is wrong.
+    WHAT is a status, `slow=SECONDS`, `drip=SECONDS`, a kind or a named fault; `*` without a number means for ever.
+    Raises `ValueError`, which says what is wrong.
     """
     found = _SPEC.fullmatch(spec.strip())
     if found is None:

@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, g, request
@@ -40,18 +40,21 @@ class Mishaps:
                 self._spotify.sleep(fault.seconds)
             elif fault.kind == "edit":
                 self._edit(fault, fault.playlist or playlist_id)
-            elif fault.kind == "truncated":
-                g.truncated = fault
+            elif fault.kind in ("truncated", "drip"):
+                g.spoilt = fault
             else:
                 return self._answer(fault)
         return None
 
     def after(self, response: Response) -> Response:
-        """Cut the answer in half where that is due."""
-        fault: Fault | None = g.get("truncated")
+        """Cut the answer in half, or give it byte by byte, where that is due."""
+        fault: Fault | None = g.get("spoilt")
         if fault is None:
             return response
         whole = response.get_data()
+        if fault.kind == "drip":
+            response.response = self._dripping(whole, fault.seconds)
+            return response
         response.set_data(whole[: len(whole) // 2])
         if not fault.clean:
             response.headers["Content-Length"] = str(len(whole))
@@ -68,6 +71,11 @@ class Mishaps:
             return answer
 
         return wrapped
+
+    def _dripping(self, whole: bytes, seconds: float) -> Iterator[bytes]:
+        for place in range(len(whole)):
+            self._spotify.sleep(seconds)
+            yield whole[place : place + 1]
 
     def _answer(self, fault: Fault) -> Response:
         if fault.kind == "reset":

@@ -124,29 +124,47 @@ def moto_url() -> Iterator[str]:
     server.stop()
 
 
+class S3Server:
+    """A real S3 server with a bucket `charts`, on this machine: it can be killed, and comes back with what it kept."""
+
+    def __init__(self, folder: Path) -> None:
+        port = _free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self._command = [
+            str(Path(sys.executable).parent / "weed"),
+            "mini",
+            f"-dir={folder}",
+            "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1",
+            f"-s3.port={port}",
+            *(f"-{part}.port={_free_port()}" for part in ("master", "volume", "filer", "admin")),
+            *("-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-bucket=charts"),
+        ]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Begin, and wait until it writes."""
+        keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self._process = subprocess.Popen(self._command, env=os.environ | keys, **quiet)
+        _wait_until_it_writes(self.url, self._process)
+
+    def kill(self) -> None:
+        """End at once, whatever it is doing."""
+        if self._process:
+            self._process.kill()
+            self._process.wait(10)
+
+
 @pytest.fixture(scope="session")
 def s3_server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real S3 server: moto checks and writes in two steps, so it cannot prove that of two writers one wins."""
-    port = _free_port()
-    command = [
-        str(Path(sys.executable).parent / "weed"),
-        "mini",
-        f"-dir={tmp_path_factory.mktemp('weed')}",
-        "-ip=127.0.0.1",
-        "-ip.bind=127.0.0.1",
-        f"-s3.port={port}",
-        *(f"-{part}.port={_free_port()}" for part in ("master", "volume", "filer", "admin")),
-        *("-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-bucket=charts"),
-    ]
-    keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
-    process = subprocess.Popen(command, env=os.environ | keys, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
+    server = S3Server(tmp_path_factory.mktemp("weed"))
     try:
-        _wait_until_it_writes(url, process)
-        yield url
+        server.start()
+        yield server.url
     finally:
-        process.kill()
-        process.wait(10)
+        server.kill()
 
 
 def _free_port() -> int:
@@ -172,7 +190,7 @@ def _wait_until_it_writes(url: str, process: subprocess.Popen[bytes]) -> None:
         aws_secret_access_key="testing",
         config=Config(retries={"max_attempts": 0}),
     )
-    for _ in range(300):
+    for _ in range(1200):
         try:
             s3.put_object(Bucket="charts", Key="ready", Body=b"")
         except (BotoCoreError, ClientError):
@@ -180,10 +198,11 @@ def _wait_until_it_writes(url: str, process: subprocess.Popen[bytes]) -> None:
             threading.Event().wait(0.1)
         else:
             return
-    raise AssertionError("the S3 server did not start within 30 s")
+    raise AssertionError("the S3 server did not start within two minutes")
 
 
-def _as_aws(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def as_aws(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the environment that of a person whose AWS is at `url`."""
     for name, value in {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
@@ -197,7 +216,7 @@ def _as_aws(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The environment of a person whose AWS is moto; a fresh, empty bucket `charts`."""
-    _as_aws(moto_url, monkeypatch)
+    as_aws(moto_url, monkeypatch)
     bucket = boto3.resource("s3").Bucket("charts")
     if bucket.creation_date is None:
         bucket.create(CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
@@ -210,7 +229,7 @@ def address(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     """A new lake's address, once in a folder and once on a real S3 server."""
     if request.param == "folder":
         return str(tmp_path / "lake")
-    _as_aws(request.getfixturevalue("s3_server_url"), monkeypatch)
+    as_aws(request.getfixturevalue("s3_server_url"), monkeypatch)
     return f"s3://charts/{uuid.uuid4().hex}/prefix"
 
 

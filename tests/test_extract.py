@@ -27,6 +27,7 @@ from chalicelib.snapshots.pipeline import AT_ONCE, open_pipeline
 from chalicelib.snapshots.verify import verify
 from chalicelib.spotify.capture import from_raw
 from chalicelib.spotify.retry import ATTEMPTS
+from chalicelib.spotify.whole_answers import LONGEST_ANSWER
 from chalicelib.time_and_chance import World
 from simulator import DEVELOPMENT, EXTENDED, GRANDFATHERED, TOP_50, App, Fault, Simulator
 
@@ -683,6 +684,24 @@ def test_an_answer_that_is_late_is_asked_for_again(lake: Lake, clock: Clock, mon
     with simulator.serve() as server:
         assert Rig(simulator, server, lake, clock).one().status == Status.OK
         late.set()
+    assert len(clock.slept) == 1
+
+
+@pytest.mark.parametrize("where", ["playlist", "token"])
+def test_an_answer_that_drips_is_given_up_after_a_minute(lake: Lake, clock: Clock, where: str) -> None:
+    over = threading.Event()
+
+    def sleep(seconds: float) -> None:
+        if clock.monotonic() < 2 * LONGEST_ANSWER:
+            clock.advance(seconds=seconds)
+        else:
+            over.wait(30)
+
+    simulator = Simulator(now=clock.now, sleep=sleep)
+    simulator.faults.add(Fault("drip", on=where, seconds=20))
+    with simulator.serve() as server:
+        assert Rig(simulator, server, lake, clock).one().status == Status.OK
+        over.set()
     assert len(clock.slept) == 1
 
 

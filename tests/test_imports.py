@@ -8,6 +8,7 @@ import re
 import zipfile
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,16 @@ def chart(day: date = DAY, ranks: tuple[int, ...] = (1, 2, 3), streams: str = "1
 def write(folder: Path, day: date = DAY, **facts: object) -> Path:
     path = folder / f"regional-global-daily-{day}.csv"
     path.write_text(chart(day, **facts), newline="")  # type: ignore[arg-type]
+    return path
+
+
+def saved(folder: Path, count: int) -> Path:
+    """Spotify's own answer for a list of so many entries, as people keep it."""
+    track = {"type": "track", "id": TRACKS[0], "uri": f"spotify:track:{TRACKS[0]}", "name": "Other", "artists": []}
+    folder.mkdir(exist_ok=True)
+    path = folder / f"spotify_raw_{DAY}.json"
+    items = [{"track": track}] * count
+    path.write_text(json.dumps({"id": PLAYLIST, "name": "x", "tracks": {"items": items, "total": count, "offset": 0}}))
     return path
 
 
@@ -285,6 +296,56 @@ def test_two_imports_of_one_day_at_once_leave_the_entries_and_the_commit_of_one(
     row = lake.snapshot(CHART, DAY)
     assert {entry["capture_id"] for entry in lake.entries(CHART, DAY)} == {row["capture_id"]}
     assert (row["entry_count"], verify(lake).findings) == (3, ())
+
+
+@pytest.mark.parametrize("call", range(1, 12))
+@pytest.mark.parametrize("outer", ["list", "followers"])
+def test_followers_and_their_list_imported_at_once_are_both_there(
+    lake: Lake, clock: Clock, tmp_path: Path, outer: str, call: int
+) -> None:
+    (tmp_path / "followers").mkdir()
+    older, newer = saved(tmp_path / "older", 2), saved(tmp_path / "newer", 3)
+    counts = tmp_path / "followers" / f"{PLAYLIST}.json"
+    counts.write_text(f'{{"{DAY}": 12}}')
+    assert only(import_path(lake, older)).error is None
+    jobs = {"list": newer, "followers": counts}
+    inner = jobs["followers" if outer == "list" else "list"]
+
+    class Between:
+        """A store in which another import comes in before the n-th call."""
+
+        def __init__(self) -> None:
+            self.left = call
+
+        def __getattr__(self, name: str) -> Any:
+            if name != "locate":
+                self.left -= 1
+                if self.left == 0:
+                    assert only(import_path(lake, inner)).error is None
+            return getattr(lake.store, name)
+
+    between = Between()
+    assert only(import_path(Lake(between, clock.world()), jobs[outer])).error is None
+    if between.left > 0:
+        assert only(import_path(lake, inner)).error is None
+    row = lake.snapshot(PLAYLIST, DAY)
+    assert (row["followers"], row["entry_count"], verify(lake).findings) == (12, 3, ())
+
+
+def test_the_saved_answer_of_an_empty_playlist_is_a_day_without_entries(lake: Lake, tmp_path: Path) -> None:
+    path = saved(tmp_path, 0)
+    assert only(import_path(lake, path)).changed == 1
+    row = lake.snapshot(PLAYLIST, DAY)
+    assert (row["status"], row["total"], row["entry_count"], row["entries_key"]) == ("ok", 0, 0, None)
+    assert (lake.entries(PLAYLIST, DAY), verify(lake).findings) == ([], ())
+    assert only(import_path(lake, path)).changed == 0
+
+
+def test_an_empty_answer_takes_the_place_of_a_saved_one_of_its_day(lake: Lake, tmp_path: Path) -> None:
+    for count in (1, 0):
+        assert only(import_path(lake, saved(tmp_path, count))).changed == 1
+    assert (lake.entries(PLAYLIST, DAY), lake.snapshot(PLAYLIST, DAY)["entry_count"]) == ([], 0)
+    assert verify(lake).findings == ()
 
 
 def test_a_commit_is_not_put_above_entries_that_are_worth_more(lake: Lake, clock: Clock, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ from chalicelib.snapshots.purge import Wish, purge
 from chalicelib.time_and_chance import World
 from simulator import TOP_50
 
-from .conftest import NOON, Clock, _as_aws
+from .conftest import NOON, Clock, as_aws
 from .histories import LIST, entry, keep, named
 from .test_lake import row
 
@@ -848,7 +848,7 @@ def test_a_purged_playlist_is_gone_from_the_site_too(small: Lake, clock: Clock) 
 @pytest.fixture
 def cloud(s3_server_url: str, monkeypatch: pytest.MonkeyPatch) -> Lake:
     """A lake on a real S3 server, rendered, with lists whose names need quoting."""
-    _as_aws(s3_server_url, monkeypatch)
+    as_aws(s3_server_url, monkeypatch)
     world = World(now=lambda: NOON)
     lake = Lake(open_store(f"s3://charts/{uuid.uuid4().hex}/prefix", world), world)
     for one in (LIST, "chart:regional-global-daily"):

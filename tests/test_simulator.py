@@ -788,6 +788,7 @@ def test_a_delay_and_a_failure_can_meet(world: World) -> None:
         ("reset@items*", Fault("reset", on="items", times=None)),
         ("empty", Fault("empty")),
         ("slow=2.5", Fault("slow", seconds=2.5)),
+        ("drip=0.5@playlist", Fault("drip", seconds=0.5, on="playlist")),
         ("truncated:clean,after=2@token", Fault("truncated", clean=True, after=2, on="token")),
         ("edit:insert-at=0,rename=New", Fault("edit", insert_at=0, rename="New")),
         ("quota-exceeded:retry-after=9", Fault.quota_exceeded(9)),

@@ -58,7 +58,7 @@ def backfill(body: bytes, milliseconds_left: Callable[[], int], world: World | N
         words = f"The body has {len(body)} bytes; {_MOST_BYTES} are the most."
         return Answer(413, BadSetting(words, advice="Name fewer playlists in one request.").to_json())
     try:
-        request, key = backfill.parse(_json_object(body))
+        request, key = backfill.parse(json_object(body))
         settings = from_environment(os.environ)
         limited = limited_world(world, milliseconds_left, _HTTP_SECONDS)
         lake = open_lake(settings, limited)
@@ -126,7 +126,8 @@ def version() -> Answer:
     return Answer(200, {"chartlake": __version__, "python": platform.python_version()})
 
 
-def _json_object(body: bytes) -> Mapping[str, Any]:
+def json_object(body: bytes) -> Mapping[str, Any]:
+    """The object in a request's body; an empty one is {}. Raises `BadSetting`."""
     try:
         found = json.loads(body or b"{}")
     except (ValueError, RecursionError):

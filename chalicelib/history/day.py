@@ -60,8 +60,8 @@ class Day:
     skipped: int = 0
     # Why its end may be missing, where the file shows that.
     cut: str | None = None
-    # The verdict (`worth.judged`): what the day is worth, how many places the list has where some of them are missing,
-    # and what is to be said of it.
+    # The verdict (`worth.judged`): what the day is worth, how many places the list has where some of them are missing
+    # (0 comes from the source: it says outright that the list is empty), and what is to be said of it.
     status: Status = Status.OK
     total: int | None = None
     reason: str | None = None

@@ -8,12 +8,13 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from ..errors import BadImport
 from ..lake import keys
-from ..lake.lake import Lake
+from ..lake.lake import Lake, is_imported
 from ..spotify.entries import Row
 from .day import Day
 from .formats.archive_clone import Odd, read_clone
@@ -22,7 +23,7 @@ from .imported import ImportedFile, Options
 from .kept import Lists, keep, kept_key, name_to_keep, note, note_key, pack, raw_facts
 from .opening import Opener
 from .reader import read_history
-from .staging import Staging, Taken, is_imported
+from .staging import Staging, Taken
 
 _CHUNK = 1 << 20
 # Rows that wait, at least, before they are written; a year of one list's daily charts has 73,000.
@@ -206,14 +207,12 @@ class Gathering:
             self._keep(one.keeping, one.taken, lists)
         changed = 0
         for year in sorted({day.year for day in followers.counts}):
-            rows = [
-                row | {"followers": followers.counts[row["snapshot_date"]]}
-                for row in self._lake.snapshots(playlist_id, year)
-                if is_imported(row) and row["followers"] is None and row["snapshot_date"] in followers.counts
-                if wanted(playlist_id, row["snapshot_date"])
-            ]
-            if rows:
-                changed += len(self._lake.put_snapshots(playlist_id, year, rows))
+            fill = {
+                day: partial(_with_followers, count)
+                for day, count in followers.counts.items()
+                if day.year == year and wanted(playlist_id, day)
+            }
+            changed += self._lake.amend(playlist_id, year, fill)
         found = ImportedFile(name, "archive-followers", (playlist_id,), len(followers.counts), 0, changed)
         return _Waiting(found, Taken())
 
@@ -224,6 +223,10 @@ def _watched(days: Iterable[Day], first: list[Row]) -> Iterator[Day]:
         key = {"snapshot_date": day.snapshot_date.isoformat(), "playlist_id": day.playlist_id}
         first += [key | row for row in day.rows[: _FIRST_ROWS - len(first)]]
         yield day
+
+
+def _with_followers(count: int, row: Row) -> Row:
+    return row | {"followers": count} if is_imported(row) and row["followers"] is None else row
 
 
 def _refused(name: str, error: BadImport) -> _Waiting:

@@ -9,6 +9,7 @@ from datetime import date
 from typing import NamedTuple
 
 from ..errors import BadImport
+from ..lake.schema import Status
 from ..spotify.entries import Json, UnknownEntryShape
 from .day import Day, Problems, refused, shown
 from .document import parsed
@@ -130,7 +131,7 @@ def _text_of(file: str, head: bytes, windows: str) -> str:
 def _checked(days: Iterable[Day], problems: Problems) -> Iterator[Day]:
     whole = [judged(day) for day in days]
     problems.raise_if_any()
-    if not any(day.rows for day in whole) and not problems.count:
+    if not any(day.status == Status.OK for day in whole) and not problems.count:
         reason = whole[0].reason if whole else "It has no days."
         raise refused(problems.file, f"nothing in it can be believed. {reason}", "Leave it out, or fetch it again.")
     return iter(whole)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import BadImport, DamagedFile
 from ..lake import keys
-from ..lake.lake import Lake
+from ..lake.lake import Lake, is_imported
 from ..lake.store import DryRun
 from ..spotify.entries import Row
 from ..text import counted
@@ -18,7 +18,7 @@ from .gathering import Gathering
 from .imported import ImportedFile, Options
 from .kept import Note, fetch, read_notes
 from .reader import read_history
-from .staging import Staging, is_imported
+from .staging import Staging
 
 # Less time than this is left (seconds): no further file is begun.
 _SHORTEST = 5.0

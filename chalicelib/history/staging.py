@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import BadImport, LakeUnavailable
 from ..lake import keys
-from ..lake.lake import Lake, Rank, rank, worth
+from ..lake.lake import Lake, Rank, is_imported, rank, worth
 from ..lake.schema import ENTRIES, FIRST_DAY, PUBLISHED, empty_row
 from ..lake.tables import LONGEST_PACK, packed, to_json
 from ..lake.tombstones import Tombstones, read_tombstones
@@ -218,11 +218,6 @@ def _refuse_odd(day: Day, name: str, last: date) -> None:
             )
 
 
-def is_imported(row: Row) -> bool:
-    """Whether a day's row in `snapshots` was brought in, not captured."""
-    return (row["source"] or "").startswith("import:")
-
-
 def _without_users(day: Day, purged: Tombstones) -> Day:
     if not purged.users:
         return day
@@ -267,12 +262,13 @@ def _place(lake: Lake, playlist_id: str, year: int, staged: _Staged) -> set[date
     _tell_gaps(lake, playlist_id, year, {day: todo.pop(day) for day in sorted(todo) if not _is_published(todo[day])})
     changed: set[date] = set()
     for _ in range(_TRIES):
-        placed = lake.put_days(playlist_id, _ranks(todo), staged.path)
+        captures = {day: facts["capture_id"] for day, facts in todo.items()}
+        placed = lake.put_days(playlist_id, _ranks(todo), staged.path, captures)
         changed |= placed.changed
         own = {day: facts for day, facts in sorted(todo.items()) if day not in placed.stayed}
-        commits = (_commit(playlist_id, day, facts, before.get(day)) for day, facts in own.items())
-        rows = [row | {"entries_key": placed.keys[row["snapshot_date"]]} for row in commits]
-        lake.put_snapshots(playlist_id, year, rows)
+        lake.put_snapshots(
+            playlist_id, year, [_commit(playlist_id, day, facts, placed.keys[day]) for day, facts in own.items()]
+        )
         todo = _replaced_meanwhile(lake, playlist_id, year, own)
         if not todo:
             break
@@ -293,7 +289,7 @@ def _is_published(row: Row) -> bool:
 def _tell_gaps(lake: Lake, playlist_id: str, year: int, gaps: Mapping[date, Row]) -> None:
     """Write down why days of the file are gaps; they have no entries to be placed."""
     if gaps:
-        lake.put_snapshots(playlist_id, year, [_commit(playlist_id, day, facts, None) for day, facts in gaps.items()])
+        lake.put_snapshots(playlist_id, year, [_commit(playlist_id, day, facts) for day, facts in gaps.items()])
 
 
 def _worth_placing(
@@ -342,10 +338,9 @@ def _is_whole(row: Row) -> bool:
     return is_imported(row) and _is_published(row) and row["position_quality"] != PARTIAL
 
 
-def _commit(playlist_id: str, day: date, facts: Row, before: Row | None) -> Row:
-    """A day's row, without its `entries_key`; `before` is the one that stands there."""
-    row = empty_row(playlist_id, day, facts["captured_at"]) | facts
-    if row["followers"] is None and before and is_imported(before):
-        # They come from a file of their own, and stay when this one is imported again.
-        row["followers"] = before["followers"]
-    return row
+def _commit(playlist_id: str, day: date, facts: Row, entries_key: str | None = None) -> Row:
+    return (
+        empty_row(playlist_id, day, facts["captured_at"])
+        | facts
+        | {"entries_key": entries_key if facts["entry_count"] else None}
+    )

@@ -18,6 +18,8 @@ def judged(day: Day) -> Day:
 
     Fewer rows than the source promises are never `ok` without a word.
     """
+    if not day.rows and day.total == 0:
+        return day
     nameless = sum(not (row["uri"] or row["item_id"] or row["name"]) for row in day.rows)
     if not day.rows:
         return _suspect(day, "It has no entries, which is what a failed reading looks like.")

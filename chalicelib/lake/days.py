@@ -72,11 +72,12 @@ class DayScratch:
         return {row["snapshot_date"]: Content(row["rows"], row["digest"], row["capture_id"]) for row in rows}
 
     def summaries(self, relation: str) -> list[Row]:
-        """For each day, in order: a capture_id, and how many entries, positions and captures there are."""
+        """For each day, in order: a capture_id, how many entries, positions and captures there are, and the digest that
+        `contents` gives."""
         return self._scratch.read(
             "SELECT snapshot_date, any_value(capture_id) AS capture_id, count(*) AS entries, "
-            "count(DISTINCT position) AS positions, count(DISTINCT capture_id) AS captures "
-            f"FROM {relation} GROUP BY snapshot_date ORDER BY snapshot_date"
+            "count(DISTINCT position) AS positions, count(DISTINCT capture_id) AS captures, sum(hash(entry)) AS digest "
+            f"FROM {relation} AS entry GROUP BY snapshot_date ORDER BY snapshot_date"
         )
 
     def moments(self, relation: str, days: Iterable[date]) -> list[tuple[date, str, datetime]]:

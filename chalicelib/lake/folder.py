@@ -26,6 +26,9 @@ from ..safe_files import (
 )
 from .store import Conflict, Stored
 
+# What flock answers where it is not known: some network and user-space file systems.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+
 
 class FolderStore:
     """Objects as files: written beside their place and renamed into it, one writer at a time in all processes.
@@ -36,7 +39,8 @@ class FolderStore:
 
     def __init__(self, path: str) -> None:
         self._root = Path(path).expanduser().resolve()
-        self._lock = FileLock(self._root / ".lock", mode=0o600)
+        # A soft lock in its place would stay for ever when its process is killed.
+        self._lock = FileLock(self._root / ".lock", mode=0o600, fallback_to_soft=False)
 
     def get(self, key: str) -> Stored | None:
         with self._explained(key):
@@ -80,7 +84,7 @@ class FolderStore:
             # Without a lock where there is nothing: its file would make the folder.
             if not self._is_there(key):
                 return
-            with self._lock:
+            with self._one_writer():
                 self._unlink(key)
 
     def list(self, prefix: str) -> Iterator[str]:
@@ -107,6 +111,22 @@ class FolderStore:
         return (self._root / key).as_uri()
 
     @contextmanager
+    def _one_writer(self) -> Iterator[None]:
+        try:
+            self._lock.acquire()
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            raise LakeUnavailable(
+                f"{self._root}: its file system keeps no locks ({error.strerror}), so two runs at once could spoil it.",
+                advice="Set CHARTLAKE_LAKE to a folder on a disk of this machine, or to S3: s3://bucket/prefix.",
+            ) from error
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    @contextmanager
     def _folder_of(self, key: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
         """The open folder of a key, and the key's name in it."""
         *parts, name = parts_of(key)
@@ -116,7 +136,7 @@ class FolderStore:
     def _write(self, key: str, data: bytes, etag: str | None) -> None:
         with self._explained(key):
             self._root.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
-            with self._lock, self._folder_of(key, make=True) as (folder, name):
+            with self._one_writer(), self._folder_of(key, make=True) as (folder, name):
                 found = _read(folder, name)
                 if (found.etag if found else None) != etag:
                     if found and found.data == data:

@@ -190,12 +190,19 @@ class Lake:
         return [keys.segment(playlist_id, first) for first in sorted(self._segment_starts(playlist_id, year))]
 
     def segment_days(self, key: str) -> list[Row]:
-        """What a segment holds: a row (snapshot_date, capture_id, entries, positions) for each of its days."""
+        """What a segment holds: a row (snapshot_date, capture_id, entries, positions, captures, digest) for each of its
+        days."""
         with self._tables.open(self.store.locate(key)) as scratch:
             found = self.store.get(key)
             if found is None:
                 return []
             return scratch.summaries(scratch.parquet(found.data, ENTRIES))
+
+    def digest(self, playlist_id: str, day: date, rows: Iterable[Row]) -> int | None:
+        """The `digest` that a segment tells of that day if it holds these rows; None for no rows."""
+        with self._tables.open(f"the entries of {playlist_id} of {day}") as scratch:
+            found = scratch.contents(scratch.rows(rows, ENTRIES)).get(day)
+            return found.digest if found else None
 
     def _put_days(
         self,
@@ -214,6 +221,9 @@ class Lake:
             placed.changed.update(plan.changed)
             placed.stayed.update(plan.stayed)
             todo = todo[len(plan.days) :]
+        if placed.stayed:
+            # A mark may be there all the same, if others were faster since.
+            self._unmark(playlist_id, {day: own[day] for day in placed.stayed if day in own})
         return placed
 
     def _plan_segment(
@@ -299,6 +309,12 @@ class Lake:
         corrected = partial(_with_marks_of, row)
         self._change_rows(row["playlist_id"], day.year, {day: corrected})
 
+    def amend(self, playlist_id: str, year: int, changes: Mapping[date, Callable[[Row], Row]]) -> int:
+        """Change the rows of some days of a year, where they are there, each from what it holds at that very moment;
+        gives how many are other ones now."""
+        before = self._change_rows(playlist_id, year, {day: partial(_amended, one) for day, one in changes.items()})
+        return sum(changes[day](row) != row for day, row in before.items())
+
     def drop_marks(self, playlist_id: str, day: date) -> None:
         """Take the marks off a day that was mended, but for those behind which a process may still be."""
         self._change_rows(playlist_id, day.year, {day: partial(_mended, self.now())})
@@ -309,6 +325,14 @@ class Lake:
             day: partial(_marked, playlist_id, day, moment, capture_id, self.now())
             for day, (moment, capture_id) in captures.items()
         }
+        self._change_years(playlist_id, changes)
+
+    def _unmark(self, playlist_id: str, captures: Mapping[date, str]) -> None:
+        """Take the marks of these captures off, since they are not going to replace anything."""
+        changes = {day: partial(_unmarked, capture_id) for day, capture_id in captures.items()}
+        self._change_years(playlist_id, changes)
+
+    def _change_years(self, playlist_id: str, changes: Mapping[date, Callable[[Row | None], Row | None]]) -> None:
         for year in sorted({day.year for day in changes}):
             of_year = {day: change for day, change in changes.items() if day.year == year}
             self._change_rows(playlist_id, year, of_year)
@@ -368,8 +392,16 @@ class Lake:
 
     def held(self) -> list[tuple[str, int]]:
         """Every (playlist, year) that has anything in a table, be it committed or not."""
-        segments = {keys.segment_owner(key) for key in self.store.list(keys.ENTRIES)}
-        return sorted(set(self.tried()) | {owner for owner in segments if owner})
+        return sorted(self.segments())
+
+    def segments(self) -> dict[tuple[str, int], list[str]]:
+        """The segments, oldest first, of every (playlist, year) that has anything in a table: of the whole lake, by
+        two lists of keys."""
+        found: dict[tuple[str, int], list[str]] = {owner: [] for owner in self.tried()}
+        for key in self.store.list(keys.ENTRIES):
+            if owner := keys.segment_owner(key):
+                found.setdefault(owner, []).append(key)
+        return found
 
     def tried(self) -> list[tuple[str, int]]:
         """Every (playlist, year) that has snapshots."""
@@ -471,6 +503,11 @@ def rank(source: str, captured_at: datetime) -> Rank:
     return trust, captured_at.astimezone(UTC)
 
 
+def is_imported(row: Mapping[str, Any]) -> bool:
+    """Whether a day's row in `snapshots` was brought in, not captured."""
+    return (row["source"] or "").startswith("import:")
+
+
 def worth(row: Mapping[str, Any]) -> tuple[bool, int, bool, datetime]:
     """What a snapshot's row is worth beside another one of its day: the higher one stays.
 
@@ -487,10 +524,20 @@ def _better(scratch: DayScratch, kept: str, ranks: Mapping[date, Rank]) -> set[d
 
 
 def _committed_over(row: Mapping[str, Any], before: Row | None) -> Row:
-    """The row that a day has once `row` was committed; the marks of others stay, and all of them where it was not."""
-    if before is not None and worth(before) > worth(row):
+    """The row that a day has once `row` was committed; the marks of others stay, and all of them where it was not. So
+    do an imported day's followers, which come from a file of their own, where one import takes the place of another."""
+    if before is None:
+        return dict(row) | {"replacing": None}
+    if worth(before) > worth(row):
         return before
-    return dict(row) | {"replacing": without(before["replacing"], row["capture_id"]) if before else None}
+    kept = {"replacing": without(before["replacing"], row["capture_id"])}
+    if row["followers"] is None and is_imported(row) and is_imported(before):
+        kept["followers"] = before["followers"]
+    return dict(row) | kept
+
+
+def _amended(change: Callable[[Row], Row], before: Row | None) -> Row | None:
+    return before and change(before)
 
 
 def _with_marks_of(row: Row, before: Row | None) -> Row:
@@ -499,6 +546,10 @@ def _with_marks_of(row: Row, before: Row | None) -> Row:
 
 def _mended(now: datetime, before: Row | None) -> Row | None:
     return before and before | {"replacing": only_alive(before["replacing"], now)}
+
+
+def _unmarked(capture_id: str, before: Row | None) -> Row | None:
+    return before and before | {"replacing": without(before["replacing"], capture_id)}
 
 
 def _marked(playlist_id: str, day: date, moment: datetime, capture_id: str, now: datetime, before: Row | None) -> Row:

@@ -31,6 +31,7 @@ _OPTIONS = {
     "json": "FORMAT json, ARRAY true",
 }
 _NO_ROOM = (duckdb.OutOfMemoryException, duckdb.IOException)
+_MEMORY = "Give this process more memory; 512 MB do for lists of 10,000 entries. Then run the same command again."
 _INSTANT = "TIMESTAMP WITH TIME ZONE"
 # PIVOT is more than one statement to DuckDB; like a SELECT it can only stand in parentheses if it writes nothing.
 _QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.MULTI)
@@ -76,7 +77,9 @@ class Tables:
                 except duckdb.Error as error:
                     raise scratch.damage(error, what) from error
         except _NO_ROOM as error:
-            raise LakeUnavailable(f"{what} could not be read or written: {error}") from error
+            advice = _MEMORY if isinstance(error, duckdb.OutOfMemoryException) else _room_in(tempfile.gettempdir())
+            words = str(error).partition("\n")[0]
+            raise LakeUnavailable(f"{what} could not be read or written: {words}", advice=advice) from error
         except RuntimeError as error:
             # Ctrl-C inside DuckDB; as an ordinary error it would be taken for one playlist's trouble.
             if str(error) == "Query interrupted":
@@ -85,7 +88,14 @@ class Tables:
         except BrokenPipeError:
             raise  # whoever reads the results has enough of them
         except OSError as error:
-            raise LakeUnavailable(f"{what}: no temporary file could be written: {error.strerror or error}.") from error
+            raise LakeUnavailable(
+                f"{what}: no temporary file could be written: {error.strerror or error}.",
+                advice=_room_in(tempfile.gettempdir()),
+            ) from error
+
+
+def _room_in(folder: str) -> str:
+    return f"Make room in {folder}, or set TMPDIR to a folder that has some; then run the same command again."
 
 
 def _locked(folder: Path) -> duckdb.DuckDBPyConnection:

@@ -29,7 +29,7 @@ from ..errors import (
 )
 from ..lake import keys
 from ..lake.address import open_store
-from ..lake.lake import Lake, rank
+from ..lake.lake import Lake, is_imported, rank
 from ..lake.schema import PUBLISHED, Status, empty_row
 from ..settings import Settings
 from ..spotify.capture import NOT_UNDERSTOOD, UNCHANGED, Capture
@@ -157,6 +157,12 @@ class Pipeline:
             outcome = self._gap(playlist_id, self._doubted(error))
         except ChartlakeError as error:
             outcome = self._gap(playlist_id, error)
+        except MemoryError:
+            short = ChartlakeError(
+                f"playlist {playlist_id}: this process has too little memory for it.",
+                advice="Give it more; 512 MB do for lists of 10,000 entries. Other playlists are not affected.",
+            )
+            outcome = self._gap(playlist_id, short)
         except Exception as error:
             _log.exception("a defect of chartlake", extra={"playlist_id": playlist_id})
             defect = ChartlakeError(
@@ -340,8 +346,7 @@ def note_newest(lake: Lake, newest: datetime, read_now: bool) -> None:
 
 def _is_kept(row: Row) -> bool:
     """Whether a day was read from Spotify and committed, and nobody has begun to replace it since."""
-    imported = (row["source"] or "").startswith("import:")
-    return row["status"] in PUBLISHED and not imported and not row["replacing"]
+    return row["status"] in PUBLISHED and not is_imported(row) and not row["replacing"]
 
 
 def _hours_since(moment: str, now: datetime) -> float:

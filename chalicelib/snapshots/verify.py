@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from threading import Lock
 from typing import Any
 
 from ..errors import ChartlakeError
@@ -17,6 +18,10 @@ from ..lake.tables import to_json
 from ..spotify.capture import Capture, from_raw
 from ..spotify.entries import Origin, Row, UnknownEntryShape, entry_rows
 from ..text import counted
+from .at_once import in_order
+
+# Lists and days of a list that are looked at together: at 25 ms a request to S3, sixteen keep the processor busy.
+_YEARS_AT_ONCE, _DAYS_AT_ONCE = 4, 4
 
 
 @dataclass(frozen=True)
@@ -50,15 +55,15 @@ class Verdict:
 
 
 @dataclass
-class _Raw:
-    """The day (UTC) of the oldest raw document that is there, and how many days have lost an older one: where all that
-    was captured before some day is gone, a lifecycle rule has removed it."""
+class _Found:
+    """What one list's year adds to the verdict, and on how many days a lifecycle rule has removed the raw document."""
 
-    oldest: str
+    days: int = 0
+    published: int = 0
+    entries: int = 0
+    partial: int = 0
     aged: int = 0
-
-    def has_aged(self, key: str) -> bool:
-        return bool(self.oldest) and _captured_on(key) < self.oldest
+    findings: list[Finding] = field(default_factory=list)
 
 
 def verify(lake: Lake, progress: Callable[[str, int], None] = lambda playlist_id, year: None) -> Verdict:
@@ -67,80 +72,111 @@ def verify(lake: Lake, progress: Callable[[str, int], None] = lambda playlist_id
     For every day that was tried: the raw document is there and matches its SHA-256; a published day's entries equal,
     row for row, what raw yields with today's code; their number is Spotify's `total`; no position is doubled; a day
     that is not published has no entries; no segment holds a day that nobody committed; among the tables lies nothing
-    that is no playlist's.
+    that is no playlist's. Every object is read once, some of them at a time; `progress` is told of each list's year
+    that is done.
     """
-    verdict = Verdict()
-    raw = _Raw(min((_captured_on(key) for _, _, key in lake.raw_keys()), default=""))
+    proof = _Proof(lake)
     findings = [
         Finding(None, None, f"{lake.store.locate(key)} is no playlist's table; move it away, since readers count it")
         for key in lake.strays()
     ]
-    for playlist_id, year in lake.held():
+    verdict, aged = Verdict(), 0
+    years = sorted(lake.segments().items())
+    for ((playlist_id, year), _), found in zip(years, in_order(proof.of_year, years, _YEARS_AT_ONCE), strict=True):
         progress(playlist_id, year)
-        try:
-            findings.extend(_verify_year(lake, playlist_id, year, verdict, raw))
-        except ChartlakeError as error:
-            findings.append(Finding(playlist_id, None, error.message))
+        verdict.days += found.days
+        verdict.published += found.published
+        verdict.entries += found.entries
+        verdict.partial += found.partial
+        aged += found.aged
+        findings.extend(found.findings)
     verdict.findings = tuple(findings)
-    if raw.aged:
-        oldest = date.fromisoformat(raw.oldest)
-        verdict.notes += (f"Raw of before {oldest} is gone: {counted(raw.aged, 'day')} not proven against it.",)
+    if aged:
+        oldest = date.fromisoformat(proof.oldest)
+        verdict.notes += (f"Raw of before {oldest} is gone: {counted(aged, 'day')} not proven against it.",)
     if verdict.partial:
         days = counted(verdict.partial, "imported day")
         verdict.notes += (f"{days} may lack entries; the reason of each is in the table snapshots.",)
     return verdict
 
 
+class _Proof:
+    """The proof of one lake. Objects are fetched several at a time, since most of that is waiting; what is in a raw
+    document is unpacked one at a time, since one of a long list takes 200 MB."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._unpacking = Lock()
+        # The day (UTC) of the oldest raw document that is there. Where all that was captured before some day is gone,
+        # a lifecycle rule has removed it.
+        self.oldest = min((_captured_on(key) for _, _, key in lake.raw_keys()), default="")
+
+    def of_year(self, year: tuple[tuple[str, int], list[str]]) -> _Found:
+        """What is true of one list's year, given with its segments."""
+        (playlist_id, number), segments = year
+        found = _Found()
+        try:
+            for day, problem in self._problems(playlist_id, number, segments, found):
+                found.findings.append(Finding(playlist_id, day, problem))
+        except ChartlakeError as error:
+            found.findings.append(Finding(playlist_id, None, error.message))
+        return found
+
+    def _problems(self, playlist_id: str, year: int, segments: list[str], found: _Found) -> Iterator[tuple[date, str]]:
+        committed = {row["snapshot_date"]: row for row in self._lake.snapshots(playlist_id, year)}
+        held: dict[date, Row] = {}
+        for key in segments:
+            for content in self._lake.segment_days(key):
+                day = content["snapshot_date"]
+                if day in held:
+                    yield day, f"the day stands in two segments, {key} is the second"
+                held[day] = content
+        for day in sorted(set(held) - {day for day, row in committed.items() if row["status"] in PUBLISHED}):
+            yield day, "entries are there, but no row commits the day (an interrupted run; run again)"
+        days = [(row, held.get(day)) for day, row in committed.items()]
+        for (row, content), (aged, problems) in zip(days, in_order(self._of_day, days, _DAYS_AT_ONCE), strict=True):
+            published = row["status"] in PUBLISHED
+            found.days += 1
+            found.published += published
+            found.partial += published and row["position_quality"] == "partial"
+            found.entries += content["entries"] if published and content else 0
+            found.aged += aged
+            for problem in problems:
+                yield row["snapshot_date"], problem
+
+    def _of_day(self, day: tuple[Row, Row | None]) -> tuple[bool, list[str]]:
+        """Whether the raw document of a day has aged away, and what is wrong with the day, given as its row and what
+        its segment holds of it."""
+        row, held = day
+        raw, aged, problems = self._raw_of(row)
+        if row["status"] in PUBLISHED:
+            problems.extend(_miscounted(row, held))
+            if raw is not None and row["status"] == Status.OK:
+                with self._unpacking:
+                    capture = from_raw(raw, self._lake.store.locate(row["raw_key"]))
+                    problems.extend(_different(self._lake, row, held, capture))
+        return aged, problems
+
+    def _raw_of(self, row: Row) -> tuple[bytes | None, bool, list[str]]:
+        """A day's raw document, if it has one and it is the one that was committed; whether it has aged away; and what
+        is wrong with it."""
+        key = row["raw_key"]
+        if key is None or keys.kept_sha256(key):
+            # An imported file is read by those who know its format.
+            return None, False, []
+        found = self._lake.store.get(key)
+        where = self._lake.store.locate(key)
+        if found is None and self.oldest and _captured_on(key) < self.oldest:
+            return None, True, []
+        if found is None:
+            return None, False, [f"its raw document {where} is missing"]
+        if hashlib.sha256(found.data).hexdigest() != row["raw_sha256"]:
+            return None, False, [f"its raw document {where} does not match raw_sha256"]
+        return found.data, False, []
+
+
 def _captured_on(raw_key: str) -> str:
     return raw_key.rpartition("/")[2][:8]
-
-
-def _verify_year(lake: Lake, playlist_id: str, year: int, verdict: Verdict, aged: _Raw) -> Iterator[Finding]:
-    committed = {row["snapshot_date"]: row for row in lake.snapshots(playlist_id, year)}
-    held: dict[date, Row] = {}
-    for key in lake.segment_keys(playlist_id, year):
-        for found in lake.segment_days(key):
-            day = found["snapshot_date"]
-            if day in held:
-                yield Finding(playlist_id, day, f"the day stands in two segments, {key} is the second")
-            held[day] = found
-    for day in sorted(set(held) - {day for day, row in committed.items() if row["status"] in PUBLISHED}):
-        yield Finding(playlist_id, day, "entries are there, but no row commits the day (an interrupted run; run again)")
-    for day, row in committed.items():
-        verdict.days += 1
-        for problem in _verify_day(lake, row, held.get(day), verdict, aged):
-            yield Finding(playlist_id, day, problem)
-
-
-def _verify_day(lake: Lake, row: Row, held: Row | None, verdict: Verdict, aged: _Raw) -> Iterator[str]:
-    raw, problem = _raw_of(lake, row, aged)
-    if problem:
-        yield problem
-    if row["status"] not in PUBLISHED:
-        return
-    verdict.published += 1
-    verdict.partial += row["position_quality"] == "partial"
-    verdict.entries += held["entries"] if held else 0
-    yield from _miscounted(row, held)
-    if raw is not None and row["status"] == Status.OK:
-        yield from _different(lake, row, from_raw(raw, lake.store.locate(row["raw_key"])))
-
-
-def _raw_of(lake: Lake, row: Row, aged: _Raw) -> tuple[bytes | None, str | None]:
-    """A day's raw document, if it has one and it is the one that was committed; else what is wrong with it."""
-    key = row["raw_key"]
-    if key is None or keys.kept_sha256(key):
-        # An imported file is read by those who know its format.
-        return None, None
-    found = lake.store.get(key)
-    if found is None and aged.has_aged(key):
-        aged.aged += 1
-        return None, None
-    if found is None:
-        return None, f"its raw document {lake.store.locate(key)} is missing"
-    if hashlib.sha256(found.data).hexdigest() != row["raw_sha256"]:
-        return None, f"its raw document {lake.store.locate(key)} does not match raw_sha256"
-    return found.data, None
 
 
 def _miscounted(row: Row, held: Row | None) -> Iterator[str]:
@@ -157,14 +193,16 @@ def _miscounted(row: Row, held: Row | None) -> Iterator[str]:
         yield f"its entries are of capture {held['capture_id']}, and the commit of capture {row['capture_id']}"
 
 
-def _different(lake: Lake, row: Row, capture: Capture) -> Iterator[str]:
+def _different(lake: Lake, row: Row, held: Row | None, capture: Capture) -> Iterator[str]:
     day, playlist_id = row["snapshot_date"], row["playlist_id"]
     origin = Origin(day, playlist_id, capture.captured_at, capture.capture_id, capture.source)
     try:
-        expected = [_canonical(one) for one in entry_rows(capture.pages(), origin)]
+        if lake.digest(playlist_id, day, entry_rows(capture.pages(), origin)) == (held["digest"] if held else None):
+            return
     except UnknownEntryShape as error:
         yield f"its raw document cannot be read: {error}"
         return
+    expected = [_canonical(one) for one in entry_rows(capture.pages(), origin)]
     stored = [_canonical(to_json(one)) for one in lake.entries(playlist_id, day)]
     different = [place for place, (a, b) in enumerate(zip(expected, stored, strict=False), start=1) if a != b]
     if different:

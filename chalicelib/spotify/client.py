@@ -15,7 +15,6 @@ from typing import Any
 
 import requests
 import spotipy
-from requests.adapters import HTTPAdapter
 
 from ..errors import ChartlakeError, Final, QuotaExceeded, RateLimited, SpotifyUnavailable, UnknownShape
 from ..time_and_chance import World
@@ -24,6 +23,7 @@ from .pace import Pace
 from .refusals import error_of, excerpt, network_words
 from .retry import timeouts
 from .tokens import Tokens
+from .whole_answers import open_session
 
 PAGE_SIZE = 50
 _TYPES = ("track", "episode")
@@ -41,10 +41,8 @@ class Client:
         self._tokens = tokens
         self._pace = pace
         self._last = threading.local()
-        self._session = requests.Session()
+        self._session = open_session(world, connections)
         self._session.max_redirects = _REDIRECTS
-        self._session.mount("http://", HTTPAdapter(pool_maxsize=connections))
-        self._session.mount("https://", HTTPAdapter(pool_maxsize=connections))
         self._session.hooks["response"].append(self._keep)
         self._spotify = spotipy.Spotify(auth_manager=tokens, requests_session=self._session)
         self._spotify.prefix = f"{api_url}/"

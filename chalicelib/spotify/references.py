@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from ..errors import BadSetting
 
 _ID = re.compile(r"[0-9A-Za-z]{22}")
+# Letters of a wrong reference that its error repeats.
+_SHOWN = 200
 _KINDS = ("playlist", "playlists")
 _EXAMPLE = "a playlist looks like 37i9dQZEVXbMDoHDwVN2tF or https://open.spotify.com/playlist/37i9dQZEVXbMDoHDwVN2tF"
 
@@ -19,29 +21,30 @@ def parse_playlist_reference(text: str) -> str:
     `/intl-xx/`, `/embed/`, `/user/NAME/playlist/ID` or a trailing slash. Raises `BadSetting` for everything else.
     """
     reference = text.strip().strip("<>\"'")
+    said = repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
     if _ID.fullmatch(reference):
         return reference
-    parts = reference.split(":") if reference.startswith("spotify:") else _path_of_link(reference, text)
+    parts = reference.split(":") if reference.startswith("spotify:") else _path_of_link(reference, said)
     if len(parts) < 2 or parts[-2] not in _KINDS:
-        raise BadSetting(f"{text!r} {_what_it_is(parts)} a playlist: {_EXAMPLE}")
+        raise BadSetting(f"{said} {_what_it_is(parts)} a playlist: {_EXAMPLE}")
     if not _ID.fullmatch(parts[-1]):
-        raise BadSetting(f"{text!r}: {parts[-1]!r} is not a playlist id of 22 letters and digits: {_EXAMPLE}")
+        raise BadSetting(f"{said}: {parts[-1][:_SHOWN]!r} is not a playlist id of 22 letters and digits: {_EXAMPLE}")
     return parts[-1]
 
 
-def _path_of_link(reference: str, text: str) -> list[str]:
+def _path_of_link(reference: str, said: str) -> list[str]:
     """The parts of the path of a link to one of Spotify's hosts, with or without its scheme."""
     try:
         url = urlsplit(reference if "://" in reference else f"https://{reference}")
     except ValueError:
-        raise BadSetting(f"{text!r} is not a playlist: {_EXAMPLE}") from None
+        raise BadSetting(f"{said} is not a playlist: {_EXAMPLE}") from None
     if url.hostname in ("spotify.link", "spotify.app.link"):
         raise BadSetting(
-            f"{text!r} is a short link, which hides the playlist's id.",
+            f"{said} is a short link, which hides the playlist's id.",
             advice="Open it in a browser and copy the long link that begins with https://open.spotify.com/playlist/.",
         )
     if url.hostname not in ("open.spotify.com", "play.spotify.com", "api.spotify.com"):
-        raise BadSetting(f"{text!r} is not a playlist: {_EXAMPLE}")
+        raise BadSetting(f"{said} is not a playlist: {_EXAMPLE}")
     return [part for part in url.path.split("/") if part]
 
 

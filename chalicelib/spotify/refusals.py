@@ -119,6 +119,8 @@ def network_words(error: requests.RequestException) -> str:
     if isinstance(error, requests.exceptions.SSLError):
         return "the TLS connection failed"
     text = str(error)
+    if "timed out" in text:
+        return "the answer was not whole in time"
     if "resolve" in text or "Name or service" in text:
         return "its name cannot be resolved; is there a network?"
     if "refused" in text:

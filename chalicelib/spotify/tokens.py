@@ -20,6 +20,7 @@ from ..time_and_chance import World
 from .refusals import network_words, pause_of, words_of
 from .retry import RetryBudget, timeouts, with_retries
 from .secrecy import Secrets
+from .whole_answers import open_session
 
 # A token that ends during a long reading costs a round trip; one that ends a minute later does not.
 _MARGIN = 60.0
@@ -129,7 +130,8 @@ def request_token(url: str, app: Credentials, form: dict[str, str], world: World
         form = form | {"client_id": app.client_id}  # PKCE: no secret, so no Basic header
     auth = (app.client_id, app.client_secret) if app.client_secret else None
     try:
-        response = requests.post(url, data=form, auth=auth, timeout=timeouts(world), allow_redirects=False)
+        with open_session(world) as session:
+            response = session.post(url, data=form, auth=auth, timeout=timeouts(world), allow_redirects=False)
     except requests.RequestException as error:
         # Without the error itself: its text may hold what was sent.
         raise _unavailable(f"No answer from Spotify's token endpoint {url}: {network_words(error)}.") from None

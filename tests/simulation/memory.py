@@ -79,8 +79,7 @@ class _MemoryScratch(DayScratch):
     def contents(self, relation: str, days: Iterable[date] | None = None) -> dict[date, Content]:
         found = {}
         for day, rows in _by_day(self._of(relation, days)):
-            digest = sum(hash(repr(row)) for row in rows)
-            found[day] = Content(len(rows), digest, min(row["capture_id"] for row in rows))
+            found[day] = Content(len(rows), _digest(rows), min(row["capture_id"] for row in rows))
         return found
 
     def summaries(self, relation: str) -> list[Row]:
@@ -91,6 +90,7 @@ class _MemoryScratch(DayScratch):
                 "entries": len(rows),
                 "positions": len({row["position"] for row in rows}),
                 "captures": len({row["capture_id"] for row in rows}),
+                "digest": _digest(rows),
             }
             for day, rows in _by_day(self._tables[relation])
         ]
@@ -153,6 +153,10 @@ def _in_order(rows: Table, schema: Mapping[str, str]) -> Table:
     if "position" in schema:
         return sorted(rows, key=lambda row: (row["snapshot_date"], row["position"]))
     return sorted(rows, key=lambda row: row["snapshot_date"])
+
+
+def _digest(rows: Iterable[Row]) -> int:
+    return sum(hash(repr(row)) for row in rows)
 
 
 def _by_day(rows: Table) -> Iterator[tuple[date, Table]]:

@@ -81,7 +81,7 @@ def test_entries_are_merged_and_told_alike(
                 "contents": {day: (one.rows, one.capture_id) for day, one in scratch.contents(new).items()},
                 "extent": scratch.extent(relation),
                 "moments": sorted(scratch.moments(relation, days)),
-                "summaries": [one | {"capture_id": None} for one in scratch.summaries(relation)],
+                "summaries": [one | {"capture_id": None, "digest": None} for one in scratch.summaries(relation)],
             }
         )
     assert found[0] == found[1]

@@ -54,9 +54,13 @@ def read(body: Json, pages: list[Page], named: Named, problems: Problems) -> lis
             entries.append((position, entry))
     rows = list(rows_of_entries(entries))
     count = sum(len(page.entries) for page in pages)
-    if not count:
+    is_empty = not count and pages[0].total == 0 and _own_id(facts) is not None
+    if not count and not is_empty:
         raise refused(named.file, "it is an answer of Spotify without any entry, and tells of nothing", "Leave it out.")
     day = single_day(named, _playlist_id(facts, named), "spotify-json", _facts(facts, pages), "exact", rows, count)
+    if is_empty:
+        # A playlist, and Spotify's own count of it.
+        return [replace(day, total=0)]
     return [replace(day, reason=None if any(page.total is not None for page in pages) else _NO_TOTAL)]
 
 
@@ -79,7 +83,12 @@ def _refuse_parts(pages: list[Page], file: str) -> None:
 
 
 def _playlist_id(body: Mapping[str, Json], named: Named) -> str:
+    return _own_id(body) or named.playlist()
+
+
+def _own_id(body: Mapping[str, Json]) -> str | None:
+    """The id of the playlist that an answer itself says it is about."""
     if isinstance(body.get("id"), str) and re.fullmatch(r"[0-9A-Za-z]{22}", body["id"]):
         return str(body["id"])
     found = _HREF.search(body["href"]) if isinstance(body.get("href"), str) else None
-    return found[1] if found else named.playlist()
+    return found[1] if found else None
