@@ -1,10 +1,11 @@
 # make run    set-up, then today's snapshot (the simulator and a local folder unless you set up more)
 # make test   set-up, then every check and test
 # make demo   set-up, then ninety invented days of three playlists into demo/, and their page in the browser
+# make prove  ten thousand simulated bad days: what can fail fails, and no promise may break; then planted bugs are seen
 # make docs   the documentation as a site on 127.0.0.1:8001;   make site   builds it into site/, and fails on a broken link
 # make lint   the checks alone;   make local   the HTTP routes on 127.0.0.1:8000;   make clean   removes .venv
 # make wheel  set-up, then dist/chartlake-….whl, which `pipx install` and `uvx --from` take
-# make deploy EMAIL=you@example.org [STAGE=prod] [BUDGET=5] [RAW_DAYS=90] [YES=1]    one stack in your AWS account
+# make deploy EMAIL=you@example.org [STAGE=prod] [BUDGET=5] [RAW_DAYS=90] [QUEUE=1] [YES=1]    one stack in your AWS account
 # make undeploy [STAGE=prod] [YES=1]    removes it, and keeps the bucket with the data
 
 # The newest Python that truly runs: a version manager's stub may exist and only print an error.
@@ -13,11 +14,11 @@ PYTHON ?= $(shell for python in $$(which -a python3.14 python3.13 python3.12 pyt
 	&& echo $$python && break; done)
 
 PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet install
-LOCK = pyproject.toml requirements.txt requirements-dev.txt constraints.txt
+LOCK = pyproject.toml locked/run.txt locked/tests.txt
 
 STAGE = prod
 
-.PHONY: run demo test lint audit docs site local wheel clean lock deploy undeploy
+.PHONY: run demo test prove lint audit docs site local wheel clean lock deploy undeploy
 
 run: .venv/ready
 	@.venv/bin/chartlake extract
@@ -30,14 +31,19 @@ demo: .venv/ready
 test: lint
 	.venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
+# Any broken promise is printed with the one command that tells its story.
+prove: .venv/ready-for-tests
+	.venv/bin/python -m tests.simulation --schedules 10000
+	.venv/bin/python -m tests.simulation.mutants
+
 lint: .venv/ready-for-tests
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 
-# Known holes in what is installed. Where the advisory database cannot be reached, each name is listed as not audited.
+# Known holes in what is installed: fails where there is one, and names what could not be looked up.
 audit: .venv/ready-for-tests
-	.venv/bin/pip-audit --progress-spinner off --requirement constraints.txt --no-deps --disable-pip
+	@.venv/bin/python -m deploy.audit
 
 docs: .venv/ready-for-tests
 	.venv/bin/python -m mkdocs serve --dev-addr 127.0.0.1:8001
@@ -55,7 +61,7 @@ wheel: .venv/ready-for-tests
 	.venv/bin/twine check --strict dist/*.whl
 
 deploy: .venv/ready-for-tests
-	@.venv/bin/python -m deploy up --stage "$(STAGE)" --email "$(EMAIL)" $(if $(BUDGET),--budget "$(BUDGET)") $(if $(RAW_DAYS),--raw-days "$(RAW_DAYS)") $(if $(YES),--yes)
+	@.venv/bin/python -m deploy up --stage "$(STAGE)" --email "$(EMAIL)" $(if $(BUDGET),--budget "$(BUDGET)") $(if $(RAW_DAYS),--raw-days "$(RAW_DAYS)") $(if $(QUEUE),--queue "$(QUEUE)") $(if $(YES),--yes)
 
 undeploy: .venv/ready-for-tests
 	@.venv/bin/python -m deploy down --stage "$(STAGE)" $(if $(YES),--yes)
@@ -64,23 +70,34 @@ undeploy: .venv/ready-for-tests
 	@test -n "$(PYTHON)" || { echo "chartlake needs Python 3.11 or newer with venv (Debian: apt-get install python3-venv)." >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 
+# The lock is complete, so nothing is resolved, and what does not have one of its hashes is refused.
 .venv/ready: .venv/bin/python $(LOCK)
-	$(PIP) -c constraints.txt -e .
+	$(PIP) --require-hashes --no-deps -r locked/run.txt
+	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/ready-for-tests: .venv/bin/python $(LOCK)
-	$(PIP) -r requirements-dev.txt
+	$(PIP) --require-hashes --no-deps -r locked/tests.txt
+	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@ .venv/ready
 
-# Writes the newest versions of everything into constraints.txt: of Python 3.11, since others take those too.
+# Writes the newest versions of everything into constraints.txt, and into locked/ with the hashes of all their files,
+# for every system and Python since 3.11.
+COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11.5 --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links --no-emit-package pip
+
 lock:
 	rm -rf .venv
 	python3.11 -m venv .venv
-	sed -i '/^-c /d' requirements-dev.txt
-	$(PIP) --upgrade setuptools wheel
-	$(PIP) -r requirements-dev.txt
-	sed -i '1a -c constraints.txt' requirements-dev.txt
-	.venv/bin/python -m pip freeze --all --exclude-editable --exclude pip > constraints.txt
+	$(PIP) uv
+	printf 'setuptools\nwheel\n' > .venv/build.in
+	grep -v '^-' requirements.txt > .venv/bundle.in
+	grep -v '^-' requirements-dev.txt > .venv/tests.in
+	$(COMPILE) pyproject.toml .venv/build.in .venv/tests.in -o constraints.txt
+	$(COMPILE) --generate-hashes -c constraints.txt pyproject.toml .venv/build.in .venv/tests.in -o locked/tests.txt
+	$(COMPILE) --generate-hashes -c constraints.txt pyproject.toml .venv/build.in -o locked/run.txt
+	$(COMPILE) --generate-hashes -c constraints.txt .venv/bundle.in -o locked/bundle.txt
+	rm -rf .venv
 
 clean:
 	rm -rf .venv

@@ -6,11 +6,11 @@ from typing import Any
 from urllib.parse import unquote
 
 from chalice import Chalice, IAMAuthorizer, Response
-from chalice.app import CloudWatchEvent
+from chalice.app import CloudWatchEvent, SQSEvent
 
 from chalicelib import logs
 from chalicelib.api import answers
-from chalicelib.handlers import http, scheduled, uploads, worker
+from chalicelib.handlers import http, lists, scheduled, uploads, worker
 from chalicelib.settings import parse_schedule, upload_pattern
 
 # Chalice's own logging swallows INFO of every logger below the app's name; Lambda's JSON logging is better.
@@ -31,7 +31,16 @@ HEADERS = {
 # Lambda retrying it, skips what is there.
 @app.schedule(SCHEDULE)
 def daily(event: CloudWatchEvent) -> dict:
-    return scheduled.daily(event.context.get_remaining_time_in_millis)
+    return scheduled.daily(event.context.get_remaining_time_in_millis, event_id=event.to_dict()["id"])
+
+
+# With a queue the scheduled job only fills it, and these workers take the lists out; see docs/deploy.md. Chalice cannot
+# tell Lambda which messages of a batch failed, so a batch is one message here, and ten in .chalice/queue.json.
+if QUEUE := os.environ.get("CHARTLAKE_QUEUE"):
+
+    @app.on_sqs_message(queue=QUEUE, batch_size=1, maximum_concurrency=4, name="lists")
+    def take_lists(event: SQSEvent) -> dict:
+        return lists.lists(event.to_dict(), event.context.get_remaining_time_in_millis)
 
 
 # A history file was dropped below imports/ in the lake: into the tables with it. What became of it is told in

@@ -187,6 +187,13 @@ class LakeUnavailable(Retryable):
     stops_run = True
 
 
+class QueueUnavailable(Retryable):
+    """The queue of a run that is spread over workers cannot be used."""
+
+    advice = "Check that CHARTLAKE_QUEUE names a queue of this account and region, and that the function may use it."
+    stops_run = True
+
+
 class BadSetting(Final):
     """A setting or a request has a value that cannot be used; the message names it and shows a right one."""
 

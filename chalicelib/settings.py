@@ -33,6 +33,8 @@ class Settings:
     schedule: str = "rate(1 day)"
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     secret: str = ""
+    # The name of the queue that lists wait in, where a run is spread over workers.
+    queue: str = ""
     client_id: str = ""
     client_secret: str = field(default="", repr=False)
     refresh_token: str = field(default="", repr=False)
@@ -55,6 +57,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         schedule=parse_schedule(_text(environment, "CHARTLAKE_SCHEDULE") or "rate(1 day)"),
         timezone=_timezone(_text(environment, "CHARTLAKE_TIMEZONE") or "UTC"),
         secret=_text(environment, "CHARTLAKE_SECRET"),
+        queue=_text(environment, "CHARTLAKE_QUEUE"),
         client_id=_text(environment, "SPOTIPY_CLIENT_ID"),
         client_secret=_text(environment, "SPOTIPY_CLIENT_SECRET"),
         refresh_token=_text(environment, "SPOTIPY_REFRESH_TOKEN"),

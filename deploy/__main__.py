@@ -38,11 +38,13 @@ def main() -> None:
 @click.option("--email", default="", help="Where alarms and the budget write to.")
 @click.option("--budget", type=click.IntRange(min=0), help="USD a month for the account; 0: a mail at the first cent.")
 @click.option("--raw-days", type=click.IntRange(min=0), help="Days that raw answers are kept; 0: for ever.")
+@click.option("--queue", type=bool, help="Spread the lists over workers (1), or not (0).")
 @click.option("--yes", is_flag=True, help="Do not ask before the change.")
-def up(stage: str, email: str, budget: int | None, raw_days: int | None, yes: bool) -> None:
+def up(stage: str, email: str, budget: int | None, raw_days: int | None, queue: bool | None, yes: bool) -> None:
     """Package, lint, show what would change, change it.
 
-    Budget and raw days that are not given stay as the stack has them; a new one gets 5 USD, and keeps raw for ever.
+    Budget, raw days and queue that are not given stay as the stack has them; a new one gets 5 USD, keeps raw for ever,
+    and has no queue.
     """
     if "@" not in email:
         raise CannotDeploy(
@@ -50,14 +52,17 @@ def up(stage: str, email: str, budget: int | None, raw_days: int | None, yes: bo
         )
     stack = Stack(stage)
     click.echo(f"Account {stack.account}, region {stack.region}, stack {stack.name}")
+    spread = stack.has_queue() if queue is None else queue
     with tempfile.TemporaryDirectory() as folder:
-        package = build(stage, Path(folder))
+        package = build(stage, Path(folder), queue=spread)
         lint(package.template, Path(folder))
         click.echo(f"Bundle: {package.bundle.stat().st_size / 1e6:.1f} MB; the linters are content.")
         template_url = stack.upload(package.template, package.bundle)
     settings = chosen({"MonthlyBudget": budget, "RawRetentionDays": raw_days}, stack.parameters(), package.template)
     click.echo(f"Budget: {settings['MonthlyBudget']} USD a month (BUDGET).")
     click.echo(f"Raw answers are kept for {_span(settings['RawRetentionDays'])} (RAW_DAYS).")
+    if spread:
+        click.echo(_words_on_queue(package.template))
     parameters = settings | {
         "Stage": stage,
         "Email": email,
@@ -105,6 +110,17 @@ def chosen(given: Mapping[str, int | None], standing: Mapping[str, str], templat
         name: str(standing.get(name, template["Parameters"][name]["Default"]) if value is None else value)
         for name, value in given.items()
     }
+
+
+def _words_on_queue(template: Mapping[str, Any]) -> str:
+    worker = template["Resources"]["Lists"]["Properties"]
+    (source,) = worker["Events"].values()
+    workers = source["Properties"]["ScalingConfig"]["MaximumConcurrency"]
+    rate = worker["Environment"]["Variables"]["CHARTLAKE_RATE"]
+    return (
+        f"Lists are spread over {workers} workers of {rate} requests a second each (QUEUE). Below some hundreds of "
+        "lists nobody needs that: one function reads them within minutes. QUEUE=0 takes it away."
+    )
 
 
 def _span(days: str) -> str:

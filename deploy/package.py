@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chalice.package import TemplateDeepMerger
+
 from chalicelib.errors import Final
+from chalicelib.settings import from_environment
 
 from .athena import athena_resources
 
@@ -29,7 +32,7 @@ SUPPRESSED = {
     "WS1000": "No tracing: X-Ray cannot be granted by resource, and the one log line a run holds its counters.",
     "WS2002": "No tracing: as above.",
     "WS1004": "The functions name their log groups in LoggingConfig, which the rule does not read; a test does.",
-    "ES6000": "The only queue is the dead-letter queue itself.",
+    "ES6000": "Only the dead-letter queue itself has none.",
     "ES7000": "The only subscription is a mail address, which has no dead-letter queue.",
 }
 
@@ -54,8 +57,9 @@ class Package:
             return archive.namelist()
 
 
-def build(stage: str, into: Path, architecture: str | None = None) -> Package:
-    """Package `stage` into the empty folder `into`; `architecture` (arm64, x86_64) overrules config.json.
+def build(stage: str, into: Path, architecture: str | None = None, queue: bool = False) -> Package:
+    """Package `stage` into the empty folder `into`; `architecture` (arm64, x86_64) overrules config.json; with `queue`
+    the lists are spread over workers.
 
     Raises `CannotPackage`: Python too old, unknown stage, one for `chalice deploy` only, a failing pip, a bundle that
     Lambda refuses.
@@ -72,14 +76,49 @@ def build(stage: str, into: Path, architecture: str | None = None) -> Package:
     command += ["--merge-template", ".chalice/resources.json", str(into / "out")]
     # Chalice wants a region even where it asks nothing of AWS.
     environment = {"AWS_DEFAULT_REGION": "us-east-1"} | os.environ
+    environment |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(_checked_wheels(source, into / "wheels"))}
+    if queue:
+        _add_queue(source / ".chalice", stage)
+        # By it app.py has the workers' function.
+        environment["CHARTLAKE_QUEUE"] = "lists"
     found = subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True)
     if found.returncode != 0:
         raise CannotPackage(f"`chalice package` failed: {(found.stderr or found.stdout).strip()}")
     template = json.loads((into / "out" / "sam.json").read_text())
     template["Resources"] |= athena_resources()
+    if queue:
+        # The scheduled job only fills the queue then, so its alarm gives its place among the free ten to the queue's.
+        del template["Resources"]["NearTimeout"]
     package = Package(into / "out" / "deployment.zip", template)
     check_size(package.bundle)
     return package
+
+
+def _add_queue(folder: Path, stage: str) -> None:
+    """Put queue.json into the template, with each worker's part of the pace."""
+    resources, queue = (json.loads((folder / f"{name}.json").read_text()) for name in ("resources", "queue"))
+    variables = json.loads((folder / "config.json").read_text())["stages"][stage]["environment_variables"]
+    worker = queue["Resources"]["Lists"]["Properties"]
+    (source,) = worker["Events"].values()
+    workers = source["Properties"]["ScalingConfig"]["MaximumConcurrency"]
+    worker["Environment"]["Variables"]["CHARTLAKE_RATE"] = f"{from_environment(variables).rate / workers:g}"
+    # Chalice merges one file.
+    (folder / "resources.json").write_text(json.dumps(TemplateDeepMerger().merge(queue, resources)))
+
+
+def _checked_wheels(source: Path, into: Path) -> Path:
+    """The wheels of the lock, each with one of its hashes: for this machine, on which Chalice looks at them first, and
+    for Lambda. Chalice itself would take whatever the registry gives it."""
+    architecture = json.loads((source / ".chalice" / "config.json").read_text()).get("lambda_architecture", "x86_64")
+    machine = {"arm64": "aarch64"}.get(architecture, architecture)
+    platforms = [f"--platform=manylinux{version}_{machine}" for version in ("_2_28", "_2_17", "2014")]
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--dest", str(into)]
+    command += ["--require-hashes", "--no-deps", "--only-binary=:all:", "-r", str(ROOT / "locked" / "bundle.txt")]
+    for those in ([], [*platforms, f"--python-version={sys.version_info.major}.{sys.version_info.minor}"]):
+        found = subprocess.run([*command, *those], capture_output=True, text=True)
+        if found.returncode != 0:
+            raise CannotPackage(f"The packages of locked/bundle.txt cannot be fetched: {found.stderr.strip()}")
+    return into
 
 
 def _check_policies(source: Path, stage: str) -> None:

@@ -149,6 +149,10 @@ class Stack:
             (stack,) = self._formation.describe_stacks(StackName=self.name)["Stacks"]
         return {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])}
 
+    def has_queue(self) -> bool:
+        """Whether the stack spreads its lists over workers already."""
+        return self._status() not in _NEW and "ListQueue" in self.outputs()
+
     def remove(self) -> str | None:
         """Delete the stack; gives the name of the bucket that stays, None where there is no stack."""
         if self._status() is None:

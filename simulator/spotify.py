@@ -94,6 +94,10 @@ class Spotify:
         with self._lock:
             return list(self._requests)
 
+    def add(self, playlist: Playlist) -> None:
+        """Let there be one more playlist."""
+        self._by_id[playlist.id] = playlist
+
     def playlist_id(self, name: str) -> str:
         """Give the id behind a short name, such as `hundred-and-one`. Raises `KeyError`."""
         return self._by_name[name].id

@@ -18,6 +18,7 @@ import os
 import sys
 import zipfile
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -32,6 +33,8 @@ from moto.iam.access_control import PermissionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.s3.models import FakeBucket
 from moto.s3.responses import S3Response
+from moto.scheduler.responses import EventBridgeSchedulerResponse
+from moto.sqs.responses import SQSResponse
 from moto.ssm.responses import SimpleSystemManagerResponse
 from werkzeug.serving import make_server
 
@@ -42,17 +45,27 @@ from tests.lambda_runtime import running, runtime_folder
 _HELD_TO_POLICIES = ActionAuthenticatorMixin._authenticate_and_authorize_action
 
 
+# The calls whose name is not that of their action.
+_ACTIONS = {
+    "Invoke": "InvokeFunction",
+    "SendMessageBatch": "SendMessage",
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+}
+
+
 class Runner:
     """Runs functions where moto would start a container."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._numbers = count()
         (folder / "runtime").mkdir()
         self._runtime = runtime_folder(folder / "runtime")
 
     def invoke(self, function: LambdaFunction, event: Any) -> tuple[str, bool, str]:
         """The answer or the error as JSON, whether it is an error, and what was logged."""
-        log = self._folder / "log"
+        # One function can start another while it runs.
+        log = self._folder / f"{next(self._numbers)}.log"
         facts = {
             "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
@@ -78,8 +91,7 @@ class Runner:
 
 def _held_to_policies(self: Any, iam_request_cls: type, resource: str = "*") -> None:
     def request(action: str, **facts: Any) -> Any:
-        # The one call whose name is not that of its action.
-        return iam_request_cls(action="InvokeFunction" if action == "Invoke" else action, **facts)
+        return iam_request_cls(action=_ACTIONS.get(action, action), **facts)
 
     if "X-Amz-Security-Token" in self.headers:
         _HELD_TO_POLICIES(self, request, resource)  # type: ignore[arg-type]
@@ -92,6 +104,16 @@ def _parameter(self: Any) -> str:
 def _function(self: Any) -> str:
     name = unquote(self.path).split("/functions/")[-1].split("/")[0]
     return f"arn:aws:lambda:{self.region}:{self.current_account}:function:{name}"
+
+
+def _queue(self: Any) -> str:
+    name = self._get_param("QueueName") or (self._get_param("QueueUrl") or "").rsplit("/", 1)[-1]
+    return f"arn:aws:sqs:{self.region}:{self.current_account}:{name}"
+
+
+def _schedule(self: Any) -> str:
+    name = unquote(self.path).rsplit("/", 1)[-1]
+    return f"arn:aws:scheduler:{self.region}:{self.current_account}:schedule/default/{name}"
 
 
 def _permitted(answer: Callable[[Any], Any], action: str) -> Callable[[Any], Any]:
@@ -123,6 +145,8 @@ def improve_moto(folder: Path) -> None:
     # Without these, moto asks whether the action may be done to everything ("*").
     SimpleSystemManagerResponse._determine_resource = _parameter  # type: ignore[attr-defined]
     LambdaResponse._determine_resource = _function  # type: ignore[attr-defined]
+    SQSResponse._determine_resource = _queue  # type: ignore[attr-defined]
+    EventBridgeSchedulerResponse._determine_resource = _schedule  # type: ignore[attr-defined]
     for method, action in {
         "get_public_access_block": "GetBucketPublicAccessBlock",
         "get_bucket_encryption": "GetEncryptionConfiguration",

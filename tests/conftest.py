@@ -35,7 +35,7 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 # The files that take longest, the longest first: none of them shall begin when the others have ended.
 _LONG = (
     *("test_wheel.py", "test_stack.py", "test_bundle.py", "test_report.py", "test_processes.py", "test_api_fuzz.py"),
-    *("test_engines.py", "test_answers.py", "test_history.py", "test_views.py", "test_charts.py"),
+    *("test_simulation.py", "test_engines.py", "test_answers.py", "test_history.py", "test_views.py", "test_charts.py"),
 )
 
 

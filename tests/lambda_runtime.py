@@ -57,6 +57,11 @@ class Function:
         document = json.loads(body)
         return Invocation(None, document, took) if kind != "response" else Invocation(document, None, took)
 
+    def memory(self) -> float:
+        """What the process has in memory, in MB."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1000
+
     def wait_until_ready(self, began: float) -> None:
         kind, body = self._next()
         assert kind == "next", f"the handler could not be loaded: {body.decode()}"

@@ -105,7 +105,12 @@ def make_bucket_policy(aws: Aws, name: str, properties: Json) -> Result:
 
 
 def make_queue(aws: Aws, name: str, properties: Json) -> Result:
-    attributes = {key: str(value).lower() for key, value in properties.items()}
+    name = properties.get("QueueName", name)
+    attributes = {
+        key: json.dumps(value) if isinstance(value, dict) else str(value).lower()
+        for key, value in properties.items()
+        if key != "QueueName"
+    }
     url = aws("sqs").create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
     found = aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
     return url, {"Arn": found["QueueArn"], "QueueName": name}
@@ -138,6 +143,23 @@ def make_role(aws: Aws, name: str, properties: Json) -> Result:
     for policy in properties.get("ManagedPolicyArns", []):
         iam.attach_role_policy(RoleName=name, PolicyArn=policy)
     return name, {"Arn": arn}
+
+
+def put_role_policy(aws: Aws, name: str, properties: Json) -> Result:
+    only(properties, "RoleName", "PolicyName", "PolicyDocument")
+    document = json.dumps(properties["PolicyDocument"])
+    aws("iam").put_role_policy(
+        RoleName=properties["RoleName"], PolicyName=properties["PolicyName"], PolicyDocument=document
+    )
+    return name, {}
+
+
+def remove_role_policy(aws: Aws, made: Made) -> None:
+    aws("iam").delete_role_policy(RoleName=made.properties["RoleName"], PolicyName=made.properties["PolicyName"])
+
+
+def make_event_source(aws: Aws, _: str, properties: Json) -> Result:
+    return aws("lambda").create_event_source_mapping(**properties)["UUID"], {}
 
 
 def remove_role(aws: Aws, made: Made) -> None:
@@ -308,7 +330,11 @@ KINDS = {
         lambda aws, made: aws("glue").delete_table(DatabaseName=made.properties["DatabaseName"], Name=made.ref),
     ),
     "AWS::IAM::Role": Kind(make_role, remove_role),
+    "AWS::IAM::RolePolicy": put(put_role_policy, remove_role_policy),
     "AWS::Lambda::EventInvokeConfig": put(put_invoke_config, remove_invoke_config),
+    "AWS::Lambda::EventSourceMapping": Kind(
+        make_event_source, lambda aws, made: aws("lambda").delete_event_source_mapping(UUID=made.ref)
+    ),
     "AWS::Lambda::Function": Kind(
         make_function, lambda aws, made: aws("lambda").delete_function(FunctionName=made.ref), change_function
     ),

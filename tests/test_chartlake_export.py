@@ -79,6 +79,8 @@ def kept(lake: Lake) -> Lake:
             "is_local": number % 4 == 2,
             "explicit": (True, False, None)[number % 3],
             "streams": 2**40 + number,
+            "label": text or None,
+            "reported_previous": number,
             "popularity": number,
             "added_at": "2026-11-20T10:00:00.123456+00:00" if number % 2 else None,
             "added_by": text or None,

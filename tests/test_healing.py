@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.analysis.charts import open_charts
+from chalicelib.errors import NotKept
 from chalicelib.lake.lake import Lake
-from chalicelib.lake.schema import Status
+from chalicelib.lake.schema import Status, empty_row
+from chalicelib.snapshots.purge import Wish, purge
 from chalicelib.snapshots.verify import verify
 from simulator import TOP_50, Simulator
 
@@ -122,7 +125,7 @@ def test_an_older_capture_never_commits_over_the_entries_of_a_newer_one(rig: Rig
     rig.extract("fifty")
     rig.lake = slow
     assert len(rig.names("fifty")) == 49
-    assert rig.lake.snapshot(rig.id("fifty"), TODAY) is None, "the run that committed these entries died"
+    assert rig.lake.snapshot(rig.id("fifty"), TODAY)["entry_count"] == 49, "the run that put them there died"
     rig.clock.advance(days=1)
     rig.extract("fifty")
     assert verify(rig.lake).findings == ()
@@ -141,8 +144,79 @@ def test_where_nothing_is_wrong_healing_asks_nothing_of_the_store(rig: Rig) -> N
             asked.append(prefix)
             return alive.store.list(prefix)
 
-    rig.extract("fifty")
-    rig.clock.advance(days=1)
+    for _ in range(2):
+        rig.extract("fifty")
+        rig.clock.advance(days=1)
     rig.lake = Lake(Watched(), rig.clock.world())  # type: ignore[arg-type]
     rig.extract("fifty")
     assert not any(prefix.startswith("raw/") for prefix in asked)
+
+
+def test_until_it_is_mended_a_mixed_day_is_told_as_one_and_the_others_are_shown(rig: Rig) -> None:
+    rig.extract("fifty")
+    rig.clock.advance(days=1)
+    killed_while_it_replaces(rig, 3)
+    day = TODAY + timedelta(days=1)
+    with open_charts(rig.lake, day, [rig.id("fifty")]) as charts:
+        told = charts.playlist(rig.id("fifty"))
+        assert charts.known_day(told)["snapshot_date"] == TODAY
+        with pytest.raises(NotKept) as refused:
+            charts.known_day(told, day)
+    assert "A run ended while it replaced this day. The next run mends it." in str(refused.value)
+
+
+def test_what_a_dead_run_has_read_counts_though_a_later_run_wrote_down_a_failure(rig: Rig) -> None:
+    rig.extract("top-50")
+    rig.clock.advance(days=1)
+    alive = rig.lake
+    rig.lake = Lake(Mortal(alive.store, 2), rig.clock.world())
+    with pytest.raises(Killed):
+        rig.extract("top-50")
+    rig.lake = alive
+    row = empty_row(TOP_50, TODAY + timedelta(days=1), rig.clock.now()) | {"status": Status.UNAVAILABLE}
+    rig.lake.put_snapshot(row)
+    rig.clock.advance(days=1)
+    rig.extract("top-50")
+    assert rig.lake.snapshot(TOP_50, TODAY + timedelta(days=1))["status"] == Status.OK
+    assert verify(rig.lake).findings == ()
+
+
+def test_what_a_dead_purge_has_left_is_not_taken_for_a_day(rig: Rig) -> None:
+    rig.extract("fifty")
+    alive = rig.lake
+    # The tombstone, the rows without that day, their object; then it dies, with the entries still there.
+    rig.lake = Lake(Mortal(alive.store, 3), rig.clock.world())
+    wish = Wish(TODAY + timedelta(days=1), rig.id("fifty"))
+    with pytest.raises(Killed):
+        purge(rig.lake, rig.clock.world(), wish, dry_run=False)
+    rig.lake = alive
+    assert rig.names("fifty")
+    rig.clock.advance(days=1)
+    rig.extract("fifty")
+    assert rig.lake.snapshot(rig.id("fifty"), TODAY) is None
+    assert rig.names("fifty") == []
+
+
+def test_a_run_that_was_outrun_tells_of_a_day_that_is_there(rig: Rig) -> None:
+    """Two runs of one day; the newer one puts its entries in place and dies."""
+    slow = rig.lake
+
+    class Asleep:
+        def __getattr__(self, name: str) -> object:
+            return getattr(slow.store, name)
+
+        def create(self, key: str, data: bytes) -> None:
+            slow.store.create(key, data)
+            if key.startswith("raw/") and not woken:
+                woken.append(True)
+                rig.clock.advance(minutes=5)
+                rig.lake = Lake(Mortal(slow.store, 2), rig.clock.world())
+                with pytest.raises(Killed):
+                    rig.extract("fifty")
+
+    woken: list[bool] = []
+    rig.lake = Lake(Asleep(), rig.clock.world())  # type: ignore[arg-type]
+    outcome = rig.one("fifty")
+    assert outcome.published
+    assert slow.snapshot(rig.id("fifty"), TODAY)["capture_id"] == outcome.row["capture_id"]
+    assert verify(slow).findings == ()

@@ -186,11 +186,17 @@ def test_values_of_the_real_charts(shared_data: Path) -> None:
         "artists": [{"id": None, "name": "Lady Gaga, Bruno Mars"}],
         "is_local": False,
         "streams": 5602357,
+        "label": "Interscope Records",
+        "reported_peak": 1,
+        "reported_previous": 1,
+        "reported_days": 259,
     }
     gaps = one("charts_weekly_official/regional-global-weekly-2023-02-09.csv")
     assert (gaps.format, len(gaps.rows), gaps.rows[-1]["position"]) == ("charts-official-weekly", 199, 200)
     viral = one("charts_viral_official/viral-za-daily-2022-09-01.csv")
     assert (viral.playlist_id, viral.rows[0]["streams"]) == ("chart:viral-za-daily", None)
+    assert (viral.rows[0]["label"], viral.rows[0]["reported_days"]) == ("Range Music/Capitol Records", 19)
+    assert gaps.rows[0]["reported_days"] == 4
     week = one("charts_legacy/regional-us-weekly-2020-01-03--2020-01-10.csv")
     assert (week.playlist_id, week.snapshot_date) == ("chart:regional-us-weekly", date(2020, 1, 9))
     bare = one("charts_legacy/regional-global-daily-latest__kushagharahi.csv", day=A_DAY)
@@ -284,6 +290,15 @@ def test_copies_saved_by_other_programs(changed: Callable[[str], str]) -> None:
     assert [(row["position"], row["item_id"], row["streams"]) for row in day.rows] == [
         (n, IDS[n], 1000 - n) for n in (1, 2, 3)
     ]
+
+
+def test_what_a_chart_tells_of_an_entrys_past() -> None:
+    text = official().replace('"L",1,-1,1,', '"L",,-1,12.0,')
+    assert text != official()
+    rows = read(OFFICIAL_NAME, text)[0].rows
+    told = ("label", "reported_peak", "reported_previous", "reported_days")
+    assert [row[name] for row in rows for name in told] == ["L", None, 0, 12] * 3
+    assert "days_on_chart is 'many'" in str(refusal(OFFICIAL_NAME, text.replace("12.0", "many")))
 
 
 def test_names_that_are_not_utf_8() -> None:

@@ -18,7 +18,7 @@ from chalicelib.errors import DamagedFile, LakeUnavailable
 from chalicelib.lake import keys
 from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
-from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
+from chalicelib.lake.schema import ENTRIES, SNAPSHOTS, Status
 
 from .conftest import NOON, Clock
 
@@ -190,7 +190,7 @@ def test_writers_of_different_days_at_once_lose_nothing(address: str) -> None:
 
 def test_carried_entries_keep_their_own_capture(lake: Lake) -> None:
     put(lake, DAY - timedelta(days=1), NOON - timedelta(days=1))
-    lake.carry_entries(PLAYLIST, DAY - timedelta(days=1), DAY)
+    lake.carry_entries(PLAYLIST, DAY - timedelta(days=1), DAY, "a later one")
     found = lake.entries(PLAYLIST, DAY)
     assert [one["snapshot_date"] for one in found] == [DAY] * 3
     assert {one["captured_at"] for one in found} == {NOON - timedelta(days=1)}
@@ -248,3 +248,30 @@ def test_pandas_polars_and_duckdb_read_the_folder_as_it_stands(lake: Lake) -> No
 def test_instants_are_instants(lake: Lake) -> None:
     put(lake, added_at="2024-05-11T09:40:48Z")
     assert lake.entries(PLAYLIST, DAY)[0]["added_at"] == datetime(2024, 5, 11, 9, 40, 48, tzinfo=UTC)
+
+
+def test_a_day_that_was_read_outweighs_one_that_was_told_to_be_unchanged(lake: Lake) -> None:
+    read = row(captured_at=NOON)
+    told = row(captured_at=NOON + timedelta(minutes=1), status=Status.UNCHANGED, capture_id="told")
+    for first, second in ((read, told), (told, read)):
+        lake.correct(first)
+        lake.put_snapshot(second)
+        assert lake.snapshot(PLAYLIST, DAY)["status"] == Status.OK
+
+
+def test_entries_that_are_carried_are_marked_by_the_capture_that_commits_them(lake: Lake) -> None:
+    put(lake, DAY - timedelta(days=1), NOON - timedelta(days=1))
+    put(lake, DAY, NOON - timedelta(days=3))
+    lake.carry_entries(PLAYLIST, DAY - timedelta(days=1), DAY, "told")
+    assert lake.snapshot(PLAYLIST, DAY)["replacing"].endswith("-told")
+    lake.put_snapshot(row(status=Status.UNCHANGED, capture_id="told"))
+    assert lake.snapshot(PLAYLIST, DAY)["replacing"] is None
+
+
+def test_the_mark_of_a_capture_that_lost_stays(lake: Lake) -> None:
+    put(lake, DAY, NOON - timedelta(hours=3))
+    lake.put_snapshot(row(captured_at=NOON - timedelta(hours=3)))
+    put(lake, DAY, NOON - timedelta(hours=2), capture_id="second")
+    lake.put_snapshot(row(captured_at=NOON))
+    assert lake.put_snapshot(row(captured_at=NOON - timedelta(hours=2), capture_id="second")) is False
+    assert lake.snapshot(PLAYLIST, DAY)["replacing"].endswith("-second")

@@ -112,7 +112,7 @@ def clone_of_the_project(into: Path) -> Path:
     path = into / ".chalice" / "config.json"
     config = json.loads(path.read_text())
     config["lambda_architecture"] = ARCHITECTURES[platform.machine()]
-    config["stages"] |= dict.fromkeys(("second", "third", "fourth"), config["stages"]["prod"])
+    config["stages"] |= dict.fromkeys(("second", "third", "fourth", "fifth"), config["stages"]["prod"])
     path.write_text(json.dumps(config))
     return into
 
@@ -347,6 +347,29 @@ def test_again_and_away_and_back(person: Person) -> None:
     # The same objects, and the record of the run by which that was seen.
     new = set(person.aws.objects(bucket)) - set(kept)
     assert [key.startswith("chartlake/state/runs/") for key in new] == [True]
+
+
+def test_lists_are_spread_over_workers_where_it_is_asked_for(person: Person) -> None:
+    said = person.does("make deploy EMAIL=me@example.org STAGE=fifth QUEUE=1 YES=1")
+    assert "Below some hundreds of lists nobody needs that" in said
+    functions = person.aws.client("lambda")
+    (source,) = functions.list_event_source_mappings(FunctionName="chartlake-fifth-lists")["EventSourceMappings"]
+    assert (source["BatchSize"], source["FunctionResponseTypes"]) == (10, ["ReportBatchItemFailures"])
+    assert source["ScalingConfig"] == {"MaximumConcurrency": 4}
+    person.follow(said)
+    # moto starts a worker when a message is sent; the one that closes the run is held back a minute, so here is another.
+    told = person.invoke("chartlake-fifth-daily", SCHEDULED)
+    sqs = person.aws.client("sqs")
+    url = sqs.get_queue_url(QueueName="chartlake-fifth-lists")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"run": told["run_id"]}))
+    key, s3 = f"chartlake/state/runs/{told['run_id']}.json", person.aws.client("s3")
+    run = json.loads(s3.get_object(Bucket=BUCKET.replace("prod", "fifth"), Key=key)["Body"].read())
+    assert (run["state"], run["total"], run["result"]["complete"]) == ("done", 1, True)
+    # Without a word the queue stays; then it goes.
+    assert "Nothing to change." in person.does("make deploy EMAIL=me@example.org STAGE=fifth", say="")
+    gone = person.does("make deploy EMAIL=me@example.org STAGE=fifth QUEUE=0 YES=1")
+    assert "- ListQueue  AWS::SQS::Queue" in gone
+    assert "+ NearTimeout  AWS::CloudWatch::Alarm" in gone
 
 
 def test_nothing_is_made_before_a_person_agreed(person: Person) -> None:

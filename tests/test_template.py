@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -13,9 +14,11 @@ import pytest
 
 from chalicelib.analysis.views import VIEWS
 from chalicelib.handlers import metrics
+from chalicelib.handlers.messages import DELIVERIES
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
+from chalicelib.settings import Settings
 from deploy.athena import QUESTIONS
-from deploy.package import CannotPackage, Package, lint
+from deploy.package import CannotPackage, Package, build, lint
 
 ROOT = Path(__file__).parents[1]
 FUNCTIONS = {"APIHandler": "api", "Daily": "daily", "Extract": "extract", "Upload": "upload"}
@@ -304,6 +307,72 @@ def test_the_api_is_regional_throttled_and_logged(resources: dict[str, Any]) -> 
         for method_name, facts in methods.items():
             public = (path, method_name) == ("/health", "get")
             assert bool(facts.get("security")) is not public
+
+
+# With QUEUE=1.
+
+
+@pytest.fixture(scope="module")
+def spread(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    if sys.version_info < (3, 12):
+        pytest.skip("DuckDB has no wheel for Lambda's Python 3.11, so nothing can be packaged with it")
+    return build("prod", tmp_path_factory.mktemp("spread"), queue=True).template
+
+
+def test_without_a_queue_there_is_nothing_of_it(resources: dict[str, Any]) -> None:
+    assert not {"ListQueue", "Lists", "ListsRole", "ListsWaitTooLong"} & set(resources)
+    assert "CHARTLAKE_QUEUE" not in json.dumps(resources)
+
+
+def test_the_linters_find_nothing_with_a_queue_either(spread: dict[str, Any], tmp_path: Path) -> None:
+    lint(spread, tmp_path)
+
+
+def test_workers_take_batches_with_partial_failures_and_share_the_pace(spread: dict[str, Any]) -> None:
+    function = spread["Resources"]["Lists"]["Properties"]
+    (source,) = function["Events"].values()
+    told = source["Properties"]
+    assert (source["Type"], told["Queue"], told["BatchSize"]) == ("SQS", {"Fn::Sub": "${ListQueue.Arn}"}, 10)
+    assert told["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    variables = function["Environment"]["Variables"]
+    workers = told["ScalingConfig"]["MaximumConcurrency"]
+    assert float(variables["CHARTLAKE_RATE"]) * workers == Settings().rate
+    assert variables["CHARTLAKE_PARTIAL_BATCHES"]
+    assert variables["CHARTLAKE_QUEUE"] == {"Fn::GetAtt": ["ListQueue", "QueueName"]}
+    assert spread["Resources"]["Daily"]["Properties"]["Environment"]["Variables"]["CHARTLAKE_QUEUE"]
+    queue = spread["Resources"]["ListQueue"]["Properties"]
+    assert queue["VisibilityTimeout"] == 6 * function["Timeout"]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == DELIVERIES
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+
+
+def test_workers_may_use_their_queue_and_start_the_run_again_and_nothing_else(spread: dict[str, Any]) -> None:
+    resources = spread["Resources"]
+    allowed = {one["Sid"]: one for one in statements(resources, "ListsRole")}
+    assert allowed["TakeListsOutOfTheQueue"]["Resource"] == {"Fn::GetAtt": ["ListQueue", "Arn"]}
+    assert allowed["StartTheRunAgain"]["Resource"]["Fn::Sub"].endswith(":schedule/default/${AWS::StackName}-again")
+    assert allowed["LetSchedulerStartIt"]["Resource"] == {"Fn::GetAtt": ["StartAgainRole", "Arn"]}
+    actions = {action for one in allowed.values() for action in one["Action"]}
+    assert not [action for action in actions if "*" in action or ("Delete" in action and action != "sqs:DeleteMessage")]
+    (starting,) = resources["StartAgainRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    assert starting["Action"] == ["lambda:InvokeFunction"]
+    assert starting["Resource"]["Fn::Sub"].endswith(":function:${AWS::StackName}-daily")
+    (filling,) = resources["DailyFillsTheQueue"]["Properties"]["PolicyDocument"]["Statement"]
+    assert filling["Action"] == ["sqs:SendMessage", "sqs:GetQueueUrl"]
+    assert filling["Resource"] == {"Fn::GetAtt": ["ListQueue", "Arn"]}
+
+
+def test_the_queue_is_watched_within_the_free_ten(spread: dict[str, Any]) -> None:
+    resources = spread["Resources"]
+    test_alarms_stay_free_and_each_writes_a_mail_when_it_rings_and_when_it_ends(resources)
+    age = resources["ListsWaitTooLong"]["Properties"]
+    assert (age["MetricName"], age["Dimensions"][0]["Value"]) == (
+        "ApproximateAgeOfOldestMessage",
+        {"Fn::GetAtt": ["ListQueue", "QueueName"]},
+    )
+    assert "a list" in resources["DeadLetterWaits"]["Properties"]["AlarmDescription"]
+    # The scheduled job only fills the queue: it cannot come near its time limit any more.
+    assert "NearTimeout" not in resources
 
 
 def test_nothing_secret_and_no_placeholder_is_in_the_template(template: dict[str, Any]) -> None:

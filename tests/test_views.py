@@ -39,7 +39,9 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
 
 def views_over(scratch: Scratch, entries: list[Row], snapshots: list[Row], today: date = TODAY) -> Views:
     for name, rows, schema in (("entries", entries, ENTRIES), ("snapshots", snapshots, SNAPSHOTS)):
+        # In memory, since the views read the tables many times.
         scratch.define(name, f"SELECT * FROM {scratch.rows(map(to_json, rows), schema)}")
+        scratch.narrow(name, "true", {})
     define_views(scratch, today)
     return views_in(scratch)
 
@@ -232,3 +234,90 @@ def test_the_documents_tell_which_columns_can_be_null() -> None:
     for view in VIEWS:
         for name, (_, null) in documented(view).items():
             assert values[view, name] == ({True, False} if null == "yes" else {False}), (view, name)
+
+
+# Who is the same, and who is only unseen.
+
+CHART = "chart:regional-us-weekly"
+
+
+def week(number: int, *entries: Row) -> tuple[list[Row], Row]:
+    """A week of an official chart: (position, URI's letter, title, reported_previous, reported_days)."""
+    source = {"playlist_id": CHART, "source": "import:charts-official-weekly:a.csv"}
+    return [entry(7 * number, **{**one, **source}) for one in entries], snapshot(7 * number, **source)
+
+
+def line(position: int, letter: str, title: str, previous: int | None = None, weeks: int | None = None) -> Row:
+    artists = [{"id": None, "name": "Ann, Bob"}]
+    told = {"reported_previous": previous, "reported_days": weeks}
+    return {"position": position, "uri": f"spotify:track:{letter}", "name": title, "artists": artists} | told
+
+
+def changes_of(scratch: Scratch, *weeks: tuple[list[Row], Row]) -> list[str | None]:
+    """The changes of the last of these weeks, by position."""
+    found = views_over(scratch, [row for rows, _ in weeks for row in rows], [day for _, day in weeks])["chart"]
+    last = max(row["snapshot_date"] for row in found)
+    return [row["change"] for row in sorted(found, key=lambda one: one["position"]) if row["snapshot_date"] == last]
+
+
+def test_a_charts_own_figures_prove_that_a_swapped_address_is_the_same_entry(scratch: Scratch) -> None:
+    before = week(0, line(1, "x", "Other", 1, 30), line(6, "a", "Unforgettable", 4, 11))
+    proven = week(1, line(1, "x", "Other", 1, 31), line(5, "b", "Unforgettable - Remix", 6, 12))
+    assert changes_of(scratch, before, proven) == ["same", "up"]
+    runs = views_over(scratch, [*before[0], *proven[0]], [before[1], proven[1]])["runs"]
+    assert [run["days"] for run in runs] == [2, 2]
+    for previous, weeks in ((6, 13), (6, 11), (5, 12), (0, 1)):
+        other = week(1, line(1, "x", "Other", 1, 31), line(5, "b", "Unforgettable - Remix", previous, weeks))
+        assert changes_of(scratch, before, other) == ["same", "new"]
+    # A week that is not known lies between: the figures speak of that one.
+    later = week(2, line(5, "b", "Unforgettable - Remix", 6, 12))
+    assert changes_of(scratch, before, later) == ["new"]
+
+
+def test_equal_artists_and_title_join_where_nothing_contradicts(scratch: Scratch) -> None:
+    before = week(0, line(6, "a", "Unforgettable"))
+    assert changes_of(scratch, before, week(1, line(5, "b", "Unforgettable"))) == ["up"]
+    assert changes_of(scratch, before, week(1, line(5, "b", "Forgettable"))) == ["new"]
+    # The chart says that it was not there, or somewhere else.
+    assert changes_of(scratch, before, week(1, line(5, "b", "Unforgettable", 0, 1))) == ["new"]
+    assert changes_of(scratch, before, week(1, line(5, "b", "Unforgettable", 7, 9))) == ["new"]
+    # Both on one day, and two that may be it.
+    assert changes_of(scratch, before, week(1, line(5, "b", "Unforgettable"), line(6, "a", "Unforgettable"))) == [
+        "new",
+        "same",
+    ]
+    two = week(1, line(5, "b", "Unforgettable"), line(7, "c", "Unforgettable"))
+    assert changes_of(scratch, before, two) == ["new", "new"]
+    # An address that was there all the time never took over.
+    apart = week(2, line(4, "a", "Unforgettable"), line(5, "b", "Unforgettable"))
+    assert changes_of(scratch, before, week(1, line(5, "b", "Unforgettable")), apart) == ["re-entry", "same"]
+
+
+def test_who_may_stand_in_an_empty_slot_is_neither_gone_nor_back(scratch: Scratch) -> None:
+    def listed(number: int, letters: str) -> list[Row]:
+        return [
+            entry(number, place, **({"item_type": "unavailable"} if one == "." else {"uri": f"spotify:track:{one}"}))
+            for place, one in enumerate(letters, start=1)
+        ]
+
+    def runs_of(*days: str) -> list[tuple[Any, ...]]:
+        rows = [row for number, letters in enumerate(days) for row in listed(number, letters)]
+        found = views_over(scratch, rows, [snapshot(number) for number in range(len(days))])["runs"]
+        told = ("days", "unseen_days", "most_days", "entered_after", "left_on")
+        return [tuple(run[name] for name in told) for run in found if run["track_key"] == "spotify:track:b"]
+
+    assert runs_of("abc", "a.c", "abc") == [(2, 1, None, None, None)]
+    assert runs_of("ac", "abc", "a.c", "a.c", "ac") == [(1, 2, 3, day(0), day(4))]
+    # The slot was empty before: it holds somebody else.
+    assert runs_of("a.bc", "a.c", "abc") == [(1, 0, None, None, day(1)), (1, 0, 1, day(1), None)]
+    # Who fills a slot may have been in it.
+    assert runs_of("ac", "a.c", "abc") == [(1, 0, 2, day(0), None)]
+
+
+def test_a_place_that_an_imported_day_lacks_may_hold_who_was_there(scratch: Scratch) -> None:
+    days = [snapshot(0), snapshot(1, position_quality="partial", total=2, entry_count=1), snapshot(2)]
+    rows = [entry(number, 1, uri="spotify:track:a") for number in range(3)]
+    rows += [entry(number, 2, uri="spotify:track:b") for number in (0, 2)]
+    found = views_over(scratch, rows, days)
+    assert [run["days"] for run in sorted(found["runs"], key=lambda run: run["track_key"])] == [3, 2]
+    assert {row["change"] for row in found["chart"] if row["snapshot_date"] == day(2)} == {"same", "unseen"}

@@ -19,7 +19,7 @@ from .views import VIEWS, view_sql
 
 # The columns of the view `runs` that are told of what left.
 LEAVER = (
-    "track_key, item_id, uri, url, name, artist, last_position, peak_position, days, gap_days, entered_on, "
+    "track_key, item_id, uri, url, name, artist, last_position, peak_position, days, gap_days, most_days, entered_on, "
     "entered_after, last_seen_on"
 )
 # Looking a key up in a list of more of them costs more than it saves.
@@ -28,7 +28,8 @@ _FEW = 1000
 
 @dataclass(frozen=True)
 class Chart:
-    """A list on one day. `entries` are rows of the view `chart`; `leavers` those of `runs` that ended with this day.
+    """A list on one day. `entries` are rows of the view `chart`, `leavers` those of `runs` that ended with this day,
+    and `unseen` those that go on though nobody sees them on it: an empty slot may hold them.
 
     `previous_date` is the known day before it (None: there is none), `gap_days` how many days between them are unknown,
     `cadence_days` how many days lie between two days of the list: 1, or 7 for weekly charts.
@@ -41,6 +42,7 @@ class Chart:
     cadence_days: int
     entries: list[Row]
     leavers: list[Row]
+    unseen: list[Row]
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -50,6 +52,7 @@ class Chart:
             "gap_days": self.gap_days,
             "entries": [to_json(row) for row in self.entries],
             "leavers": [to_json(row) for row in self.leavers],
+            "unseen": [to_json(row) for row in self.unseen],
         }
 
 
@@ -86,7 +89,8 @@ class TrackHistory:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two known days of a list: one row an item that is on either, `change` being entered, left, up, down or same.
+    """Two known days of a list: one row an item that is on either, `change` being entered, left, up, down or same,
+    or unseen: on one of the two an empty slot may hold it.
 
     `unknown_days` of the days (where `cadence_days` is 7: of the weeks) between the two are gaps, so what came and went
     on them is not known.
@@ -215,9 +219,11 @@ class Charts:
             "WHERE playlist_id = $id AND snapshot_date = $day ORDER BY position",
             asked,
         )
-        leavers = self._leavers(asked | {"before": known["previous_date"]}, {entry["track_key"] for entry in entries})
+        here = {entry["track_key"] for entry in entries}
+        leavers = self._leavers(asked | {"before": known["previous_date"]}, here)
+        unseen = [run for run in self._unseen(playlist_id, known["snapshot_date"]) if run["track_key"] not in here]
         facts = {name: known[name] for name in ("snapshot_date", "previous_date", "gap_days", "cadence_days")}
-        return Chart(playlist=playlist, entries=entries, leavers=leavers, **facts)
+        return Chart(playlist=playlist, entries=entries, leavers=leavers, unseen=unseen, **facts)
 
     def compare(self, playlist_id: str, from_date: date, to_date: date) -> Comparison:
         """What became of a list between two known days, whichever of the two comes first."""
@@ -250,6 +256,11 @@ class Charts:
             """,
             {"id": playlist_id, "old": from_date, "new": to_date},
         )
+        for change, day in (("entered", from_date), ("left", to_date)):
+            unseen = {run["track_key"] for run in self._unseen(playlist_id, day)}
+            for item in items:
+                if item["change"] == change and item["track_key"] in unseen:
+                    item["change"] = "unseen"
         unknown = self.unknown_days(playlist_id, from_date, to_date)
         return Comparison(playlist, from_date, to_date, unknown, cadence, items)
 
@@ -261,13 +272,14 @@ class Charts:
         self.warehouse.narrow(
             "entries",
             """
-            (uri IS NULL AND (item_id = $bare OR ends_with($text, ':' || name))) OR uri IN (
-              WITH keyed AS (SELECT uri, item_id, upper(replace(isrc, '-', '')) AS isrc FROM entries),
-              named AS (
-                SELECT uri FROM keyed WHERE uri = $text OR item_id = $bare OR isrc = upper(replace($text, '-', ''))
-              )
-              SELECT uri FROM named
-              UNION SELECT uri FROM keyed WHERE isrc IN (SELECT isrc FROM keyed WHERE uri IN (SELECT uri FROM named))
+            -- Empty slots stay: they may hold it.
+            (uri IS NULL AND (item_id = $bare OR ends_with($text, ':' || name) OR coalesce(name, '') = '')) OR uri IN (
+              WITH named AS (
+                SELECT uri FROM entries
+                WHERE uri = $text OR item_id = $bare OR upper(replace(isrc, '-', '')) = upper(replace($text, '-', ''))
+              ),
+              meant AS (SELECT lake_key FROM recordings WHERE uri IN (SELECT uri FROM named))
+              SELECT uri FROM named UNION SELECT uri FROM recordings WHERE lake_key IN (SELECT lake_key FROM meant)
             )
             """,
             {"text": reference.strip(), "bare": _bare(reference)},
@@ -280,8 +292,8 @@ class Charts:
         found = self.warehouse.read(
             """
             SELECT * FROM tracks WHERE track_key = $text OR track_key = upper(replace($text, '-', '')) OR track_key IN (
-              SELECT coalesce(recordings.isrc, standings.track_key)
-              FROM standings LEFT JOIN recordings USING (uri)
+              SELECT coalesce(lake.lake_key, standings.track_key)
+              FROM standings LEFT JOIN (SELECT DISTINCT uri, lake_key FROM recordings) AS lake USING (uri)
               WHERE standings.uri = $text OR standings.item_id = $bare
             )
             """,
@@ -293,14 +305,15 @@ class Charts:
             {"text": asked},
         )
 
-    def history(self, track: Row) -> TrackHistory:
-        """A track (as `find_tracks` gives it) on every list, those where it was longest first."""
-        asked = {"key": track["track_key"]}
+    def history(self, track: Row, *others: Row) -> TrackHistory:
+        """A track (as `find_tracks` gives it) on every list, those where it was longest first; with the others that are
+        the same song under ids which no list joins."""
+        asked = {"keys": [one["track_key"] for one in (track, *others)]}
         rows = self.warehouse.read(
             """
             SELECT playlist_id, track_key, snapshot_date, position, cadence_days
-            FROM standings LEFT JOIN recordings USING (uri)
-            WHERE coalesce(recordings.isrc, standings.track_key) = $key AND occurrence = 1
+            FROM standings LEFT JOIN (SELECT DISTINCT uri, lake_key FROM recordings) AS lake USING (uri)
+            WHERE list_contains($keys, coalesce(lake.lake_key, standings.track_key)) AND occurrence = 1
             ORDER BY snapshot_date
             """,
             asked,
@@ -349,6 +362,13 @@ class Charts:
     def _leavers(self, asked: Row, here: set[str]) -> list[Row]:
         """The runs that ended with a day: of those who were there the known day before, for the runs of all of a long
         list's history take many seconds."""
+        if self._empty_slots(asked["id"], asked["before"]):
+            # Some who had not been seen for longer may be known to be gone only now.
+            return self.warehouse.read(
+                f"SELECT {LEAVER} FROM runs WHERE playlist_id = $id AND left_on = $day "
+                "ORDER BY last_position, track_key",
+                {"id": asked["id"], "day": asked["day"]},
+            )
         before = self.warehouse.read(
             "SELECT DISTINCT track_key FROM standings WHERE playlist_id = $id AND snapshot_date = $before "
             "AND track_key IS NOT NULL",
@@ -362,6 +382,24 @@ class Charts:
             "AND ($keys IS NULL OR list_contains($keys, track_key)) ORDER BY last_position, track_key",
             {"id": asked["id"], "day": asked["day"], "keys": gone if len(gone) <= _FEW else None},
         )
+
+    def _unseen(self, playlist_id: str, day: date) -> list[Row]:
+        """The runs of those whom an empty slot may hold on a known day, and of those who are seen on it."""
+        if not self._empty_slots(playlist_id, day):
+            return []
+        return self.warehouse.read(
+            f"SELECT {LEAVER} FROM runs WHERE playlist_id = $id AND $day > coalesce(entered_after, DATE '0001-01-01') "
+            "AND $day < coalesce(left_on, DATE '9999-12-31') ORDER BY last_position, track_key",
+            {"id": playlist_id, "day": day},
+        )
+
+    def _empty_slots(self, playlist_id: str, day: date | None) -> int:
+        """How many places of a known day nobody is seen to hold."""
+        found = self.warehouse.read(
+            "SELECT empty_slots FROM slots WHERE playlist_id = $id AND snapshot_date = $day",
+            {"id": playlist_id, "day": day},
+        )
+        return int(found[0]["empty_slots"]) if found else 0
 
     def _runs(self, track_keys: Mapping[str, set[str]]) -> dict[str, list[Row]]:
         """The runs on each playlist of what has one of these keys there."""

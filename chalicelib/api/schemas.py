@@ -64,8 +64,8 @@ _WORTH = [str(status) for status in Status]
 _WORDS = {
     ("Playlist", "last_status"): _WORTH,
     ("CoveredDay", "status"): [*_WORTH, "missed"],
-    ("Entry", "change"): ["new", "re-entry", "up", "down", "same", "duplicate"],
-    ("ComparedItem", "change"): ["entered", "left", "up", "down", "same"],
+    ("Entry", "change"): ["new", "re-entry", "up", "down", "same", "duplicate", "unseen"],
+    ("ComparedItem", "change"): ["entered", "left", "up", "down", "same", "unseen"],
 }
 
 # What the columns mean that the views add to the tables; those of the tables stand in docs/data.md.
@@ -73,7 +73,7 @@ _MEANINGS: dict[str | tuple[str, str], str] = {
     "artist": "all artists' names, joined by commas",
     "change": "what became of it since the known day before; null on the first known day",
     ("ComparedItem", "change"): "what became of it from from_date to to_date",
-    "days": "known days on the list",
+    "days": "known days on the list: the least that it was there",
     "days_failed": "days that were tried in vain",
     "days_known": "days with a complete snapshot",
     "days_on_list": "known days on the list up to this one, with breaks",
@@ -93,18 +93,25 @@ _MEANINGS: dict[str | tuple[str, str], str] = {
     "last_seen_on": "the last known day with it",
     "last_status": "what last_tried_on is worth",
     "last_tried_on": "the last day that was tried, known or not",
-    "left_on": "the first day on which it was known to be gone; null where it is there on the last known day",
+    "label": "the record label, as the chart's file writes it",
+    "left_on": "the first day on which it was known to be gone; null where no known day tells that",
     "listed_before": "it was there on the first known day already, so its true debut is not known",
+    "most_days": "the most days that it can have been there; null where nothing tells when it came",
     "movement": "places gained since the known day before; negative: lost",
     ("ComparedItem", "movement"): "places gained from from_date to to_date; negative: lost",
     "occurrence": "1; more where the list holds the item several times",
     "peak_position": "the best place on the known days up to this one; for runs and tracks on all of theirs",
     "playlists": "on how many lists it was seen",
     "previous_position": "the place on the known day before; null: it was not there",
+    "reported_days": "days (weeks) on the chart, as its own file tells them",
+    "reported_peak": "the best place until that day, as the chart's own file tells it",
+    "reported_previous": "the place the day (week) before, as the chart's own file tells it; 0: it was not there",
     "run_number": "1 for the first time on the list, 2 after a break, and so on",
-    "streak": "known days in a row, this one included",
+    "streak": "known days of this run, this one included",
+    "unseen_days": "known days of the run on which it is not seen, but an empty slot may hold it",
     "to_position": "the place on to_date; null: it was not there",
-    "track_key": "what makes it the same item from day to day: its ISRC, else its URI, else its kind and name",
+    "track_key": "what makes it the same item from day to day: its ISRC, else its URI and those that are joined to it, "
+    "else its kind and name",
     "uris": "how many URIs stand for it",
 }
 
@@ -163,6 +170,7 @@ def _or_null(schema: Schema) -> Schema:
 _TEXT: Schema = {"type": "string"}
 _DAY: Schema = {"type": "string", "format": "date"}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
+_WITHOUT = ("playlist_id", "status", "reason", "error", "advice")
 _CURSOR = _or_null(_TEXT | {"description": "the cursor of the next page; null: this is the last one"})
 _GAP: Schema = {"type": "integer", "description": "days in between of which nothing is known"}
 
@@ -198,9 +206,11 @@ _ANSWERS: dict[str, Schema] = {
             "gap_days": _or_null(_GAP),
             "entries": _list_of("Entry"),
             "leavers": _list_of("Leaver"),
+            "unseen": _list_of("Leaver"),
             "next_cursor": _CURSOR,
         },
-        description="Pages give all entries first, then those that were there on previous_date and are gone.",
+        description="Pages give all entries first, then those that are known to be gone since previous_date. `unseen`, "
+        "on every page, are those whom an empty slot may hold.",
     ),
     "Coverage": _object(
         {
@@ -251,7 +261,7 @@ _ANSWERS: dict[str, Schema] = {
         {
             "run_id": _TEXT,
             "state": {"enum": ["queued", "running", "done", "failed"]},
-            "mode": {"enum": ["extract", "replay"]},
+            "mode": {"enum": ["extract", "replay", "queue"]},
             "created_at": _TEXT | {"format": "date-time"},
             "done": _COUNT | {"description": "playlists, or raw captures, of `total`"},
             "total": _COUNT,
@@ -262,6 +272,15 @@ _ANSWERS: dict[str, Schema] = {
             "consent_days_left": {"type": ["integer", "null"]},
             "snapshots": _list_of("Outcome"),
             **dict.fromkeys(("stopped", "error", "message", "advice"), _TEXT),
+            "statuses": {"type": "object", "additionalProperties": _COUNT, "description": "lists by status"},
+            "requests": _COUNT,
+            "workers": _COUNT | {"description": "processes that took lists out of the queue"},
+            "without": {
+                "type": "array",
+                "items": _object(dict.fromkeys(_WITHOUT, _TEXT), _WITHOUT[2:]),
+                "description": "the first of the lists that have no snapshot",
+            },
+            "starts_again": _TEXT | {"format": "date-time"},
             "captures": _COUNT,
             "imports": _COUNT | {"description": "imported files that were read once more"},
             "changed_days": _COUNT,
@@ -280,7 +299,7 @@ _ANSWERS: dict[str, Schema] = {
         optional=(
             *("complete", "published", "failed", "left", "consent_days_left", "snapshots"),
             *("stopped", "error", "message", "advice", "captures", "imports", "changed_days", "changed"),
-            *("purged", "damaged"),
+            *("purged", "damaged", "statuses", "requests", "workers", "without", "starts_again"),
         ),
     ),
     "Outcome": _object(

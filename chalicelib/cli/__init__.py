@@ -37,6 +37,7 @@ _ROOMS = {
     "replay": "history",
     "purge": "history",
     "backfill": "backfill",
+    "runs": "runs",
     "cost": "account",
     "doctor": "account",
     "login": "account",

@@ -32,6 +32,7 @@ def show_chart(console: Console, chart: Chart, top: int | None = None, brief: bo
         columns.insert(1, Column("", [_change(entry) for entry in entries]))
         columns += [
             _figures("Peak", entries, "peak_position", needed=False),
+            *_reported(entries),
             _figures(_unit(chart.cadence_days), entries, "days_on_list", needed=False),
             _figures("Streak", entries, "streak", needed=False),
             Column("Debut", [_debut(entry) for entry in entries], needed=False),
@@ -46,6 +47,11 @@ def show_chart(console: Console, chart: Chart, top: int | None = None, brief: bo
     if not brief:
         _say_more(console, len(chart.entries) - len(entries), "entry", "entries")
         _show_leavers(console, chart, top)
+        if chart.unseen:
+            names = ", ".join(printable(run["name"] or run["track_key"]) for run in chart.unseen[:top])
+            console.print(
+                f"\nNot seen, though an empty slot may hold it, so neither gone nor back: {names}", soft_wrap=True
+            )
     if chart.playlist["source"] == "simulator":
         console.print("Simulated data: no such artists, no such songs.")
 
@@ -114,7 +120,7 @@ def _show_listing(console: Console, listing: Listing) -> None:
     console.print(Text.assemble((drawn, "green"), f"  best {min(places)}, worst {max(places)}"))
     columns = [
         Column("Entered", [(_entered(run, listing.cadence_days), "") for run in runs]),
-        Column("Left", [(_left(run, listing.cadence_days), "") for run in runs]),
+        Column("Left", [(_left(run, listing), "") for run in runs]),
         _days("Last seen", runs, "last_seen_on", needed=False),
         *_stay(runs, listing.cadence_days),
         _figures("Peak", runs, "peak_position"),
@@ -170,6 +176,9 @@ def show_comparison(console: Console, found: Comparison, top: int | None = None)
         draw(console, columns)
     _say_more(console, len(changed) - len(shown), "change")
     console.print(f"{len(entered)} entered, {len(left)} left, {len(moved)} moved, {len(same)} stayed in place.")
+    unseen = sum(one["change"] == "unseen" for one in found.items)
+    if unseen:
+        console.print(f"{unseen} not seen on one of the two days: an empty slot may hold them.", soft_wrap=True)
 
 
 def show_shares(
@@ -246,7 +255,16 @@ def _unit(cadence_days: int) -> str:
 def _stay(runs: list[Row], cadence_days: int) -> list[Column]:
     """For how many days (weeks), and how many more of these are not known."""
     days = [_figures(_unit(cadence_days), runs, "days")]
+    if any(run["most_days"] not in (None, run["days"]) for run in runs):
+        days.append(_figures("At most", runs, "most_days"))
     return [*days, _figures("Unknown", runs, "gap_days")] if any(run["gap_days"] for run in runs) else days
+
+
+def _reported(entries: list[Row]) -> list[Column]:
+    """The chart's own peaks, where one differs from ours: its history reaches back further."""
+    if all(row["reported_peak"] in (None, row["peak_position"]) for row in entries):
+        return []
+    return [_figures("Chart's", entries, "reported_peak", needed=False)]
 
 
 def _change(row: Row) -> Cell:
@@ -272,10 +290,11 @@ def _entered(run: Row, cadence_days: int) -> str:
     return f"{_doubt(run['entered_after'], run['entered_on'], cadence_days)}{run['entered_on']}"
 
 
-def _left(run: Row, cadence_days: int) -> str:
+def _left(run: Row, listing: Listing) -> str:
     if run["left_on"] is None:
-        return "still there"
-    return f"{_doubt(run['last_seen_on'], run['left_on'], cadence_days)}{run['left_on']}"
+        # An empty slot may hold what is not seen on the newest day.
+        return "still there" if run["last_seen_on"] == listing.playlist["last_date"] else "not seen"
+    return f"{_doubt(run['last_seen_on'], run['left_on'], listing.cadence_days)}{run['left_on']}"
 
 
 def _doubt(before: date, day: date, cadence_days: int) -> str:

@@ -104,15 +104,17 @@ def assumed(playlists: int, entries: int) -> Load:
 def load_of(lake: Lake, today: date, playlists: int | None = None, entries: int | None = None) -> Load:
     """The load that the last 30 days of a lake show, but for what is given; assumed where they show nothing."""
     days = list(_published(lake, today - timedelta(days=30), today))
-    shown = len({row["playlist_id"] for row in days})
-    if days and entries is None:
-        requests = mean(row["requests"] or 0 for row in days)
-        words = f"requests a playlist: {requests:.3g}, over {len(days)} snapshots"
-        average = round(mean(row["entry_count"] or 0 for row in days))
-        load = Load(playlists or shown, average, Figure(requests, words, "measured"))
-    else:
-        load = assumed(playlists or shown or 1, 50 if entries is None else entries)
-    return _with_sizes(_with_durations(load, lake), lake, days)
+    count = playlists or len({row["playlist_id"] for row in days}) or 1
+    load = _shown(count, days) if days and entries is None else assumed(count, 50 if entries is None else entries)
+    return _with_table_sizes(_with_raw_sizes(_with_durations(load, lake), lake, days), lake, days)
+
+
+def _shown(playlists: int, days: list[Mapping[str, Any]]) -> Load:
+    """The load of so many playlists that are, on average, like these days."""
+    requests = mean(row["requests"] or 0 for row in days)
+    words = f"requests a playlist: {requests:.3g}, over {len(days)} snapshots"
+    average = round(mean(row["entry_count"] or 0 for row in days))
+    return Load(playlists, average, Figure(requests, words, "measured"))
 
 
 def _with_durations(load: Load, lake: Lake) -> Load:
@@ -139,22 +141,27 @@ def _with_durations(load: Load, lake: Lake) -> Load:
     )
 
 
-def _with_sizes(load: Load, lake: Lake, days: list[Mapping[str, Any]]) -> Load:
-    """What the lake's own objects weigh, from a sample of them."""
+def _with_raw_sizes(load: Load, lake: Lake, days: list[Mapping[str, Any]]) -> Load:
+    """What the lake's raw documents weigh, from a sample of them."""
     with_raw = [row for row in days if row["raw_key"] and row["entry_count"] and not keys.kept_sha256(row["raw_key"])]
     sample = with_raw[:: -(-len(with_raw) // _SAMPLE) or 1]
     documents = [(row["entry_count"], lake.store.get(row["raw_key"])) for row in sample]
     weighed = [(entries, len(raw.data)) for entries, raw in documents if raw]
-    if weighed:
-        kb = sum(size for _, size in weighed) / sum(entries for entries, _ in weighed) / 1000
-        words = f"{kb:.2g} kB an entry a day in raw, of {len(weighed)} documents"
-        load = replace(load, kb_in_raw=Figure(kb, words, "measured"))
+    if not weighed:
+        return load
+    kb = sum(size for _, size in weighed) / sum(entries for entries, _ in weighed) / 1000
+    words = f"{kb:.2g} kB an entry a day in raw, of {len(weighed)} documents"
+    return replace(load, kb_in_raw=Figure(kb, words, "measured"))
+
+
+def _with_table_sizes(load: Load, lake: Lake, days: list[Mapping[str, Any]]) -> Load:
+    """What the lake's segments weigh, from a sample of them."""
     segments = [one for one in _segments(lake, days) if one[0] >= _DAYS_TO_JUDGE_A_SEGMENT]
-    if segments:
-        kb = sum(size for _, _, size in segments) / sum(rows for _, rows, _ in segments) / 1000
-        words = f"{kb:.2g} kB an entry a day in the tables, of {len(segments)} of their objects"
-        load = replace(load, kb_in_tables=Figure(kb, words, "measured"))
-    return load
+    if not segments:
+        return load
+    kb = sum(size for _, _, size in segments) / sum(rows for _, rows, _ in segments) / 1000
+    words = f"{kb:.2g} kB an entry a day in the tables, of {len(segments)} of their objects"
+    return replace(load, kb_in_tables=Figure(kb, words, "measured"))
 
 
 def _segments(lake: Lake, days: list[Mapping[str, Any]]) -> Iterator[tuple[int, int, int]]:

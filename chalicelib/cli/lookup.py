@@ -61,14 +61,26 @@ class Asked:
         return playlist_id
 
 
-def one_track(found: list[Row], text: str) -> Row:
-    """The track that a person means. Raises `NotKept` where there is none, `BadSetting` where there are several."""
+def one_track(found: list[Row], text: str) -> list[Row]:
+    """The track that a person means; where no list joins its ids, all of them, the longest seen first.
+
+    Raises `NotKept` where there is none, `BadSetting` where there are several.
+    """
     if not found:
         raise NotKept(
             f"No track has {text!r} as id, ISRC, URI or link, or in its title or artist.",
             advice="Without --playlist every list of the lake is searched; `chartlake charts` shows one's tracks.",
         )
-    return _one_of(found, text, f"{text!r} is in title or artist of {{}} tracks", _described_track)
+    titled = [row for row in found if (row["name"] or "").casefold() == text.strip().casefold()]
+    for rows in (found, titled):
+        if len({(row["name"], row["artist"]) for row in rows}) == 1 and _may_be_one(rows):
+            return rows
+    return [_one_of(found, text, f"{text!r} is in title or artist of {{}} tracks", _described_track)]
+
+
+def _may_be_one(rows: list[Row]) -> bool:
+    """Whether rows of one title and artist can be one song: no two recordings."""
+    return all(row["artist"] for row in rows) and len({row["isrc"] for row in rows if row["isrc"]}) < 2
 
 
 def _referenced(text: str) -> str | None:

@@ -73,15 +73,16 @@ def that_fit(console: Console, columns: Sequence[Column]) -> Sequence[Column]:
 
 def _chosen(console: Console, columns: Sequence[Column]) -> tuple[list[Column], int]:
     """The columns that leave room for names, and how many of the needed ones had to go for it."""
-    kept, left_out = list(columns), 0
-    names = [column.width for column in columns if column.names]
-    while _room(console, kept) < min(_NAMES, sum(names)) and any(not column.needed for column in kept):
-        kept.remove([column for column in kept if not column.needed][-1])
+    kept = list(columns)
+    wanted = min(_NAMES, sum(column.width for column in columns if column.names))
+    spare = [column for column in columns if not column.needed]
+    while spare and _room(console, kept) < wanted:
+        kept.remove(spare.pop())
     figures = [column for column in kept if not column.names]
-    while _room(console, kept) < _least(kept) and len(figures) > 1:
+    needed = len(kept)
+    while len(figures) > 1 and _room(console, kept) < _least(kept):
         kept.remove(figures.pop())
-        left_out += 1
-    return kept, left_out
+    return kept, needed - len(kept)
 
 
 def _sizes(console: Console, columns: Sequence[Column]) -> list[int]:

@@ -74,10 +74,13 @@ def run(run_id: str, world: World | None = None) -> Answer:
     """How far a run is, and what came of it: 200, or 404 where there is none."""
     from ..snapshots.pipeline import open_lake
     from . import runs
+    from .fan_out import look
 
     world = world or World()
     try:
-        found = runs.read(open_lake(from_environment(os.environ), world), run_id)
+        lake = open_lake(from_environment(os.environ), world)
+        found = runs.read(lake, run_id)
+        found = found and look(lake, found)
     except ChartlakeError as error:
         return Answer(503, error.to_json())
     if found is None:

@@ -97,21 +97,14 @@ def _finish(
 ) -> tuple[dict[str, Any], BadImport | None]:
     found = list(imported)
     refused = [one.error for one in found if one.error]
-    told = {
-        "file": key,
-        "state": REFUSED if refused else IMPORTED,
-        **facts,
-        "files": [_shortened(one) for one in found],
-    }
+    state, level = (REFUSED, logging.ERROR) if refused else (IMPORTED, logging.INFO)
+    told = {"file": key, "state": state, **facts, "files": [_shortened(one) for one in found]}
     changed = sum(one.changed for one in found)
     # What the first event changed is worth telling, not that the second changed nothing.
-    lake.update_state(
-        keys.imported(key), lambda before: before if _stands(before, facts) and not (refused or changed) else told
-    )
+    news = bool(refused or changed)
+    lake.update_state(keys.imported(key), lambda before: told if news or not _stands(before, facts) else before)
     counts = {"files": len(found), "refused": len(refused), "rows": sum(one.rows for one in found), "changed": changed}
-    _log.log(
-        logging.ERROR if refused else logging.INFO, "upload %s", told["state"], extra={"object_key": key, **counts}
-    )
+    _log.log(level, "upload %s", state, extra={"object_key": key, **counts})
     return told, refused[0] if refused else None
 
 

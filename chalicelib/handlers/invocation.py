@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -64,11 +65,17 @@ def extract_playlists(
 
 def count_run(run: Run, world: World | None, *, whole: bool) -> None:
     """Tell CloudWatch of the run; see `metrics`."""
-    from . import metrics
+    from .metrics import values_of
+
+    count_values(values_of(run, whole=whole), (world or World()).now())
+
+
+def count_values(values: Mapping[str, int], now: datetime) -> None:
+    """Tell CloudWatch of a run that was counted already."""
+    from .metrics import line
 
     if stack := os.environ.get(_METRICS):
-        values = metrics.values_of(run, whole=whole)
-        print(metrics.line(values, stack, (world or World()).now()), flush=True)
+        print(line(values, stack, now), flush=True)
 
 
 def render_pages(playlist_ids: Sequence[str], settings: Settings, world: World, *, missed: bool = True) -> int:

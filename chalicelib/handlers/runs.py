@@ -10,8 +10,10 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from ..errors import ChartlakeError, DamagedFile, KeyTaken
@@ -23,9 +25,12 @@ from ..time_and_chance import World
 QUEUED, RUNNING, DONE, FAILED = "queued", "running", "done", "failed"
 # Lambda keeps an event for as long (EventInvokeConfig in .chalice/resources.json).
 _QUEUED_SECONDS = 21_600.0
+# A run that is spread over workers is looked at every minute; after a day the next one has begun.
+LONGEST_FAN_OUT = 86_400.0
 # No function may run longer; two minutes after it died Lambda has tried it again.
 _LONGEST_TURN = 900.0
 _GRACE = 300.0
+_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,14 @@ def read(lake: Lake, run_id: str) -> Run | None:
         return Run(**state) if state else None
     except TypeError as error:
         raise DamagedFile(f"{lake.store.locate(keys.run(run_id))} is not understood: {error}.") from error
+
+
+def newest(lake: Lake, most: int) -> list[Run]:
+    """The runs that began last, the newest first."""
+    ids = [key.removeprefix(keys.RUNS).removesuffix(".json") for key in lake.store.list(keys.RUNS)]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = [run for run in pool.map(partial(read, lake), ids) if run is not None]
+    return sorted(found, key=lambda run: run.created_at, reverse=True)[:most]
 
 
 def take(lake: Lake, world: World, run: Run) -> Run:

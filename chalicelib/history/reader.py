@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 
-from ..spotify.entries import Json
+from ..spotify.entries import Json, UnknownEntryShape
 from .day import Day, Problems, refused, shown
 from .document import parsed
 from .formats import (
@@ -123,7 +123,12 @@ def _days_of(body: Json, named: Named, problems: Problems) -> Iterable[Day]:
             return flat_history.read(body, named, problems)
         if archive_other.is_this(body):
             return archive_other.read(body, named, problems)
-    pages = spotify_json.pages_of(body)
+    try:
+        pages = spotify_json.pages_of(body)
+    except UnknownEntryShape as error:
+        raise refused(
+            named.file, f"it is an answer of Spotify that is not believed: {error}", "Leave it out."
+        ) from None
     if pages is None:
         raise _unknown_json(body, named.file)
     return spotify_json.read(body, pages, named, problems)

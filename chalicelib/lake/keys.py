@@ -20,6 +20,7 @@ INDEX_PAGE = "site/index.html"
 SHARED_INDEXES = "site/shared/"
 CARDS = "site/cards.json"
 STATE = "state/"
+RUNS = "state/runs/"
 IMPORTS = "imports/"
 KEPT_IMPORTS = "raw/imports/"
 # Of a long name its beginning is enough: the digest before it tells which file it is.
@@ -27,8 +28,23 @@ _LONGEST_NAME = 120
 
 
 def run(run_id: str) -> str:
-    """One run over HTTP: what was asked and what came of it."""
-    return f"state/runs/{run_id}.json"
+    """One run: what was asked and what came of it."""
+    return f"{RUNS}{run_id}.json"
+
+
+def run_shares(run_id: str) -> str:
+    """Where the workers of a run tell what each of them has done."""
+    return f"{RUNS}{run_id}/shares/"
+
+
+def run_share(run_id: str, worker: str, number: int) -> str:
+    """One part of what one worker has done."""
+    return f"{run_shares(run_id)}{worker}-{number:05d}.json"
+
+
+def run_stop(run_id: str) -> str:
+    """Why no worker of a run needs to ask Spotify any more."""
+    return f"{RUNS}{run_id}/stop.json"
 
 
 def imported(key: str) -> str:

@@ -14,15 +14,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..errors import DamagedFile
 from ..time_and_chance import World
 from . import keys
+from .days import Content, DayScratch, DayTables
 from .marks import only_alive, with_mark, without
 from .schema import ENTRIES, PUBLISHED, SNAPSHOTS, Status, empty_row
-from .store import Conflict, ObjectStore, Plan, Stored, carry_out, update
-from .tables import Row, Scratch, Tables, to_json
+from .store import Conflict, DryRun, ObjectStore, Plan, Stored, carry_out, update
+from .tables import Row, Scratch, to_json
 
 # A rewrite of a segment of this many rows takes half a second and 290 MB; a year of a Top 50 is a tenth of it.
 SEGMENT_ROWS = 250_000
@@ -44,15 +45,6 @@ class Placed:
     keys: dict[date, str]
     changed: set[date]
     stayed: set[date]
-
-
-class Content(NamedTuple):
-    """What a day holds: how many rows, a number that is another one as soon as any of their values is, and the capture
-    that they are of."""
-
-    rows: int
-    digest: int
-    capture_id: str
 
 
 @dataclass(frozen=True)
@@ -85,11 +77,13 @@ class _RowsPlan(Plan):
 class Lake:
     """One lake in one store."""
 
-    def __init__(self, store: ObjectStore, world: World, segment_rows: int = SEGMENT_ROWS) -> None:
+    def __init__(
+        self, store: ObjectStore, world: World, segment_rows: int = SEGMENT_ROWS, tables: DayTables | None = None
+    ) -> None:
         self.store = store
         self._world = world
         self._segment_rows = segment_rows
-        self._tables = Tables()
+        self._tables = tables or DayTables()
 
     def scratch(self, what: str) -> AbstractContextManager[Scratch]:
         """Room for SQL over objects of this lake, known to a person as `what`."""
@@ -98,6 +92,10 @@ class Lake:
     def folder(self) -> AbstractContextManager[Path]:
         """A temporary folder for rows that are to be put into this lake."""
         return self._tables.folder()
+
+    def dry_run(self) -> Lake:
+        """This lake as a place to try a job: what is written or deleted stays in memory."""
+        return Lake(DryRun(self.store), self._world, self._segment_rows, self._tables)
 
     def now(self) -> datetime:
         """The moment, as whoever opened the lake tells it."""
@@ -148,37 +146,39 @@ class Lake:
         the id in `captures` of the capture that is going to commit it, else by that of its entries. A day on which
         other entries stay must not be committed by whoever gave these.
         """
-        with self._tables.scratch(f"the entries of {playlist_id}") as scratch:
+        with self._tables.open(f"the entries of {playlist_id}") as scratch:
             relation = scratch.rows(rows, ENTRIES)
-            given = _contents(scratch, relation)
+            given = scratch.contents(relation)
             own = {day: content.capture_id for day, content in given.items()} | dict(captures or {})
             return self._put_days(scratch, playlist_id, ranks, relation, given, own)
 
-    def carry_entries(self, playlist_id: str, earlier: date, day: date) -> Placed:
-        """Let the entries of an earlier day stand for `day` too, with their own capture and moment; see `put_days`."""
+    def carry_entries(self, playlist_id: str, earlier: date, day: date, capture_id: str) -> Placed:
+        """Let the entries of an earlier day stand for `day` too, with their own capture and moment; `capture_id` is
+        that of the capture which commits them. See `put_days`."""
         held = self.entries(playlist_id, earlier)
         if not held:
             where = f"the entries of {playlist_id} of {earlier}"
             raise DamagedFile(f"{where} are missing, though the day is committed.", advice="Run `chartlake replay`.")
         rows = (to_json(entry) | {"snapshot_date": day.isoformat()} for entry in held)
-        return self.put_days(playlist_id, {day: rank(held[0]["source"], held[0]["captured_at"])}, rows)
+        worth_of_held = rank(held[0]["source"], held[0]["captured_at"])
+        return self.put_days(playlist_id, {day: worth_of_held}, rows, {day: capture_id})
 
     def entries(self, playlist_id: str, day: date) -> list[Row]:
         """A day's entries in order; [] where there are none."""
-        with self._tables.scratch(f"the entries of {playlist_id} of {day}") as scratch:
+        with self._tables.open(f"the entries of {playlist_id} of {day}") as scratch:
             kept = self._find_segment(scratch, playlist_id, day).relation
-            return scratch.read(f"SELECT * FROM {kept} WHERE snapshot_date = DATE '{day}' ORDER BY position")
+            return scratch.select(kept, ENTRIES, [day])
 
     def segment_of(self, playlist_id: str, day: date) -> str:
         """The key of the segment that a day belongs to."""
-        with self._tables.scratch(f"the entries of {playlist_id} of {day}") as scratch:
+        with self._tables.open(f"the entries of {playlist_id} of {day}") as scratch:
             return self._find_segment(scratch, playlist_id, day).key
 
     def captures_of_day(self, playlist_id: str, day: date) -> list[str]:
         """The capture ids of a day's entries: one, where they are there."""
-        with self._tables.scratch(f"the entries of {playlist_id} of {day}") as scratch:
-            rows = f"{self._find_segment(scratch, playlist_id, day).relation} WHERE snapshot_date = DATE '{day}'"
-            return [row["capture_id"] for row in scratch.read(f"SELECT DISTINCT capture_id FROM {rows}")]
+        with self._tables.open(f"the entries of {playlist_id} of {day}") as scratch:
+            kept = self._find_segment(scratch, playlist_id, day).relation
+            return sorted({row["capture_id"] for row in scratch.select(kept, ENTRIES, [day])})
 
     def captures_of_year(self, playlist_id: str, year: int) -> dict[date, str]:
         """The capture id of the entries of each day that has any."""
@@ -191,19 +191,15 @@ class Lake:
 
     def segment_days(self, key: str) -> list[Row]:
         """What a segment holds: a row (snapshot_date, capture_id, entries, positions) for each of its days."""
-        with self._tables.scratch(self.store.locate(key)) as scratch:
+        with self._tables.open(self.store.locate(key)) as scratch:
             found = self.store.get(key)
             if found is None:
                 return []
-            return scratch.read(
-                "SELECT snapshot_date, any_value(capture_id) AS capture_id, count(*) AS entries, "
-                "count(DISTINCT position) AS positions, count(DISTINCT capture_id) AS captures "
-                f"FROM {scratch.parquet(found.data, ENTRIES)} GROUP BY snapshot_date ORDER BY snapshot_date"
-            )
+            return scratch.summaries(scratch.parquet(found.data, ENTRIES))
 
     def _put_days(
         self,
-        scratch: Scratch,
+        scratch: DayScratch,
         playlist_id: str,
         ranks: Mapping[date, Rank],
         relation: str,
@@ -222,7 +218,7 @@ class Lake:
 
     def _plan_segment(
         self,
-        scratch: Scratch,
+        scratch: DayScratch,
         playlist_id: str,
         todo: list[date],
         ranks: Mapping[date, Rank],
@@ -234,12 +230,12 @@ class Lake:
         segment = self._find_segment(scratch, playlist_id, todo[0])
         days = self._days_of_segment(playlist_id, segment, todo, given)
         kept = segment.relation if segment.found else None
-        there = _contents(scratch, kept, f"snapshot_date IN ({_dates(days)})") if kept else {}
+        there = scratch.contents(kept, days) if kept else {}
         other = [day for day in days if given.get(day) != there.get(day)]
         better = _better(scratch, kept, {day: ranks[day] for day in other}) if kept and other else set()
         changed, stayed = [day for day in other if day not in better], [day for day in other if day in better]
         self._mark(playlist_id, {day: (ranks[day][1], own[day]) for day in changed if day in there and day in own})
-        data = _merged(scratch, kept, relation, changed) if changed else None
+        data = scratch.merged(kept, relation, ENTRIES, changed) if changed else None
         return _SegmentPlan(segment.key, segment.found, data, days, changed, stayed)
 
     def _days_of_segment(
@@ -264,7 +260,7 @@ class Lake:
         found = self.store.list(keys.segments_prefix(playlist_id, year))
         return [first for key in found if (first := keys.segment_first_day(key, playlist_id, year))]
 
-    def _find_segment(self, scratch: Scratch, playlist_id: str, day: date) -> _Segment:
+    def _find_segment(self, scratch: DayScratch, playlist_id: str, day: date) -> _Segment:
         """The segment that `day` belongs to, as it is now; one that is not there yet is started by `day`."""
         starts = [first for first in self._segment_starts(playlist_id, day.year) if first <= day]
         if not starts:
@@ -273,14 +269,13 @@ class Lake:
         full = segment.rows >= self._segment_rows and segment.last < day
         return self._read_segment(scratch, playlist_id, day) if full and max(starts) != day else segment
 
-    def _read_segment(self, scratch: Scratch, playlist_id: str, first: date) -> _Segment:
+    def _read_segment(self, scratch: DayScratch, playlist_id: str, first: date) -> _Segment:
         key = keys.segment(playlist_id, first)
         found = self.store.get(key)
         if found is None:
             return _Segment(key, None, scratch.rows([], ENTRIES))
         relation = scratch.parquet(found.data, ENTRIES)
-        extent = _extent(scratch, relation)
-        return _Segment(key, found, relation, extent["rows"], extent["last"] or date.min)
+        return _Segment(key, found, relation, *scratch.extent(relation))
 
     # Snapshots: the commit.
 
@@ -323,26 +318,23 @@ class Lake:
     ) -> dict[date, Row]:
         """Change the rows of some days by compare-and-swap; gives what stood there before."""
         key = keys.snapshots(playlist_id, year)
-        with self._tables.scratch(self.store.locate(key)) as scratch:
+        with self._tables.open(self.store.locate(key)) as scratch:
             plan = carry_out(self.store, partial(self._plan_rows, scratch, key, changes), self._world)
         return plan.before
 
     def _plan_rows(
-        self, scratch: Scratch, key: str, changes: Mapping[date, Callable[[Row | None], Row | None]]
+        self, scratch: DayScratch, key: str, changes: Mapping[date, Callable[[Row | None], Row | None]]
     ) -> _RowsPlan:
         found = self.store.get(key)
         kept = scratch.parquet(found.data, SNAPSHOTS) if found else ""
-        those = scratch.read(f"SELECT * FROM {kept} WHERE snapshot_date IN ({_dates(changes)})") if kept else []
+        those = scratch.select(kept, SNAPSHOTS, changes) if kept else []
         before = {row["snapshot_date"]: row for row in those}
         after = {day: row for day, change in changes.items() if (row := change(before.get(day))) is not None}
         fresh = {day: row for day, row in after.items() if row != before.get(day)}
         if not fresh:
             return _RowsPlan(key, found, None, before)
-        selects = [f"SELECT * FROM {scratch.rows(map(to_json, fresh.values()), SNAPSHOTS)}"]
-        if kept:
-            selects.append(f"SELECT * FROM {kept} WHERE snapshot_date NOT IN ({_dates(fresh)})")
-        data = scratch.write(f"SELECT * FROM ({' UNION ALL '.join(selects)}) ORDER BY snapshot_date")
-        return _RowsPlan(key, found, data, before)
+        relation = scratch.rows(map(to_json, fresh.values()), SNAPSHOTS)
+        return _RowsPlan(key, found, scratch.merged(kept or None, relation, SNAPSHOTS, fresh), before)
 
     def snapshots(self, playlist_id: str, year: int) -> list[Row]:
         """A playlist's rows of a year, by day."""
@@ -350,8 +342,8 @@ class Lake:
         found = self.store.get(key)
         if found is None:
             return []
-        with self._tables.scratch(self.store.locate(key)) as scratch:
-            return scratch.read(f"SELECT * FROM {scratch.parquet(found.data, SNAPSHOTS)} ORDER BY snapshot_date")
+        with self._tables.open(self.store.locate(key)) as scratch:
+            return scratch.select(scratch.parquet(found.data, SNAPSHOTS), SNAPSHOTS)
 
     def snapshot(self, playlist_id: str, day: date) -> Row | None:
         """The row of one day."""
@@ -393,10 +385,10 @@ class Lake:
         """For each day a text that is another one as soon as any value of its rows, in either table, is."""
         prints = {row["snapshot_date"]: repr(sorted(row.items())) for row in self.snapshots(playlist_id, year)}
         for key in self.segment_keys(playlist_id, year):
-            with self._tables.scratch(self.store.locate(key)) as scratch:
+            with self._tables.open(self.store.locate(key)) as scratch:
                 found = self.store.get(key)
                 rows = scratch.parquet(found.data, ENTRIES) if found else ""
-                for day, content in _contents(scratch, rows).items() if rows else ():
+                for day, content in scratch.contents(rows).items() if rows else ():
                     prints[day] = f"{prints.get(day, '')} {content}"
         return prints
 
@@ -405,39 +397,48 @@ class Lake:
     def remove_rows(self, key: str, schema: Mapping[str, str], where: str, parameters: Mapping[str, Any]) -> int:
         """Take the rows that the SQL condition names out of a table object, and delete an object that has no rows
         left; gives how many went."""
-        return self._without(key, schema, where, parameters, lambda kept: f"FROM {kept} WHERE ({where}) IS NOT TRUE")
+
+        def rest(scratch: DayScratch, kept: str) -> bytes:
+            return scratch.without(kept, schema, where, parameters)
+
+        return self._rewrite(key, schema, where, parameters, rest)
 
     def forget(
         self, key: str, schema: Mapping[str, str], columns: Iterable[str], where: str, parameters: Mapping[str, Any]
     ) -> int:
         """Make columns null in the rows that the SQL condition names; gives in how many."""
-        nulls = ", ".join(f'CASE WHEN {where} THEN NULL ELSE "{name}" END AS "{name}"' for name in columns)
-        return self._without(key, schema, where, parameters, lambda kept: f"SELECT * REPLACE ({nulls}) FROM {kept}")
 
-    def _without(
+        def rest(scratch: DayScratch, kept: str) -> bytes:
+            return scratch.forgetting(kept, schema, columns, where, parameters)
+
+        return self._rewrite(key, schema, where, parameters, rest)
+
+    def _rewrite(
         self,
         key: str,
         schema: Mapping[str, str],
         where: str,
         parameters: Mapping[str, Any],
-        query: Callable[[str], str],
+        rest: Callable[[DayScratch, str], bytes],
     ) -> int:
-        order = "snapshot_date, position" if "position" in schema else "snapshot_date"
         touched = 0
 
         def change(old: bytes | None) -> bytes | None:
             nonlocal touched
             kept = scratch.parquet(old, schema) if old is not None else ""
-            counted = f"SELECT count(*) AS rows FROM {kept} WHERE {where}"
-            touched = scratch.read(counted, parameters)[0]["rows"] if kept else 0
-            return scratch.write(f"{query(kept)} ORDER BY {order}", parameters) if touched else None
+            touched = scratch.count(kept, where, parameters) if kept else 0
+            return rest(scratch, kept) if touched else None
 
-        with self._tables.scratch(self.store.locate(key)) as scratch:
+        with self._tables.open(self.store.locate(key)) as scratch:
             update(self.store, key, change, self._world)
             left = self.store.get(key)
-            if left is not None and _extent(scratch, scratch.parquet(left.data, schema))["rows"] == 0:
+            if left is not None and scratch.extent(scratch.parquet(left.data, schema))[0] == 0:
                 self.store.delete(key)
         return touched
+
+    def drop_entries(self, playlist_id: str, day: date) -> None:
+        """Take a day's entries away, whatever they are worth."""
+        self.remove_rows(self.segment_of(playlist_id, day), ENTRIES, "snapshot_date = $day", {"day": day})
 
     # Small state.
 
@@ -470,33 +471,26 @@ def rank(source: str, captured_at: datetime) -> Rank:
     return trust, captured_at.astimezone(UTC)
 
 
-def worth(row: Mapping[str, Any]) -> tuple[bool, int, datetime]:
-    """What a snapshot's row is worth beside another one of its day: the higher one stays."""
-    return row["status"] in PUBLISHED, *rank(row["source"] or "", row["captured_at"])
+def worth(row: Mapping[str, Any]) -> tuple[bool, int, bool, datetime]:
+    """What a snapshot's row is worth beside another one of its day: the higher one stays.
+
+    A list that was read outweighs one that was told to be unchanged, as its entries outrank those of an earlier day.
+    """
+    trust, captured_at = rank(row["source"] or "", row["captured_at"])
+    return row["status"] in PUBLISHED, trust, row["status"] != Status.UNCHANGED, captured_at
 
 
-def _contents(scratch: Scratch, relation: str, where: str = "true") -> dict[date, Content]:
-    rows = scratch.read(
-        "SELECT snapshot_date, count(*) AS rows, sum(hash(entry)) AS digest, min(capture_id) AS capture_id "
-        f"FROM {relation} AS entry WHERE {where} GROUP BY snapshot_date"
-    )
-    return {row["snapshot_date"]: Content(row["rows"], row["digest"], row["capture_id"]) for row in rows}
-
-
-def _better(scratch: Scratch, kept: str, ranks: Mapping[date, Rank]) -> set[date]:
+def _better(scratch: DayScratch, kept: str, ranks: Mapping[date, Rank]) -> set[date]:
     """The days on which the segment `kept` holds what is worth more."""
-    facts = scratch.read(
-        f"SELECT snapshot_date, source, max(captured_at) AS captured_at FROM {kept} "
-        f"WHERE snapshot_date IN ({_dates(ranks)}) GROUP BY snapshot_date, source"
-    )
-    return {f["snapshot_date"] for f in facts if rank(f["source"], f["captured_at"]) > ranks[f["snapshot_date"]]}
+    held = scratch.moments(kept, ranks)
+    return {day for day, source, captured_at in held if rank(source, captured_at) > ranks[day]}
 
 
 def _committed_over(row: Mapping[str, Any], before: Row | None) -> Row:
-    """The row that a day has once `row` was committed; the marks of others stay."""
-    standing = before is not None and worth(before) > worth(row)
-    marks = without(before["replacing"], row["capture_id"]) if before else None
-    return dict(before if before is not None and standing else row) | {"replacing": marks}
+    """The row that a day has once `row` was committed; the marks of others stay, and all of them where it was not."""
+    if before is not None and worth(before) > worth(row):
+        return before
+    return dict(row) | {"replacing": without(before["replacing"], row["capture_id"]) if before else None}
 
 
 def _with_marks_of(row: Row, before: Row | None) -> Row:
@@ -512,21 +506,3 @@ def _marked(playlist_id: str, day: date, moment: datetime, capture_id: str, now:
     begun = {"status": Status.INCOMPLETE, "reason": "A run that began this day has not finished it."}
     row = before or empty_row(playlist_id, day, moment) | begun
     return row | {"replacing": with_mark(row["replacing"], capture_id, now)}
-
-
-def _merged(scratch: Scratch, kept: str | None, relation: str, days: Iterable[date]) -> bytes:
-    """A segment with these days from `relation` in place of its own."""
-    sources = [f"{relation} WHERE snapshot_date IN ({_dates(days)})"]
-    if kept:
-        sources.append(f"{kept} WHERE snapshot_date NOT IN ({_dates(days)})")
-    columns = ", ".join(f'"{name}"' for name in ENTRIES)
-    selects = " UNION ALL ".join(f"SELECT {columns} FROM {source}" for source in sources)
-    return scratch.write(f"SELECT * FROM ({selects}) ORDER BY snapshot_date, position")
-
-
-def _extent(scratch: Scratch, relation: str) -> Row:
-    return scratch.read(f"SELECT count(*) AS rows, max(snapshot_date) AS last FROM {relation}")[0]
-
-
-def _dates(days: Iterable[date]) -> str:
-    return ", ".join(f"DATE '{day}'" for day in days)

@@ -185,7 +185,9 @@ class Scratch:
 
     def narrow(self, name: str, condition: str, parameters: Mapping[str, Any]) -> None:
         """Let a named query keep only the rows that meet the condition, and hold them in memory."""
-        self._execute(f"CREATE TEMP TABLE narrow_{name} AS SELECT * FROM {name} WHERE {condition}", parameters)
+        self._execute(
+            f"CREATE OR REPLACE TEMP TABLE narrow_{name} AS SELECT * FROM {name} WHERE {condition}", parameters
+        )
         self.define(name, f"SELECT * FROM narrow_{name}")
 
     def write(self, query: str, parameters: Mapping[str, Any] | None = None) -> bytes:

@@ -27,6 +27,7 @@ _CHANGES = {
     "re-entry": "back on the list",
     "same": "in the same place",
     "duplicate": "listed a second time",
+    "unseen": "an empty slot may have held it the known day before",
 }
 STATUSES = {
     "ok": "known",
@@ -121,7 +122,7 @@ def change_mark(entry: Mapping[str, Any]) -> str:
     change = entry["change"]
     if change in ("up", "down"):
         return f"{'▲' if change == 'up' else '▼'} {abs(entry['movement'])}"
-    return {"new": "NEW", "re-entry": "BACK", "same": "=", "duplicate": "TWICE"}.get(change or "", "")
+    return {"new": "NEW", "re-entry": "BACK", "same": "=", "duplicate": "TWICE", "unseen": "?"}.get(change or "", "")
 
 
 def spotify_path(url: str | None, uri: str | None) -> str:

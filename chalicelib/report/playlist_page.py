@@ -48,6 +48,7 @@ def read_page(charts: Charts, playlist_id: str, coverage: list[Row], followers: 
         "movers": _movers(rows),
         "leavers": [_leaver(row, past) for row in chart.leavers[:_LEAVERS]],
         "left": len(chart.leavers),
+        "unseen": [_leaver(row, past) for row in chart.unseen[:_LEAVERS]],
         "artists": [_artist(row, artists[0]["share"]) for row in artists[:_ARTISTS]],
         "artists_in_all": len(artists),
         "artists_from": first,
@@ -110,6 +111,7 @@ def _row(entry: Row, past: Past) -> dict[str, Any]:
         "mark": change_mark(entry),
         "words": change_words(entry),
         "peak": entry["peak_position"],
+        "reported_peak": entry["reported_peak"] if entry["reported_peak"] != entry["peak_position"] else None,
         "days": entry["days_on_list"],
         "streak": entry["streak"],
         "listed_before": entry["listed_before"],
@@ -119,7 +121,9 @@ def _row(entry: Row, past: Past) -> dict[str, Any]:
 
 
 def _leaver(run: Row, past: Past) -> dict[str, Any]:
-    return {name: run[name] for name in ("last_position", "peak_position", "days", "gap_days")} | _item(run, past)
+    return {name: run[name] for name in ("last_position", "peak_position", "days", "gap_days", "most_days")} | _item(
+        run, past
+    )
 
 
 def _extra_column(rows: list[dict[str, Any]]) -> str:

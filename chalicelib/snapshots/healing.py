@@ -8,14 +8,16 @@ from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
 from ..errors import NotKept
-from ..lake.lake import Lake
+from ..lake.lake import Lake, rank
 from ..lake.schema import PUBLISHED, Status, empty_row
+from ..lake.tombstones import Tombstones, read_tombstones
 from ..spotify.entries import Row
 from ..time_and_chance import World
 from .replay import replay
 
-# A list that was not read for longer than this had nobody who could have died over it.
+# So far back is looked for what a process may have left, which is longer than any schedule pauses.
 _LOOKED_BACK = timedelta(days=31)
+_DAY = timedelta(days=1)
 
 _log = logging.getLogger(__name__)
 
@@ -24,25 +26,41 @@ def heal(lake: Lake, world: World, playlist_id: str, history: list[Row], today: 
     """Mend the days of a list that an earlier process left half done; gives whether there were any.
 
     `history` holds the list's rows up to today, which every run reads: it names the days that are marked, so nothing
-    is asked of the store where nothing is wrong. Only after days without a row is it asked whether raw knows of them.
+    is asked of the store where nothing is wrong. Only where a day of the last month has no capture behind it is it
+    asked whether raw knows of one: a process may have died before its commit, and another one have written down since
+    why the day failed, or imported it.
     """
     marked = [row["snapshot_date"] for row in history if row["replacing"]]
-    begun = list(_begun(lake, playlist_id, [row["snapshot_date"] for row in history], today))
-    for day in sorted({*marked, *begun}):
-        _mend(lake, world, playlist_id, day)
+    days = sorted({*marked, *_begun(lake, playlist_id, history, today)})
+    purged = read_tombstones(lake) if days else Tombstones()
+    known = {row["snapshot_date"] for row in history}
+    for day in days:
+        if purged.covers(playlist_id, day) and day not in known:
+            # What a purge has left when it died.
+            lake.drop_entries(playlist_id, day)
+            continue
+        mend(lake, world, playlist_id, day)
         _log.warning("mended", extra={"playlist_id": playlist_id, "snapshot_date": day.isoformat()})
-    return bool(marked or begun)
+    return bool(days)
 
 
-def _begun(lake: Lake, playlist_id: str, known: list[date], today: date) -> Iterator[date]:
-    """The days since the newest row before today that raw knows of."""
-    newest = max((day for day in known if day < today), default=today - _LOOKED_BACK)
-    missed = {newest + timedelta(days=number) for number in range(1, (today - newest).days)}
-    if missed:
-        yield from sorted(missed & {day for _, day, _ in lake.raw_keys(playlist_id)})
+def _begun(lake: Lake, playlist_id: str, history: list[Row], today: date) -> Iterator[date]:
+    """The days of which raw holds another capture than the one of their row, if they have a row at all."""
+    since = today - _LOOKED_BACK
+    known = {row["snapshot_date"]: row for row in history if row["snapshot_date"] >= since}
+    # Entries that take the place of none leave no mark, so an empty day is looked at too.
+    settled = {day for day, row in known.items() if row["raw_key"] and row["entry_count"]}
+    first = min(settled, default=since)
+    if len(settled) == 1:
+        # A list's first run may have gone on over midnight, beside the one of the next day.
+        first -= _DAY
+    missed = {first + timedelta(days=number) for number in range((today - first).days)}
+    doubtful = (missed | set(known)) - settled
+    kept = lake.raw_keys(playlist_id) if doubtful else ()
+    yield from {day for _, day, key in kept if day in doubtful and (day not in known or known[day]["raw_key"] != key)}
 
 
-def _mend(lake: Lake, world: World, playlist_id: str, day: date) -> None:
+def mend(lake: Lake, world: World, playlist_id: str, day: date) -> None:
     """Make both tables tell of the newest complete capture in raw; where raw is gone, of the entries that are there."""
     try:
         replay(lake, world, playlist_ids=[playlist_id], first=day, last=day)
@@ -50,6 +68,10 @@ def _mend(lake: Lake, world: World, playlist_id: str, day: date) -> None:
         _log.warning("no raw document is left", extra={"playlist_id": playlist_id, "snapshot_date": day.isoformat()})
     history = lake.history(playlist_id, day)
     row = history[-1] if history and history[-1]["snapshot_date"] == day else None
+    if row is not None and row["status"] in PUBLISHED and not row["entry_count"]:
+        # The list was empty: what an older capture has put there goes.
+        lake.put_days(playlist_id, {day: rank(row["source"], row["captured_at"])}, [], {day: row["capture_id"]})
+        lake.put_snapshot(row)
     if row is None or not is_whole(lake, row, history):
         lake.correct(_as_found(lake, playlist_id, day, row))
     lake.drop_marks(playlist_id, day)
@@ -60,11 +82,15 @@ def is_whole(lake: Lake, row: Row, history: Iterable[Row]) -> bool:
     found = lake.captures_of_day(row["playlist_id"], row["snapshot_date"])
     if row["status"] not in PUBLISHED or not row["entry_count"]:
         return not found
-    owner: Row | None = row
-    if row["status"] == Status.UNCHANGED:
-        # Its entries are those of the day that was read last.
-        owner = next((one for one in reversed(list(history)) if one["status"] == Status.OK), None)
-    return owner is not None and found == [owner["capture_id"]]
+    if row["status"] == Status.OK:
+        return found == [row["capture_id"]]
+    # Its entries are those of a day on which the same list was read; that day's row may be purged.
+    same = {one["capture_id"] for one in history if one["status"] == Status.OK and _is_same_list(one, row)}
+    return len(found) == 1 and (not same or found[0] in same)
+
+
+def _is_same_list(one: Row, other: Row) -> bool:
+    return all(one[name] == other[name] for name in ("snapshot_id", "total"))
 
 
 def _as_found(lake: Lake, playlist_id: str, day: date, row: Row | None) -> Row:

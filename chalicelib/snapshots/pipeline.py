@@ -20,6 +20,7 @@ from ..errors import (
     ConsentDoubted,
     ConsentExpired,
     DamagedFile,
+    InconsistentPlaylist,
     LakeUnavailable,
     OutOfTime,
     QuotaExceeded,
@@ -41,7 +42,7 @@ from ..spotify.references import parse_playlist_list
 from ..spotify.retry import RetryBudget
 from ..time_and_chance import World
 from .at_once import in_order
-from .healing import heal
+from .healing import heal, mend
 from .judgement import judge, known_snapshot, last_published, suspect_row, unchanged_row
 from .outcome import Outcome, Run
 
@@ -93,21 +94,27 @@ class Pipeline:
         *,
         again: bool = False,
         report: Callable[[Outcome], None] = lambda outcome: None,
+        stopped: ChartlakeError | None = None,
+        alone: bool = True,
     ) -> Run:
         """Make sure that each playlist has today's snapshot; `again` takes another one where it has.
 
         One playlist's failure is its own day's status. What makes further calls pointless stops the run, and the
         remaining playlists get that as the reason of their gap. Near the end of the process's time the rest is left.
+
+        Where this process is not `alone` with the run, `stopped` is what another one was stopped by, and what all of
+        them would write into one object is left to whoever ends the run (`note_newest`).
         """
         course = _Course(slowest=_SHORTEST)
         outcomes: list[Outcome] = []
         try:
-            course.stopped = standing_ban(self._lake, self._world.now())
+            course.stopped = stopped or standing_ban(self._lake, self._world.now())
             for outcome in in_order(partial(self._turn, course, again), playlist_ids, self._at_once):
                 if outcome is not None:
                     outcomes.append(outcome)
                     report(outcome)
-            self._note_newest(outcomes)
+            if alone:
+                self._note_newest(outcomes)
         except LakeUnavailable as error:
             # Without the lake not even the reason can be written down.
             course.stopped = error
@@ -167,6 +174,10 @@ class Pipeline:
         )
         return outcome
 
+    def consent_days_left(self) -> int | None:
+        """The days that the user's sign-in has left; None where it is not known."""
+        return self._consent_days_left()
+
     def snapshot(self, playlist_id: str, *, again: bool = False) -> Outcome:
         """Take today's snapshot of one playlist, or find that it is there. Raises the errors of `errors.py`."""
         today = self._day(self._world.now())
@@ -215,7 +226,7 @@ class Pipeline:
         )
         day = self._day(capture.captured_at)
         row = unchanged_row(capture, day, self._put_raw(capture, day), last)
-        placed = self._lake.carry_entries(playlist_id, last["snapshot_date"], day)
+        placed = self._lake.carry_entries(playlist_id, last["snapshot_date"], day, capture.capture_id)
         if day in placed.stayed:
             return self._outrun(row)
         row["entries_key"] = placed.keys[day]
@@ -253,13 +264,22 @@ class Pipeline:
         if self._lake.put_snapshot(row):
             return Outcome(playlist_id, day, row["status"], row, error=error)
         standing = self._lake.snapshot(playlist_id, day) or row
+        if row["status"] in PUBLISHED and not standing["entry_count"]:
+            # An empty list cannot keep older entries away, so these are there, under the row of a newer capture.
+            mend(self._lake, self._world, playlist_id, day)
         return Outcome(playlist_id, day, Status(standing["status"]), standing, already=True, error=error)
 
     def _outrun(self, row: Row) -> Outcome:
-        """Another run has put newer entries in place meanwhile, and commits them: to commit these would mix the day."""
-        standing = self._lake.snapshot(row["playlist_id"], row["snapshot_date"])
-        kept = standing if standing and standing["status"] in PUBLISHED else row
-        return Outcome(row["playlist_id"], row["snapshot_date"], Status(kept["status"]), kept, already=True)
+        """Another run has put newer entries in place meanwhile: to commit these would mix the day. Where it has not
+        committed them yet, it may have died, and its raw document tells what it was about to commit."""
+        playlist_id, day = row["playlist_id"], row["snapshot_date"]
+        standing = self._lake.snapshot(playlist_id, day)
+        if standing is None or not _is_kept(standing):
+            mend(self._lake, self._world, playlist_id, day)
+            standing = self._lake.snapshot(playlist_id, day)
+        if standing is None:
+            raise InconsistentPlaylist(f"playlist {playlist_id}: another run is at work on {day}, or a purge.")
+        return Outcome(playlist_id, day, Status(standing["status"]), standing, already=True)
 
     def _put_raw(self, capture: Capture, day: date) -> Row:
         return self._lake.put_raw(capture.playlist_id, day, capture.captured_at, capture.capture_id, capture.to_raw())
@@ -307,12 +327,15 @@ class Pipeline:
         if not moments:
             return
         read_now = any(outcome.published and not outcome.already for outcome in outcomes)
-        if read_now and self._lake.read_state(keys.SIGN_IN):
-            self._lake.update_state(keys.SIGN_IN, lambda _: {})
-        newest = max(moments).astimezone(UTC).isoformat()
-        self._lake.update_state(
-            keys.NEWEST_OK, lambda state: {"captured_at": max(newest, state.get("captured_at", ""))}
-        )
+        note_newest(self._lake, max(moments), read_now)
+
+
+def note_newest(lake: Lake, newest: datetime, read_now: bool) -> None:
+    """Keep that moment as that of the newest complete day; `read_now`: Spotify has accepted the sign-in just now."""
+    if read_now and lake.read_state(keys.SIGN_IN):
+        lake.update_state(keys.SIGN_IN, lambda _: {})
+    moment = newest.astimezone(UTC).isoformat()
+    lake.update_state(keys.NEWEST_OK, lambda state: {"captured_at": max(moment, state.get("captured_at", ""))})
 
 
 def _is_kept(row: Row) -> bool:
@@ -357,9 +380,9 @@ def open_lake(settings: Settings, world: World) -> Lake:
     return Lake(open_store(settings.lake, world), world)
 
 
-def open_pipeline(settings: Settings, world: World, lake: Lake) -> Pipeline:
-    """Everything wired as the settings say."""
-    budget = RetryBudget(RUN_BUDGET, world)
+def open_pipeline(settings: Settings, world: World, lake: Lake, budget: RetryBudget | None = None) -> Pipeline:
+    """Everything wired as the settings say; `budget` is for what may be spent on waiting, where it is another."""
+    budget = budget or RetryBudget(RUN_BUDGET, world)
     tokens = open_tokens(settings, world, budget)
     pace = Pace(settings.rate, world, AT_ONCE)
     reader = Reader(Client(settings.api_url, tokens, world, pace), world, budget)

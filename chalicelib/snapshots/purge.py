@@ -16,7 +16,6 @@ from ..errors import BadSetting, NotKept
 from ..lake import keys
 from ..lake.lake import Lake
 from ..lake.schema import ENTRIES, SNAPSHOTS
-from ..lake.store import DryRun
 from ..lake.tombstones import bury, read_tombstones
 from ..spotify.capture import from_raw
 from ..time_and_chance import World
@@ -63,16 +62,16 @@ def wish(lake: Lake, today: date, playlist_id: str | None, user_id: str | None, 
         )
     if playlist_id is not None and not _knows(lake, playlist_id):
         raise NotKept(f"The lake holds nothing of playlist {playlist_id}; nothing was removed.")
-    if before is None:
-        newest = [day for one, day, _ in lake.raw_keys(playlist_id or "")]
-        newest += [
-            row["snapshot_date"]
-            for one, year in lake.tried()
-            if year >= today.year and playlist_id in (None, one)
-            for row in lake.snapshots(one, year)
-        ]
-        before = max([today, *newest]) + timedelta(days=1)
-    return Wish(before, playlist_id, user_id)
+    return Wish(before or _newest(lake, today, playlist_id) + timedelta(days=1), playlist_id, user_id)
+
+
+def _newest(lake: Lake, today: date, playlist_id: str | None) -> date:
+    """Today, or the newest day beyond it that the lake holds of a playlist (None: of all)."""
+    in_raw = (day for _, day, _ in lake.raw_keys(playlist_id or ""))
+    years = ((one, year) for one, year in lake.tried() if year >= today.year and playlist_id in (None, one))
+    in_tables = (row["snapshot_date"] for one, year in years for row in lake.snapshots(one, year))
+    newest: date = max([today, *in_raw, *in_tables])
+    return newest
 
 
 def _knows(lake: Lake, playlist_id: str) -> bool:
@@ -94,7 +93,7 @@ def purge(
 
     `imports` are the keys of kept files that have to go with it, as `history` knows.
     """
-    target = Lake(DryRun(lake.store), world) if dry_run else lake
+    target = lake.dry_run() if dry_run else lake
     bury(target, asked.before, playlist_id=asked.playlist_id, user_id=asked.user_id)
     done = Purged(_raw_to_go(target, asked, progress))
     for playlist_id, year in target.held():

@@ -12,7 +12,6 @@ from typing import Any
 from ..errors import BadSetting, DamagedFile, NotKept
 from ..lake.lake import Lake, Rank, rank, worth
 from ..lake.schema import PUBLISHED
-from ..lake.store import DryRun
 from ..lake.tables import to_json
 from ..lake.tombstones import Tombstones, read_tombstones
 from ..spotify.capture import UNCHANGED, Capture, from_raw
@@ -98,7 +97,7 @@ def replay(
     """
     if first > last:
         raise BadSetting(f"The first day, {first}, is after the last one, {last}.", advice="Exchange them.")
-    target = Lake(DryRun(lake.store), world) if dry_run else lake
+    target = lake.dry_run() if dry_run else lake
     asked = _captures(lake, sorted(set(playlist_ids)), first, last, start)
     purged = read_tombstones(lake)
     found = [one for one in asked if not purged.covers_raw(*one[:2])]
@@ -189,17 +188,25 @@ class _Batch:
             self._history = _with(self._history, [made.row])
 
     def write(self) -> None:
-        """Entries first, then the commits."""
+        """Entries first, then the commits of the days that have these entries now."""
         if not self._days:
             return
         published = {day: made for day, made in self._days.items() if made.row["status"] in PUBLISHED}
+        for row in self._known:
+            # An empty list has no entries that older ones would have to give way to.
+            made = published.get(row["snapshot_date"])
+            if made and not row["entry_count"] and worth(row) > worth(made.row):
+                del published[row["snapshot_date"]]
         ranks = {day: made.rank for day, made in published.items()}
-        keys = self._lake.put_days(self._playlist_id, ranks, _entries(self._lake, self._playlist_id, published)).keys
+        captures = {day: made.row["capture_id"] for day, made in published.items()}
+        entries = _entries(self._lake, self._playlist_id, published)
+        placed = self._lake.put_days(self._playlist_id, ranks, entries, captures)
         rows = [
-            made.row | {"entries_key": keys[day] if day in keys and made.row["entry_count"] else None}
+            made.row | {"entries_key": placed.keys[day] if day in placed.keys and made.row["entry_count"] else None}
             for day, made in sorted(self._days.items())
+            if day not in placed.stayed
         ]
-        self._lake.put_snapshots(self._playlist_id, rows[0]["snapshot_date"].year, rows)
+        self._lake.put_snapshots(self._playlist_id, min(self._days).year, rows)
 
 
 def _with(history: list[Row], rows: list[Row]) -> list[Row]:

@@ -28,12 +28,13 @@ class UnknownEntryShape(ValueError):
 @dataclass(frozen=True)
 class Page:
     """One run of consecutive entries: `offset` is the 0-based place of the first one (negative where what Spotify gave
-    is no place), `total` the whole list's size."""
+    is no place), `total` the whole list's size, `limit` how many entries a page of this reading has before the last."""
 
     entries: list[Json]
     offset: int
     total: int | None
     wrapper: str = ""
+    limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ def refuse_another(body: Json, playlist_id: str) -> None:
 def _page(body: Mapping[str, Json], wrapper: str) -> Page:
     offset = body.get("offset")
     place = 0 if offset is None else _int(offset)
-    return Page(body["items"], -1 if place is None else place, _int(body.get("total")), wrapper)
+    start = -1 if place is None else place
+    return Page(body["items"], start, _int(body.get("total")), wrapper, _int(body.get("limit")))
 
 
 def payload_of(entry: Json) -> Mapping[str, Json] | None:
@@ -234,6 +236,10 @@ def _row(entry: Json, position: int, origin: Origin) -> Row:
         "added_at": _instant(facts.get("added_at")),
         "added_by": _id(_mapping(facts.get("added_by")).get("id")),
         "streams": None,
+        "label": None,
+        "reported_peak": None,
+        "reported_previous": None,
+        "reported_days": None,
         "captured_at": _iso(origin.captured_at),
         "capture_id": origin.capture_id,
         "source": origin.source,

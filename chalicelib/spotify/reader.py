@@ -190,6 +190,9 @@ def _total(page: Page, playlist_id: str, answer: Answer) -> int:
         )
     if len(page.entries) > page.total:
         raise _Torn(f"Spotify counts {page.total} entries and gives {len(page.entries)}")
+    if page.limit is not None and len(page.entries) < min(page.limit, page.total - page.offset):
+        # Whatever is missing in the middle has moved all that follows it.
+        raise _Torn(f"a page of {page.limit} entries holds {len(page.entries)}, though the list goes on")
     return page.total
 
 

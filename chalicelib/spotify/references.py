@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from ..errors import BadSetting
 
 _ID = re.compile(r"[0-9A-Za-z]{22}")
+_KINDS = ("playlist", "playlists")
 _EXAMPLE = "a playlist looks like 37i9dQZEVXbMDoHDwVN2tF or https://open.spotify.com/playlist/37i9dQZEVXbMDoHDwVN2tF"
 
 
@@ -20,31 +21,35 @@ def parse_playlist_reference(text: str) -> str:
     reference = text.strip().strip("<>\"'")
     if _ID.fullmatch(reference):
         return reference
-    if reference.startswith("spotify:"):
-        parts = reference.split(":")
-    else:
-        if "://" not in reference:
-            reference = f"https://{reference}"
-        try:
-            url = urlsplit(reference)
-        except ValueError:
-            raise BadSetting(f"{text!r} is not a playlist: {_EXAMPLE}") from None
-        if url.hostname in ("spotify.link", "spotify.app.link"):
-            raise BadSetting(
-                f"{text!r} is a short link, which hides the playlist's id.",
-                advice="Open it in a browser and copy the long link that begins with https://open.spotify.com/playlist/.",
-            )
-        if url.hostname not in ("open.spotify.com", "play.spotify.com", "api.spotify.com"):
-            raise BadSetting(f"{text!r} is not a playlist: {_EXAMPLE}")
-        parts = [part for part in url.path.split("/") if part]
-    kinds = [part for part in parts[:-1] if part in ("playlist", "playlists")]
-    if not kinds or parts[-2] not in ("playlist", "playlists"):
-        what = next((part for part in parts if part in ("album", "artist", "track", "show", "episode")), None)
-        found = f"is a link to {'an' if what and what[0] in 'ae' else 'a'} {what}, not to" if what else "is not"
-        raise BadSetting(f"{text!r} {found} a playlist: {_EXAMPLE}")
+    parts = reference.split(":") if reference.startswith("spotify:") else _path_of_link(reference, text)
+    if len(parts) < 2 or parts[-2] not in _KINDS:
+        raise BadSetting(f"{text!r} {_what_it_is(parts)} a playlist: {_EXAMPLE}")
     if not _ID.fullmatch(parts[-1]):
         raise BadSetting(f"{text!r}: {parts[-1]!r} is not a playlist id of 22 letters and digits: {_EXAMPLE}")
     return parts[-1]
+
+
+def _path_of_link(reference: str, text: str) -> list[str]:
+    """The parts of the path of a link to one of Spotify's hosts, with or without its scheme."""
+    try:
+        url = urlsplit(reference if "://" in reference else f"https://{reference}")
+    except ValueError:
+        raise BadSetting(f"{text!r} is not a playlist: {_EXAMPLE}") from None
+    if url.hostname in ("spotify.link", "spotify.app.link"):
+        raise BadSetting(
+            f"{text!r} is a short link, which hides the playlist's id.",
+            advice="Open it in a browser and copy the long link that begins with https://open.spotify.com/playlist/.",
+        )
+    if url.hostname not in ("open.spotify.com", "play.spotify.com", "api.spotify.com"):
+        raise BadSetting(f"{text!r} is not a playlist: {_EXAMPLE}")
+    return [part for part in url.path.split("/") if part]
+
+
+def _what_it_is(parts: list[str]) -> str:
+    what = next((part for part in parts if part in ("album", "artist", "track", "show", "episode")), None)
+    if what is None:
+        return "is not"
+    return f"is a link to {'an' if what[0] in 'ae' else 'a'} {what}, not to"
 
 
 def parse_playlist_list(text: str) -> tuple[list[str], list[BadSetting]]:

@@ -25,12 +25,21 @@ _Result = TypeVar("_Result")
 class RetryBudget:
     """Seconds that may be spent waiting. Threads that wait at the same time spend them once."""
 
-    def __init__(self, seconds: float, world: World, parent: RetryBudget | None = None) -> None:
-        self._left = seconds
+    def __init__(
+        self, seconds: float, world: World, parent: RetryBudget | None = None, waits_when_told: bool = True
+    ) -> None:
+        """`waits_when_told`: whether a pause that Spotify asks for is waited for here. A worker puts it off instead."""
+        self._seconds = self._left = seconds
+        self.waits_when_told: bool = waits_when_told and (parent is None or parent.waits_when_told)
         self._world = world
         self._parent = parent
         self._waiting_until = float("-inf")
         self._lock = threading.Lock()
+
+    def renew(self) -> None:
+        """Begin anew, in a process that outlives one run."""
+        with self._lock:
+            self._left = self._seconds
 
     def take(self, seconds: float) -> bool:
         """Take a wait of that many seconds from now on; False where it does not fit, and then nothing is taken."""
@@ -59,6 +68,8 @@ def with_retries(call: Callable[[], _Result], budget: RetryBudget, world: World)
     """
 
     def passes(error: BaseException) -> bool:
+        if isinstance(error, RateLimited) and not budget.waits_when_told:
+            return False
         return isinstance(error, SpotifyUnavailable | RateLimited) and not error.retried
 
     def wait(state: RetryCallState) -> float:

@@ -127,26 +127,25 @@ def request_token(url: str, app: Credentials, form: dict[str, str], world: World
         secrets.know(app.client_secret, f"{app.client_id}:{app.client_secret}")
     else:
         form = form | {"client_id": app.client_id}  # PKCE: no secret, so no Basic header
+    auth = (app.client_id, app.client_secret) if app.client_secret else None
     try:
-        response = requests.post(
-            url,
-            data=form,
-            auth=(app.client_id, app.client_secret) if app.client_secret else None,
-            timeout=timeouts(world),
-            allow_redirects=False,
-        )
+        response = requests.post(url, data=form, auth=auth, timeout=timeouts(world), allow_redirects=False)
     except requests.RequestException as error:
         # Without the error itself: its text may hold what was sent.
         raise _unavailable(f"No answer from Spotify's token endpoint {url}: {network_words(error)}.") from None
-    try:
-        document = response.json()
-    except (ValueError, RecursionError):
-        document = None
-    answer: dict[str, Any] = document if isinstance(document, dict) else {}
+    answer = _object_in(response)
     secrets.know(*(answer[name] for name in _SECRET_FIELDS if isinstance(answer.get(name), str)))
     if response.status_code == 200 and isinstance(answer.get("access_token"), str) and answer["access_token"]:
         return answer
     raise _refusal(response, answer.get("error"), world, secrets)
+
+
+def _object_in(response: requests.Response) -> dict[str, Any]:
+    try:
+        document = response.json()
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def _refusal(response: requests.Response, error: Any, world: World, secrets: Secrets) -> ChartlakeError:

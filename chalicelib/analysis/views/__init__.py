@@ -9,9 +9,13 @@ from pathlib import Path
 
 # In an order in which each needs only those before it, and the tables `entries` and `snapshots`.
 VIEWS = (
-    "recordings",
+    "mixed_days",
     "known_days",
+    "recordings",
+    "slots",
+    "keyed",
     "standings",
+    "moves",
     "chart",
     "runs",
     "tracks",

@@ -21,14 +21,22 @@ calendar AS (
 SELECT
   calendar.playlist_id,
   calendar.snapshot_date,
-  COALESCE(snapshots.status, 'missed') AS status,
-  snapshots.reason,
+  CASE
+    WHEN mixed_days.playlist_id IS NOT NULL THEN 'suspect'
+    ELSE COALESCE(snapshots.status, 'missed')
+  END AS status,
+  CASE
+    WHEN mixed_days.playlist_id IS NOT NULL THEN 'A run ended while it replaced this day. The next run mends it.'
+    ELSE snapshots.reason
+  END AS reason,
   snapshots.entry_count,
   snapshots.captured_at,
   snapshots.source
 FROM calendar
 LEFT JOIN snapshots
   ON calendar.playlist_id = snapshots.playlist_id AND calendar.snapshot_date = snapshots.snapshot_date
+LEFT JOIN mixed_days
+  ON calendar.playlist_id = mixed_days.playlist_id AND calendar.snapshot_date = mixed_days.snapshot_date
 WHERE
   snapshots.status IS NOT NULL
   OR DATE_DIFF('day', calendar.first_date, calendar.snapshot_date) % calendar.cadence_days = 0

@@ -2,8 +2,14 @@
 WITH ranked AS (
   SELECT
     snapshots.*,
-    ROW_NUMBER() OVER (PARTITION BY playlist_id ORDER BY snapshot_date DESC) AS age
+    CASE
+      WHEN mixed_days.playlist_id IS NULL THEN snapshots.status IN ('ok', 'unchanged')
+      ELSE FALSE
+    END AS is_known,
+    ROW_NUMBER() OVER (PARTITION BY snapshots.playlist_id ORDER BY snapshots.snapshot_date DESC) AS age
   FROM snapshots
+  LEFT JOIN mixed_days
+    ON snapshots.playlist_id = mixed_days.playlist_id AND snapshots.snapshot_date = mixed_days.snapshot_date
 )
 SELECT
   playlist_id,
@@ -20,10 +26,10 @@ SELECT
   MAX(snapshot_date) AS last_tried_on,
   MIN(status) FILTER (WHERE age = 1) AS last_status,
   MIN(reason) FILTER (WHERE age = 1) AS last_reason,
-  MIN(snapshot_date) FILTER (WHERE status IN ('ok', 'unchanged')) AS first_date,
-  MAX(snapshot_date) FILTER (WHERE status IN ('ok', 'unchanged')) AS last_date,
-  COUNT(*) FILTER (WHERE status IN ('ok', 'unchanged')) AS days_known,
-  COUNT(*) FILTER (WHERE status NOT IN ('ok', 'unchanged')) AS days_failed,
-  ARG_MIN(entry_count, age) FILTER (WHERE status IN ('ok', 'unchanged') AND entry_count IS NOT NULL) AS entry_count
+  MIN(snapshot_date) FILTER (WHERE is_known) AS first_date,
+  MAX(snapshot_date) FILTER (WHERE is_known) AS last_date,
+  COUNT(*) FILTER (WHERE is_known) AS days_known,
+  COUNT(*) FILTER (WHERE NOT is_known) AS days_failed,
+  ARG_MIN(entry_count, age) FILTER (WHERE is_known AND entry_count IS NOT NULL) AS entry_count
 FROM ranked
 GROUP BY playlist_id

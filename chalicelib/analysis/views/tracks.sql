@@ -1,19 +1,20 @@
 -- Every item that ever stood on a list, with the latest known value of each attribute: an attribute that Spotify stopped
 -- giving keeps its last value.
-WITH ranked AS (
+WITH lake AS (SELECT DISTINCT uri, lake_key FROM recordings),
+ranked AS (
   SELECT
     standings.*,
-    COALESCE(recordings.isrc, standings.track_key) AS lake_key,
+    COALESCE(lake.lake_key, standings.track_key) AS any_key,
     ROW_NUMBER() OVER (
-      PARTITION BY COALESCE(recordings.isrc, standings.track_key)
+      PARTITION BY COALESCE(lake.lake_key, standings.track_key)
       ORDER BY standings.snapshot_date DESC, standings.captured_at DESC, standings.playlist_id, standings.position
     ) AS age
   FROM standings
-  LEFT JOIN recordings ON standings.uri = recordings.uri
+  LEFT JOIN lake ON standings.uri = lake.uri
   WHERE standings.track_key IS NOT NULL
 )
 SELECT
-  lake_key AS track_key,
+  any_key AS track_key,
   ARG_MIN(item_type, age) AS item_type,
   ARG_MIN(item_id, age) FILTER (WHERE item_id IS NOT NULL) AS item_id,
   ARG_MIN(uri, age) FILTER (WHERE uri IS NOT NULL) AS uri,
@@ -35,4 +36,4 @@ SELECT
   COUNT(DISTINCT uri) AS uris,
   MIN(position) AS peak_position
 FROM ranked
-GROUP BY lake_key
+GROUP BY any_key

@@ -80,7 +80,7 @@ def track(track: str, playlist: str | None, as_json: bool) -> None:
     """
     asked = Asked()
     with asked.charts(*([asked.playlist_id(playlist)] if playlist else [])) as found:
-        history = found.history(one_track(found.find_tracks(track), track))
+        history = found.history(*one_track(found.find_tracks(track), track))
     if as_json:
         _print_json(history.to_json())
     else:
@@ -143,10 +143,7 @@ def artists(
       chartlake artists "top 50"
       chartlake artists "top 50" --from 2026-11-01 --to 2026-11-30
     """
-    if day and (first or last):
-        raise BadSetting("--date is one day, --from and --to are several.", advice="Give the one or the other.")
-    if first and last and first > last:
-        raise BadSetting(f"--from {first} is after --to {last}.", advice="Exchange them.")
+    _refuse_two_spans(day, first, last)
     asked = Asked()
     playlist_id = asked.playlist_id(playlist)
     with asked.charts(playlist_id) as found:
@@ -164,6 +161,13 @@ def artists(
     else:
         console = a_console()
         chart_tables.show_shares(console, told, days, unknown, shares, _lines(console, top))
+
+
+def _refuse_two_spans(day: date | None, first: date | None, last: date | None) -> None:
+    if day and (first or last):
+        raise BadSetting("--date is one day, --from and --to are several.", advice="Give the one or the other.")
+    if first and last and first > last:
+        raise BadSetting(f"--from {first} is after --to {last}.", advice="Exchange them.")
 
 
 @click.command()

@@ -117,14 +117,19 @@ def import_(
             keep_rejects(one)
             if not as_json:
                 terminal.show_imported(bar.console, one)
-    playlists = sorted({playlist_id for one in found for playlist_id in one.playlists})
     if as_json:
         click.echo(json.dumps([one.to_json() for one in found], ensure_ascii=False))
-    elif playlists:
-        which = f" {playlists[0]}" if len(playlists) == 1 else ""
-        click.echo(f"Next     {command_name()} charts{which}    or    {command_name()} report --open")
+    else:
+        _say_what_is_next(found)
     good = sum(one.error is None for one in found)
     ctx.exit(DONE if good == len(found) else PARTLY_DONE if good else FAILED)
+
+
+def _say_what_is_next(found: list[ImportedFile]) -> None:
+    playlists = sorted({playlist_id for one in found for playlist_id in one.playlists})
+    if playlists:
+        which = f" {playlists[0]}" if len(playlists) == 1 else ""
+        click.echo(f"Next     {command_name()} charts{which}    or    {command_name()} report --open")
 
 
 def _user() -> str:

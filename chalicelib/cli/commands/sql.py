@@ -8,8 +8,10 @@ import sys
 from typing import IO
 
 import click
+from rich.console import Console
 
 from ...errors import BadSetting
+from ...lake.tables import Question
 from .. import chart_tables
 from ..base import CannotPrint, a_console, as_json_option
 from ..lookup import Asked
@@ -26,9 +28,9 @@ _ROWS = 50
 def query(sql: str, playlists: tuple[str, ...], as_csv: bool, parquet: IO[bytes] | None, as_json: bool) -> None:
     """Answer a question in SQL over the tables and views.
 
-    DuckDB's SQL. The tables: entries, snapshots. The views: albums, artists, chart, coverage, credits, known_days,
-    playlists, recordings, runs, standings, tracks. `DESCRIBE chart` shows one's columns. A - reads SQL from stdin. On
-    a terminal the first 50 rows are shown.
+    DuckDB's SQL. The tables: entries, snapshots. The views: albums, artists, chart, coverage, credits, keyed,
+    known_days, mixed_days, moves, playlists, recordings, runs, slots, standings, tracks. `DESCRIBE chart` shows one's
+    columns. A - reads SQL from stdin. On a terminal the first 50 rows are shown.
 
     The question is asked of copies, so no SQL changes the lake. An S3 lake is downloaded for it whole; with
     --playlist only that list's files are. Instants are UTC.
@@ -44,16 +46,19 @@ def query(sql: str, playlists: tuple[str, ...], as_csv: bool, parquet: IO[bytes]
     asked, console = Asked(), a_console()
     with asked.charts(*(asked.kept_id(one) for one in playlists)) as found:
         question = found.warehouse.ask(text)
-        if parquet is None and not (as_csv or as_json) and console.is_terminal:
-            rows = question.head(_ROWS + 1)
-            chart_tables.show_rows(console, question.columns, rows[:_ROWS])
-            if len(rows) > _ROWS:
-                console.print(f"These are the first {_ROWS} rows; --csv and --json give all.")
+        if console.is_terminal and not (parquet or as_csv or as_json):
+            _show_first(console, question)
             return
         form = "parquet" if parquet else "json" if as_json else "csv"
-        target: IO[bytes] = parquet or sys.stdout.buffer
         with question.save(form).open("rb") as file:
-            _copy(file, target)
+            _copy(file, parquet or sys.stdout.buffer)
+
+
+def _show_first(console: Console, question: Question) -> None:
+    rows = question.head(_ROWS + 1)
+    chart_tables.show_rows(console, question.columns, rows[:_ROWS])
+    if len(rows) > _ROWS:
+        console.print(f"These are the first {_ROWS} rows; --csv and --json give all.")
 
 
 def _copy(source: IO[bytes], target: IO[bytes]) -> None:

@@ -78,16 +78,22 @@ def _private(s3: S3Client, name: str) -> Check:
     settings = (blocked or {}).get("PublicAccessBlockConfiguration", {})
     if len(settings) == 4 and all(settings.values()):
         return Check("private", "good", "Block Public Access is on, all of it.")
-    policy = _answer(lambda: s3.get_bucket_policy_status(Bucket=name), "s3:GetBucketPolicyStatus", "NoSuchBucketPolicy")
-    grants = (_answer(lambda: s3.get_bucket_acl(Bucket=name), "s3:GetBucketAcl") or {}).get("Grants", [])
     advice = _BLOCK.format(bucket=name)
-    if (policy or {}).get("PolicyStatus", {}).get("IsPublic") and not settings.get("RestrictPublicBuckets"):
+    if not settings.get("RestrictPublicBuckets") and _policy_is_public(s3, name):
         return Check("private", "bad", "The bucket's policy lets everybody in.", advice)
-    if any(str(one["Grantee"].get("URI")).endswith(_EVERYBODY) for one in grants) and not settings.get(
-        "IgnorePublicAcls"
-    ):
+    if not settings.get("IgnorePublicAcls") and _access_list_is_public(s3, name):
         return Check("private", "bad", "The bucket's access list lets everybody in.", advice)
     return Check("private", "warning", "The bucket is not public, but nothing keeps it from becoming so.", advice)
+
+
+def _policy_is_public(s3: S3Client, name: str) -> bool:
+    found = _answer(lambda: s3.get_bucket_policy_status(Bucket=name), "s3:GetBucketPolicyStatus", "NoSuchBucketPolicy")
+    return bool((found or {}).get("PolicyStatus", {}).get("IsPublic"))
+
+
+def _access_list_is_public(s3: S3Client, name: str) -> bool:
+    found = _answer(lambda: s3.get_bucket_acl(Bucket=name), "s3:GetBucketAcl") or {}
+    return any(str(one["Grantee"].get("URI")).endswith(_EVERYBODY) for one in found.get("Grants", []))
 
 
 def _encrypted(s3: S3Client, name: str) -> Check:

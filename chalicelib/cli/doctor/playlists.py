@@ -59,11 +59,9 @@ def playlists(settings: Settings, lake: Lake, client: Client, budget: RetryBudge
             yield bad(f"playlist {playlist_id}", error)
             continue
         cover = _cover(client, playlist_id, budget, world)
-        for once in (clock(world.now(), cover.date, "Spotify"), _app(cover)):
-            if once and once.name not in told:
-                told.add(once.name)
-                yield once
-        yield _check(playlist_id, cover, history, today)
+        once = [one for one in (clock(world.now(), cover.date, "Spotify"), _app(cover)) if one and one.name not in told]
+        told.update(one.name for one in once)
+        yield from (*once, _check(playlist_id, cover, history, today))
         if cover.refusal and cover.refusal.stops_run:
             return
 

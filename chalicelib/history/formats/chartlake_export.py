@@ -26,6 +26,7 @@ _NUMBERS = {
     **dict.fromkeys(
         ("position", "total", "album_total_tracks", "popularity", "disc_number", "track_number"), 2**31 - 1
     ),
+    **dict.fromkeys(("reported_peak", "reported_previous", "reported_days"), 2**31 - 1),
     **dict.fromkeys(("duration_ms", "streams", "followers"), 2**63 - 1),
 }
 _TRUTHS = ("explicit", "is_local", "is_playable", "public", "collaborative")

@@ -20,6 +20,14 @@ LENGTHS = {"regional": (200,), "viral": (50, 100)}
 # Columns in which people who re-saved the file noted its day.
 _NOTED = {"daily": ("date", "start date", "start_date", "end date"), "weekly": ("date", "end date", "end_date")}
 
+# What a chart tells of an entry's past.
+_REPORTED = {
+    "peak_rank": "reported_peak",
+    "previous_rank": "reported_previous",
+    "days_on_chart": "reported_days",
+    "weeks_on_chart": "reported_days",
+}
+
 
 def table(header: list[str], layout: Layout, named: Named, sample: list[list[str]]) -> Table:
     """Raises `BadImport` where day or region are nowhere to be found."""
@@ -48,6 +56,8 @@ class _Row:
         self._key = key
         self._pick = itemgetter(*(header.index(name) for name in ("rank", "uri", "artist_names", "track_name")))
         self._streams = header.index("streams") if "streams" in header else None
+        self._label = header.index("source") if "source" in header else None
+        self._reported = [(column, name, header.index(name)) for name, column in _REPORTED.items() if name in header]
 
     def __call__(self, fields: list[str]) -> tuple[Key, Row]:
         rank, uri, artists, name = self._pick(fields)
@@ -55,4 +65,15 @@ class _Row:
         row = track_row(position, track_id(uri), name, [(None, artists)])
         if self._streams is not None:
             row["streams"] = whole_number(fields[self._streams], "streams", 2**63 - 1)
+        if self._label is not None:
+            row["label"] = fields[self._label] or None
+        for column, name, place in self._reported:
+            row[column] = _reported(fields[place], name)
         return self._key, row
+
+
+def _reported(text: str, name: str) -> int | None:
+    """-1, the place of what was not there the day before, becomes 0: no place."""
+    if not text:
+        return None
+    return 0 if text in ("-1", "-1.0") else whole_number(text, name)

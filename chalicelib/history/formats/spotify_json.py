@@ -21,7 +21,10 @@ _HREF = re.compile(r"/playlists/([0-9A-Za-z]{22})(?![0-9A-Za-z])")
 
 
 def pages_of(body: Json) -> list[Page] | None:
-    """The pages in a saved answer, by offset; None where this is none of Spotify's lists of entries."""
+    """The pages in a saved answer, by offset; None where this is none of Spotify's lists of entries.
+
+    Raises `UnknownEntryShape` where an answer holds two lists that contradict each other.
+    """
     bodies = body if isinstance(body, list) else [body]
     pages = [page_of(one) for one in bodies]
     whole = [page for page in pages if page is not None]

@@ -1,0 +1,136 @@
+"""What the lake asks of rows that have a day, and how it rewrites them: the SQL behind its plans, and nothing else.
+
+A relation is a text that only the `DayScratch` that gave it understands. The simulation in tests/simulation has another
+`DayTables`, which keeps rows in memory; a test holds it equal to this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .tables import Row, Scratch, Tables
+
+
+class Content(NamedTuple):
+    """What a day holds: how many rows, a number that is another one as soon as any of their values is, and the capture
+    that they are of."""
+
+    rows: int
+    digest: int
+    capture_id: str
+
+
+class DayTables:
+    """Room for work on tables, by DuckDB."""
+
+    def __init__(self) -> None:
+        self._tables = Tables()
+
+    def scratch(self, what: str) -> AbstractContextManager[Scratch]:
+        """Room for SQL over objects, known to a person as `what`."""
+        return self._tables.scratch(what)
+
+    def folder(self) -> AbstractContextManager[Path]:
+        """A temporary folder for files that are to become rows."""
+        return self._tables.folder()
+
+    @contextmanager
+    def open(self, what: str) -> Iterator[DayScratch]:
+        """Room for work on rows that have a day."""
+        with self._tables.scratch(what) as scratch:
+            yield DayScratch(scratch)
+
+
+class DayScratch:
+    """Relations of rows that have a day, for the time of one piece of work."""
+
+    def __init__(self, scratch: Scratch) -> None:
+        self._scratch = scratch
+
+    def parquet(self, data: bytes, schema: Mapping[str, str]) -> str:
+        """A relation over a table object's bytes."""
+        return self._scratch.parquet(data, schema)
+
+    def rows(self, rows: Iterable[Mapping[str, Any]] | Path, schema: Mapping[str, str]) -> str:
+        """A relation over rows as `Scratch.rows` takes them."""
+        return self._scratch.rows(rows, schema)
+
+    def select(self, relation: str, schema: Mapping[str, str], days: Iterable[date] | None = None) -> list[Row]:
+        """The rows of these days (None: of all), by day and position."""
+        return self._scratch.read(f"SELECT * FROM {relation} WHERE {_of(days)} ORDER BY {_order(schema)}")
+
+    def contents(self, relation: str, days: Iterable[date] | None = None) -> dict[date, Content]:
+        """What each of these days (None: of all) holds that has any row."""
+        rows = self._scratch.read(
+            "SELECT snapshot_date, count(*) AS rows, sum(hash(entry)) AS digest, min(capture_id) AS capture_id "
+            f"FROM {relation} AS entry WHERE {_of(days)} GROUP BY snapshot_date"
+        )
+        return {row["snapshot_date"]: Content(row["rows"], row["digest"], row["capture_id"]) for row in rows}
+
+    def summaries(self, relation: str) -> list[Row]:
+        """For each day, in order: a capture_id, and how many entries, positions and captures there are."""
+        return self._scratch.read(
+            "SELECT snapshot_date, any_value(capture_id) AS capture_id, count(*) AS entries, "
+            "count(DISTINCT position) AS positions, count(DISTINCT capture_id) AS captures "
+            f"FROM {relation} GROUP BY snapshot_date ORDER BY snapshot_date"
+        )
+
+    def moments(self, relation: str, days: Iterable[date]) -> list[tuple[date, str, datetime]]:
+        """The newest `captured_at` of each of these days and each source on it."""
+        facts = self._scratch.read(
+            f"SELECT snapshot_date, source, max(captured_at) AS captured_at FROM {relation} "
+            f"WHERE {_of(days)} GROUP BY snapshot_date, source"
+        )
+        return [(fact["snapshot_date"], fact["source"], fact["captured_at"]) for fact in facts]
+
+    def extent(self, relation: str) -> tuple[int, date]:
+        """How many rows there are, and the last day (`date.min` where there is none)."""
+        found = self._scratch.read(f"SELECT count(*) AS rows, max(snapshot_date) AS last FROM {relation}")[0]
+        return found["rows"], found["last"] or date.min
+
+    def merged(self, kept: str | None, relation: str, schema: Mapping[str, str], days: Iterable[date]) -> bytes:
+        """A table object with these days from `relation` in place of the ones in `kept`."""
+        sources = [f"{relation} WHERE {_of(days)}"]
+        if kept:
+            sources.append(f"{kept} WHERE NOT {_of(days)}")
+        columns = ", ".join(f'"{name}"' for name in schema)
+        selects = " UNION ALL ".join(f"SELECT {columns} FROM {source}" for source in sources)
+        return self._scratch.write(f"SELECT * FROM ({selects}) ORDER BY {_order(schema)}")
+
+    def count(self, relation: str, where: str, parameters: Mapping[str, Any]) -> int:
+        """How many rows meet the SQL condition."""
+        found: int = self._scratch.read(f"SELECT count(*) AS rows FROM {relation} WHERE {where}", parameters)[0]["rows"]
+        return found
+
+    def without(self, relation: str, schema: Mapping[str, str], where: str, parameters: Mapping[str, Any]) -> bytes:
+        """A table object without the rows that meet the SQL condition."""
+        query = f"FROM {relation} WHERE ({where}) IS NOT TRUE ORDER BY {_order(schema)}"
+        return self._scratch.write(query, parameters)
+
+    def forgetting(
+        self,
+        relation: str,
+        schema: Mapping[str, str],
+        columns: Iterable[str],
+        where: str,
+        parameters: Mapping[str, Any],
+    ) -> bytes:
+        """A table object in which these columns are null in the rows that meet the SQL condition."""
+        nulls = ", ".join(f'CASE WHEN {where} THEN NULL ELSE "{name}" END AS "{name}"' for name in columns)
+        query = f"SELECT * REPLACE ({nulls}) FROM {relation} ORDER BY {_order(schema)}"
+        return self._scratch.write(query, parameters)
+
+
+def _of(days: Iterable[date] | None) -> str:
+    if days is None:
+        return "true"
+    named = ", ".join(f"DATE '{day}'" for day in days)
+    return f"(snapshot_date IN ({named}))"
+
+
+def _order(schema: Mapping[str, str]) -> str:
+    return "snapshot_date, position" if "position" in schema else "snapshot_date"
