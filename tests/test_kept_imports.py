@@ -103,7 +103,7 @@ def test_nothing_is_kept_of_what_is_refused_or_not_to_be_kept(lake: Lake, clock:
     assert imported(lake, clock, write(tmp_path), Options(keep=False)).error is None
     assert list(lake.store.list("raw/")) == []
     assert lake.snapshot(CHART, DAY)["raw_key"] is None
-    assert verify_imports(lake, clock.world()) == (
+    assert verify_imports(lake) == (
         [],
         ["Of 1 imported day no file was kept: not proven against any."],
     )
@@ -137,7 +137,7 @@ def test_killed_at_any_write_the_bytes_are_there_before_the_rows(
         list(import_path(Lake(Mortal(lake.store, changes), clock.world()), path, ME))
     assert (bool(kept(lake)), len(list(read_notes(lake)))) == (changes > 0, int(changes > 1))
     imported(lake, clock, path)
-    assert (len(kept(lake)), verify_imports(lake, clock.world())) == (1, ([], []))
+    assert (len(kept(lake)), verify_imports(lake)) == (1, ([], []))
     before = tables(lake)
     delete_tables(lake)
     replay_imports(lake, clock.world())
@@ -165,7 +165,7 @@ def test_lost_tables_come_back_from_captures_and_imports(rig: Rig, tmp_path: Pat
     assert (told.captures, told.imports, len(told.changed), left) == (8, 8, 16, None)
     assert tables(rig.lake) == before
     assert verify(rig.lake).findings == ()
-    assert verify_imports(rig.lake, rig.clock.world()) == ([], [])
+    assert verify_imports(rig.lake) == ([], [])
 
 
 def corrections(lake: Lake, clock: Clock, folder: Path) -> None:
@@ -207,7 +207,7 @@ def test_follower_counts_are_replayed(lake: Lake, clock: Clock, tmp_path: Path) 
     assert replay_imports(lake, clock.world()).files == 2
     assert tables(lake) == before
     assert lake.snapshot(PLAYLIST, DAY)["followers"] == 12
-    assert verify_imports(lake, clock.world()) == ([], [])
+    assert verify_imports(lake) == ([], [])
 
 
 def test_only_the_named_lists_and_days_are_replayed(lake: Lake, clock: Clock, tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_forged_rows_are_found_and_mended(two_days: Lake, clock: Clock) -> None:
     two_days.put_entries(CHART, DAY, moment, rows[0]["source"], rows)
     assert verify(two_days).findings == ()
     problem = "its entries differ from what its file yields"
-    assert verify_imports(two_days, clock.world()) == ([(CHART, DAY, problem)], [])
+    assert verify_imports(two_days) == ([(CHART, DAY, problem)], [])
     found = command(two_days, "verify")
     assert (found.exit_code, f"{CHART} {DAY}: {problem}" in found.output) == (1, True)
     assert replay_imports(two_days, clock.world()).changed == ((CHART, DAY),)
@@ -281,7 +281,7 @@ def test_damaged_and_lost_bytes_are_named_and_hold_up_no_other(two_days: Lake, c
     keys_ = list(kept(two_days))
     path = Path(two_days.store.locate(keys_[0]))
     path.write_bytes(path.read_bytes()[:-9])
-    ((_, _, problem),), _ = verify_imports(two_days, clock.world())
+    ((_, _, problem),), _ = verify_imports(two_days)
     assert problem == f"{two_days.store.locate(keys_[0])} does not match its SHA-256."
     delete_tables(two_days)
     found = command(two_days, "replay")
@@ -289,7 +289,7 @@ def test_damaged_and_lost_bytes_are_named_and_hold_up_no_other(two_days: Lake, c
     assert "0 raw captures and 1 imported file read, 1 damaged: 1 day changed." in found.output
     for key in list(two_days.store.list(keys.KEPT_IMPORTS)):
         two_days.store.delete(key)
-    assert verify_imports(two_days, clock.world()) == (
+    assert verify_imports(two_days) == (
         [],
         ["The files of 1 imported day are gone: not proven against them."],
     )
@@ -321,7 +321,7 @@ def test_a_purge_of_raw_leaves_the_rows_without_it(two_days: Lake, clock: Clock)
     assert [row["raw_key"] is None for row in rows] == [True, False]
     assert len(kept(two_days)) == 1
     assert verify(two_days).findings == ()
-    assert verify_imports(two_days, clock.world())[0] == []
+    assert verify_imports(two_days)[0] == []
 
 
 def test_a_purged_user_takes_the_files_that_name_them(lake: Lake, clock: Clock, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from ..errors import BadSetting
 from ..history.kept import read_notes
 from ..history.replaying import replay_imports
 from ..lake.lake import Lake
-from ..lake.store import DryRun
 from ..snapshots.replay import Replayed, replay
 from ..time_and_chance import World
 
@@ -35,7 +34,7 @@ def replay_all(
     """
     if first > last:
         raise BadSetting(f"The first day, {first}, is after the last one, {last}.", advice="Exchange them.")
-    target = Lake(DryRun(lake.store), world) if dry_run else lake
+    target = lake.dry_run() if dry_run else lake
     named = sorted(set(playlist_ids))
     found = Replayed(0, ())
     if start is None or not start[0]:

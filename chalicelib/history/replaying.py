@@ -10,7 +10,6 @@ from pathlib import Path
 from ..errors import BadImport, DamagedFile
 from ..lake import keys
 from ..lake.lake import Lake, is_imported
-from ..lake.store import DryRun
 from ..spotify.entries import Row
 from ..text import counted
 from ..time_and_chance import World
@@ -148,7 +147,7 @@ def _rows(lake: Lake, notes: Iterable[Note]) -> dict[tuple[str, date], str]:
 
 
 def verify_imports(
-    lake: Lake, world: World, progress: Callable[[str], None] = lambda key: None
+    lake: Lake, progress: Callable[[str], None] = lambda key: None
 ) -> tuple[list[tuple[str | None, date | None, str]], list[str]]:
     """Prove imported days by the bytes that were kept: every file matches its SHA-256, and yields, row for row, the
     days that stand in the tables as its own.
@@ -168,7 +167,7 @@ def verify_imports(
         progress(note.key)
         own = {key: row for key, row in days.items() if _is_of(row, note)}
         try:
-            told = _differing(lake, world, note, own)
+            told = _differing(lake, note, own)
         except (BadImport, DamagedFile) as error:
             problems.append((None, None, error.message))
             seen.update(own)
@@ -200,11 +199,9 @@ def _words(days: Mapping[tuple[str, date], Row], lost: list[tuple[str, date]]) -
     return words
 
 
-def _differing(
-    lake: Lake, world: World, note: Note, own: Mapping[tuple[str, date], Row]
-) -> dict[tuple[str, date], str | None]:
+def _differing(lake: Lake, note: Note, own: Mapping[tuple[str, date], Row]) -> dict[tuple[str, date], str | None]:
     """The days that a file tells of and that stand as its own, each with what is wrong with it."""
-    trial, options = Lake(DryRun(lake.store), world), _options(note)
+    trial, options = lake.dry_run(), _options(note)
     rejects: list[tuple[int, str, str]] | None = [] if options.skip_bad else None
     with trial.folder() as folder:
         opener = fetch(lake, note.sha256, folder / "kept")

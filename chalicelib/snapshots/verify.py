@@ -134,12 +134,12 @@ class _Proof:
         for day in sorted(set(held) - {day for day, row in committed.items() if row["status"] in PUBLISHED}):
             yield day, "entries are there, but no row commits the day (an interrupted run; run again)"
         days = [(row, held.get(day)) for day, row in committed.items()]
-        for (row, content), (aged, problems) in zip(days, in_order(self._of_day, days, _DAYS_AT_ONCE), strict=True):
+        for (row, stored), (aged, problems) in zip(days, in_order(self._of_day, days, _DAYS_AT_ONCE), strict=True):
             published = row["status"] in PUBLISHED
             found.days += 1
             found.published += published
             found.partial += published and row["position_quality"] == "partial"
-            found.entries += content["entries"] if published and content else 0
+            found.entries += stored["entries"] if published and stored else 0
             found.aged += aged
             for problem in problems:
                 yield row["snapshot_date"], problem

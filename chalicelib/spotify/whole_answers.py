@@ -60,7 +60,7 @@ class _TimelyResponse(HTTPResponse):
 
     def __init__(self, world: World, connection: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(connection, *args, **kwargs)
-        raw = self.fp.detach()  # type: ignore[attr-defined]
+        raw = self.fp.detach()
         self.fp = io.BufferedReader(_TimelyStream(world, connection, raw))
 
 

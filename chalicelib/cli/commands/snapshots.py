@@ -107,11 +107,10 @@ def verify(ctx: click.Context, as_json: bool) -> None:
     Example:
       CHARTLAKE_LAKE=s3://my-charts/chartlake chartlake verify
     """
-    world, console = World(), Console()
-    lake = open_lake_now(world=world)
+    lake, console = open_lake_now(), Console()
     with console.status("Reading the lake") as status:
         verdict = verify_lake(lake, lambda playlist_id, year: status.update(f"Reading {playlist_id} {year}"))
-        problems, notes = verify_imports(lake, world, lambda key: status.update(f"Reading {key}"))
+        problems, notes = verify_imports(lake, lambda key: status.update(f"Reading {key}"))
     verdict.findings += tuple(Finding(*problem) for problem in problems)
     verdict.notes += tuple(notes)
     if as_json:
