@@ -126,11 +126,11 @@ class _Proof:
         committed = {row["snapshot_date"]: row for row in self._lake.snapshots(playlist_id, year)}
         held: dict[date, Row] = {}
         for key in segments:
-            for content in self._lake.segment_days(key):
-                day = content["snapshot_date"]
+            for one in self._lake.segment_days(key):
+                day = one["snapshot_date"]
                 if day in held:
                     yield day, f"the day stands in two segments, {key} is the second"
-                held[day] = content
+                held[day] = one
         for day in sorted(set(held) - {day for day, row in committed.items() if row["status"] in PUBLISHED}):
             yield day, "entries are there, but no row commits the day (an interrupted run; run again)"
         days = [(row, held.get(day)) for day, row in committed.items()]
