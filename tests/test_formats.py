@@ -93,7 +93,7 @@ def test_artists_are_told_apart_only_where_that_is_sure(uris: str, names: str, e
 def test_the_other_makers_exportify() -> None:
     row = one(NAMED, NET + f"{URIS[1]},T,Al,Tom;Jerry,2019,1000,60,Yes,me,2022-08-08T02:00:00Z,pop,Label,0.5\n").rows[0]
     assert (names_of(row), row["explicit"], row["popularity"], row["duration_ms"]) == (["Tom", "Jerry"], True, 60, 1000)
-    assert (row["album_release_date"], row["added_by"]) == ("2019", "me")
+    assert (row["album_release_date"], row["added_by"], row["label"]) == ("2019", "me", "Label")
 
 
 def test_local_files_and_episodes_are_entries() -> None:

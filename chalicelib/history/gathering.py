@@ -139,16 +139,7 @@ class Gathering:
         def watched() -> BinaryIO:
             return cast(BinaryIO, _Counted(opener(), lambda read: self._progress(2 / 3 * read / max(size, 1))))
 
-        days = read_history(
-            name,
-            watched,
-            day=options.day,
-            region=options.region,
-            playlist=options.playlist,
-            columns=options.columns,
-            skip_bad=rejects,
-            limits=options.limits,
-        )
+        days = read_history(name, watched, **options.reading(), skip_bad=rejects, limits=options.limits)
         if options.dry_run:
             return self._looked_at(name, days, rejects)
         taken = self._staging.read(name, days, sha256, wanted)

@@ -84,6 +84,10 @@ class Options:
     by: str = ""
     keep: bool = True
 
+    def reading(self) -> dict[str, Any]:
+        """What `read_history` is to be told of a file, but where its bad lines go and how large it may be."""
+        return {"day": self.day, "region": self.region, "playlist": self.playlist, "columns": self.columns}
+
     def to_json(self) -> dict[str, Any]:
         """What decides how a file is read: kept beside its bytes, so that it can be read so again."""
         told: dict[str, Any] = {

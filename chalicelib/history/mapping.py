@@ -11,7 +11,7 @@ from ..errors import BadSetting
 
 # What a column can hold. Streams and places are counts; the rest is as the table `entries` has it.
 MEANINGS = (
-    "position", "uri", "name", "artist", "album", "date", "region", "streams", "isrc", "released", "image",
+    "position", "uri", "name", "artist", "album", "date", "region", "streams", "isrc", "label", "released", "image",
     "duration_ms", "explicit", "popularity", "disc_number", "track_number", "added_at", "added_by",
 )  # fmt: skip
 _EXAMPLE = "--map 'position=Rank,uri=Link,name=Title,artist=Artist,date=Day,region=Country'"

@@ -205,7 +205,7 @@ def _differing(lake: Lake, note: Note, own: Mapping[tuple[str, date], Row]) -> d
     rejects: list[tuple[int, str, str]] | None = [] if options.skip_bad else None
     with trial.folder() as folder:
         opener = fetch(lake, note.sha256, folder / "kept")
-        days = read_history(note.name, opener, day=options.day, region=options.region, skip_bad=rejects)
+        days = read_history(note.name, opener, **options.reading(), skip_bad=rejects)
         staging = Staging(trial, folder)
         taken = staging.read(note.name, days, note.sha256, lambda one, day: (one, day) in own)
         staging.add(taken)

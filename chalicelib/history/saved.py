@@ -93,7 +93,7 @@ def cells_row(cells: Mapping[str, str], artists: Sequence[tuple[str | None, str]
     added_by = {"id": cell("added_by", "").removeprefix("spotify:user:")}
     entry = {"added_at": added(cell("added_at")), "added_by": added_by, "track": item}
     row = next(rows_of_entries([(position, entry)]))
-    return row | {"streams": _number(cells, "streams", 2**63 - 1)}
+    return row | {"streams": _number(cells, "streams", 2**63 - 1), "label": cell("label") or None}
 
 
 def _number(cells: Mapping[str, str], meaning: str, largest: int = 2**31 - 1) -> int | None:

@@ -21,6 +21,7 @@ _COLUMNS = {
     "released": ("album date",),
     "popularity": ("popularity",),
     "isrc": ("isrc",),
+    "label": ("album label",),
     "added_at": ("added at",),
 }
 

@@ -34,6 +34,7 @@ _COLUMNS = {
     "is_playable": ("is playable", "is playable?"),
     "popularity": ("popularity",),
     "isrc": ("isrc",),
+    "label": ("label", "record label"),
     "added_by": ("added by",),
     "added_at": ("added at",),
 }
