@@ -252,7 +252,7 @@ def test_a_dropped_file_becomes_rows(deployed: Deployed, capsys: pytest.CaptureF
     assert refused.error is not None
     assert refused.error["errorType"] == "BadImport"
     kept = [key for key in deployed.aws.objects("charts") if not key.startswith("chartlake/imports/")]
-    assert [key.split("/")[1] for key in kept] == ["site"] * 3 + ["state"] + ["tables"] * 2
+    assert [key.split("/")[1] for key in kept] == ["raw"] * 2 + ["site"] * 3 + ["state"] + ["tables"] * 2
     assert [line["level"] for line in told(deployed) if "upload" in line.get("message", "")] == [
         "INFO",
         "INFO",
