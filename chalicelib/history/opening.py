@@ -98,7 +98,7 @@ class _Bounded(io.RawIOBase):
 class _Recoded(io.RawIOBase):
     """A stream of UTF-16 (its byte order told by its first bytes) as UTF-8."""
 
-    def __init__(self, name: str, stream: io.BufferedReader) -> None:
+    def __init__(self, name: str, stream: BinaryIO) -> None:
         self._name = name
         self._stream = stream
         self._decoder = codecs.getincrementaldecoder("utf-16")()
