@@ -113,6 +113,10 @@ class Comparison:
         }
 
 
+# What most of the others are made of, some of it several times: narrow rows, computed once.
+_HELD = ("known_days", "recordings", "slots", "keyed", "moves")
+
+
 @contextmanager
 def open_charts(
     lake: Lake, today: date, playlist_ids: Iterable[str] = (), *, entries: bool = True, since: date = date.min
@@ -121,6 +125,8 @@ def open_charts(
     with open_warehouse(lake, playlist_ids, entries=entries, since=since) as warehouse:
         for name in VIEWS:
             warehouse.define(name, view_sql(name).replace("CURRENT_DATE", f"DATE '{today}'"))
+            if entries and name in _HELD:
+                warehouse.narrow(name, "true", {})
         yield Charts(warehouse)
 
 
