@@ -139,7 +139,7 @@ def test_without_credentials_the_simulator_answers_and_the_first_line_says_so(ba
         ([], ["https://open.spotify.com/album/1woYXxyyxTQJ0E0AhZE6mj"], 2, "album"),
         ([Fault.quota_exceeded(50_000)], [TOP_50, "fifty"], 1, "next scheduled run"),
         (
-            [Fault("status", status=403, body="Active premium subscription required", on="playlist")],
+            [Fault("status", status=403, body="Active premium subscription required", on="playlist", times=None)],
             ["one"],
             1,
             "Premium",
