@@ -155,13 +155,7 @@ def verify_imports(
     Gives what is wrong, as (playlist, day, problem), and what could not be proven, in words.
     """
     problems: list[tuple[str | None, date | None, str]] = []
-    notes = list(read_notes(lake))
-    days = {
-        (playlist_id, row["snapshot_date"]): row
-        for playlist_id, year in lake.tried()
-        for row in lake.snapshots(playlist_id, year)
-        if is_imported(row) or keys.kept_sha256(row["raw_key"] or "")
-    }
+    notes, days = list(read_notes(lake)), _imported_days(lake)
     seen: set[tuple[str, date]] = set()
     for note in notes:
         progress(note.key)
@@ -174,13 +168,20 @@ def verify_imports(
             continue
         seen.update(told)
         problems += [(*key, problem) for key, problem in told.items() if problem]
-    unproven = [key for key in days if key not in seen]
-    shas = {note.sha256 for note in notes}
-    for key in unproven:
-        if keys.kept_sha256(days[key]["raw_key"] or "") in shas:
-            problems.append((*key, "it is imported, and the file that was kept does not tell of it"))
-    lost = [key for key in unproven if keys.kept_sha256(days[key]["raw_key"] or "") not in shas]
-    return problems, _words(days, lost)
+    kept = {note.sha256 for note in notes}
+    unproven = {key: keys.kept_sha256(row["raw_key"] or "") in kept for key, row in days.items() if key not in seen}
+    untold = "it is imported, and the file that was kept does not tell of it"
+    problems += [(*key, untold) for key, is_kept in unproven.items() if is_kept]
+    return problems, _words(days, [key for key, is_kept in unproven.items() if not is_kept])
+
+
+def _imported_days(lake: Lake) -> dict[tuple[str, date], Row]:
+    return {
+        (playlist_id, row["snapshot_date"]): row
+        for playlist_id, year in lake.tried()
+        for row in lake.snapshots(playlist_id, year)
+        if is_imported(row) or keys.kept_sha256(row["raw_key"] or "")
+    }
 
 
 def _is_of(row: Row, note: Note) -> bool:
