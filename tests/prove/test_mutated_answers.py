@@ -173,16 +173,18 @@ def mutate(random_: random.Random, answers: Answers) -> None:
 class Spotify:
     """Gives these answers, and keeps what it gave of the list: the place asked for, the entries due there, the body."""
 
-    request_count = 0
-
     def __init__(self, answers: Answers, entries: list[Json]) -> None:
+        self._asked = 0
         self._answers, self._entries = answers, entries
         self.given: list[tuple[int, int, Json]] = []
 
     def _answer(self, body: Json) -> Answer:
-        self.request_count += 1
-        assert self.request_count < 500, "it is read without end"
+        self._asked += 1
+        assert self._asked < 500, "it is read without end"
         return Answer("https://api.spotify.com/v1/x", 200, NOON, json.dumps(body).encode())
+
+    def request_count(self, playlist_id: str) -> int:
+        return self._asked
 
     def playlist(self, playlist_id: str) -> Answer:
         due = EMBEDDED if "check" in self._answers else len(self._entries)
