@@ -319,9 +319,12 @@ def test_killed_in_the_middle_the_next_run_repairs(local: Shell) -> None:
 # DuckDB gives way to the signal with an error of its own.
 _INTERRUPTED = """
 import os, signal, threading
+import duckdb
 from chalicelib.lake.tables import Tables
+connect = duckdb.connect
+# Else another thread may do the work, and this one would wait for it.
+duckdb.connect = lambda name, config: connect(name, config=config | {"threads": 1})
 tables = Tables()
-tables._connection.execute("SET threads = 1")  # else another thread may do the work, and this one would wait for it
 with tables.scratch("a table") as scratch:
     threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
     scratch.read("SELECT count(*) AS rows FROM range(1000000000000) numbers(one) WHERE one % 7 = 3")
@@ -368,9 +371,9 @@ def told(self, as_dict=False):
         file.write(token + "\\n")
     return token
 Tokens.get_access_token = told
-from chalicelib import cli, world
-from chalicelib.cli import snapshots
-snapshots.World = lambda: world.World(sleep=lambda seconds: None)
+from chalicelib import cli, time_and_chance
+from chalicelib.cli.commands import snapshots
+snapshots.World = lambda: time_and_chance.World(sleep=lambda seconds: None)
 cli.main(["-v", "extract", os.environ["PLAYLIST"]])
 """
     shell.environment |= {
