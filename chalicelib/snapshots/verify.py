@@ -20,8 +20,9 @@ from ..spotify.entries import Origin, Row, UnknownEntryShape, entry_rows
 from ..text import counted
 from .at_once import in_order
 
-# Lists and days of a list that are looked at together: at 25 ms a request to S3, sixteen keep the processor busy.
-_YEARS_AT_ONCE, _DAYS_AT_ONCE = 4, 4
+# As many lists, and as many days of each, are looked at together: at 25 ms a request to S3, sixteen keep the processor
+# busy.
+_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,9 @@ class _Found:
     findings: list[Finding] = field(default_factory=list)
 
 
-def verify(lake: Lake, progress: Callable[[str, int], None] = lambda playlist_id, year: None) -> Verdict:
+def verify(
+    lake: Lake, progress: Callable[[str, int], None] = lambda playlist_id, year: None, at_once: int = _AT_ONCE
+) -> Verdict:
     """Re-read a whole lake and prove it.
 
     For every day that was tried: the raw document is there and matches its SHA-256; a published day's entries equal,
@@ -75,14 +78,14 @@ def verify(lake: Lake, progress: Callable[[str, int], None] = lambda playlist_id
     that is no playlist's. Every object is read once, some of them at a time; `progress` is told of each list's year
     that is done.
     """
-    proof = _Proof(lake)
+    proof = _Proof(lake, at_once)
     findings = [
         Finding(None, None, f"{lake.store.locate(key)} is no playlist's table; move it away, since readers count it")
         for key in lake.strays()
     ]
     verdict, aged = Verdict(), 0
     years = sorted(lake.segments().items())
-    for ((playlist_id, year), _), found in zip(years, in_order(proof.of_year, years, _YEARS_AT_ONCE), strict=True):
+    for ((playlist_id, year), _), found in zip(years, in_order(proof.of_year, years, at_once), strict=True):
         progress(playlist_id, year)
         verdict.days += found.days
         verdict.published += found.published
@@ -104,8 +107,9 @@ class _Proof:
     """The proof of one lake. Objects are fetched several at a time, since most of that is waiting; what is in a raw
     document is unpacked one at a time, since one of a long list takes 200 MB."""
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: Lake, at_once: int) -> None:
         self._lake = lake
+        self._at_once = at_once
         self._unpacking = Lock()
         # The day (UTC) of the oldest raw document that is there. Where all that was captured before some day is gone,
         # a lifecycle rule has removed it.
@@ -134,7 +138,7 @@ class _Proof:
         for day in sorted(set(held) - {day for day, row in committed.items() if row["status"] in PUBLISHED}):
             yield day, "entries are there, but no row commits the day (an interrupted run; run again)"
         days = [(row, held.get(day)) for day, row in committed.items()]
-        for (row, stored), (aged, problems) in zip(days, in_order(self._of_day, days, _DAYS_AT_ONCE), strict=True):
+        for (row, stored), (aged, problems) in zip(days, in_order(self._of_day, days, self._at_once), strict=True):
             published = row["status"] in PUBLISHED
             found.days += 1
             found.published += published
