@@ -105,13 +105,15 @@ def check_against_the_model(charts: Charts, playlist_id: str, cadence: int = 1) 
     for row in told:
         # The model's keys are URIs; the views' may be ISRCs, which name the same items.
         row["track_key"] = joined.get(row["uri"], row["uri"])
-    wanted = chart_rows(history, cadence)
+    lacking = charts.warehouse.read("SELECT * FROM known_days WHERE playlist_id = $id", {"id": playlist_id})
+    missing = {row["snapshot_date"]: row["missing_places"] for row in lacking}
+    wanted = chart_rows(history, cadence, missing)
     assert [{name: row[name] for name in FIGURES} for row in told] == [
         {name: row[name] for name in FIGURES} for row in wanted
     ]
     runs = charts.warehouse.read("SELECT * FROM runs WHERE playlist_id = $id", {"id": playlist_id})
     found = [Stay(joined.get(row["uri"], row["uri"]), *(row[name] for name in RUN)) for row in runs]
-    assert sorted(found, key=lambda stay: (stay.key, stay.entered_on)) == stays(history, cadence)
+    assert sorted(found, key=lambda stay: (stay.key, stay.entered_on)) == stays(history, cadence, missing)
     return history
 
 
@@ -242,7 +244,10 @@ def test_official_charts_agree_with_their_own_columns(
     assert len(debuts) > days
     for day, uri in debuts:
         assert told[day, uri]["days_on_list"] == 1
-        assert told[day, uri]["change"] in (("new",) if day > min(official) else (None,))
+        # The ranks that the file of the day before lacks may have held it, as far as our tables tell.
+        lacked = len(official.get(day - timedelta(days=1), ())) < 200
+        known = ("new", "unseen") if lacked else ("new",)
+        assert told[day, uri]["change"] in (known if day > min(official) else (None,))
     for day, uri in told:
         tomorrow = next((row for row in official.get(day + timedelta(days=1), ()) if row["uri"] == uri), None)
         today = next(row for row in official[day] if row["uri"] == uri)

@@ -99,7 +99,7 @@ def check_days(days: list[Day]) -> None:
         assert re.fullmatch(r"chart:[a-z0-9-]+|[0-9A-Za-z]{22}", day.playlist_id)
         assert set(day.facts) == FACTS
         partial = {"partial"} if day.reason else set()
-        unknown = {None} if day.format == "chartlake-export" else set()
+        unknown = {None} if day.format == "chartlake-export" or day.status == schema.Status.SUSPECT else set()
         assert day.position_quality in {"exact", "approx"} | partial | unknown
         positions = [row["position"] for row in day.rows]
         assert positions == sorted(set(positions))
