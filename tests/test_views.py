@@ -162,7 +162,7 @@ def test_a_week_under_another_day_than_the_others_is_shown_all_the_same(scratch:
 
 def test_today_is_shown_once_it_was_tried(scratch: Scratch) -> None:
     found = views_over(scratch, [entry(0)], [snapshot(0), snapshot(1)], today=day(1))["coverage"]
-    assert [row["snapshot_date"] for row in found] == [day(0), day(1)]
+    assert sorted(row["snapshot_date"] for row in found) == [day(0), day(1)]
     found = views_over(scratch, [entry(0)], [snapshot(0)], today=day(1))["coverage"]
     assert [row["snapshot_date"] for row in found] == [day(0)]
 
@@ -231,7 +231,8 @@ def test_the_documents_tell_which_columns_can_be_null() -> None:
             for row in rows:
                 for name, value in row.items():
                     values[view, name].add(value is None)
-    for view in VIEWS:
+    # Only a run that died leaves a mixed day; the model has none.
+    for view in set(VIEWS) - {"mixed_days"}:
         for name, (_, null) in documented(view).items():
             assert values[view, name] == ({True, False} if null == "yes" else {False}), (view, name)
 
@@ -303,6 +304,7 @@ def test_who_may_stand_in_an_empty_slot_is_neither_gone_nor_back(scratch: Scratc
     def runs_of(*days: str) -> list[tuple[Any, ...]]:
         rows = [row for number, letters in enumerate(days) for row in listed(number, letters)]
         found = views_over(scratch, rows, [snapshot(number) for number in range(len(days))])["runs"]
+        found.sort(key=lambda run: run["entered_on"])
         told = ("days", "unseen_days", "most_days", "entered_after", "left_on")
         return [tuple(run[name] for name in told) for run in found if run["track_key"] == "spotify:track:b"]
 
