@@ -222,7 +222,7 @@ def test_backfill_refuses_a_body_that_no_honest_caller_sends(deployed: Client, s
 
 
 def test_backfill_passes_on_that_spotify_refuses(deployed: Client, simulator: Simulator) -> None:
-    simulator.faults.add(Fault.premium_required(on="playlist"))
+    simulator.faults.add(Fault.premium_required(on="playlist", times=None))
     answer = post(deployed, {})
     assert (answer.status_code, answer.json_body["stopped"]) == (502, "PremiumRequired")
     assert "Premium" in answer.json_body["advice"]
