@@ -145,7 +145,8 @@ def take_days(lake: str, days: int, now: datetime, zone: ZoneInfo, seed: int = 0
             elif place in gaps:
                 yield day, None
                 continue
-            run = open_pipeline(settings, world, kept).extract(PLAYLISTS)
+            # One after the other, so that equal seeds give equal lakes.
+            run = open_pipeline(settings, world, kept, at_once=1).extract(PLAYLISTS)
             if isinstance(run.stopped, LakeUnavailable):
                 raise run.stopped
             yield day, run

@@ -385,13 +385,16 @@ def open_lake(settings: Settings, world: World) -> Lake:
     return Lake(open_store(settings.lake, world), world)
 
 
-def open_pipeline(settings: Settings, world: World, lake: Lake, budget: RetryBudget | None = None) -> Pipeline:
-    """Everything wired as the settings say; `budget` is for what may be spent on waiting, where it is another."""
+def open_pipeline(
+    settings: Settings, world: World, lake: Lake, budget: RetryBudget | None = None, at_once: int = AT_ONCE
+) -> Pipeline:
+    """Everything wired as the settings say; `budget` is for what may be spent on waiting, where it is another, and
+    `at_once` how many playlists are read at a time."""
     budget = budget or RetryBudget(RUN_BUDGET, world)
     tokens = open_tokens(settings, world, budget)
     pace = Pace(settings.rate, world, AT_ONCE)
     reader = Reader(Client(settings.api_url, tokens, world, pace), world, budget)
-    return Pipeline(reader, lake, settings.timezone, world, tokens.consent_days_left, AT_ONCE)
+    return Pipeline(reader, lake, settings.timezone, world, tokens.consent_days_left, at_once)
 
 
 def followed_playlists(settings: Settings, lake: Lake) -> tuple[list[str], BadSetting | None]:
