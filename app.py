@@ -111,6 +111,12 @@ def compare() -> Response:
     return _response(answers.compare(_asked()))
 
 
+# What happened, on the newest known day or ?since=&until=: of all lists, or of ?playlist=.
+@app.route("/events", methods=["GET"], authorizer=IAMAuthorizer())
+def events() -> Response:
+    return _response(answers.events(_asked()))
+
+
 # A link to the page, good for an hour.
 @app.route("/report", methods=["GET"], authorizer=IAMAuthorizer())
 def report() -> Response:

@@ -211,6 +211,7 @@ def test_a_name_of_several_lists_is_wrong_usage_that_shows_their_ids(story: Lake
         ["export"],
         ["compare"],
         ["artists", "50"],
+        ["events", "top"],
         ["query", "FROM entries", "--playlist", "top"],
     ):
         found = run(story, *arguments)
@@ -236,7 +237,7 @@ def test_a_list_that_is_not_there(story: Lake, name: str, code: int, said: str) 
     assert said in found.stderr
 
 
-@pytest.mark.parametrize("command", ["charts", "compare", "artists", "export"])
+@pytest.mark.parametrize("command", ["charts", "compare", "artists", "events", "export"])
 def test_an_empty_lake_says_how_to_begin_and_stays_empty(tmp_path: Path, command: str) -> None:
     found = run(str(tmp_path / "none"), command)
     assert found.exit_code == 1
@@ -253,7 +254,7 @@ def test_a_lake_that_knows_no_day_says_why(lake: Lake, command: str) -> None:
 
 
 # Each in two words of its own, since a shell would split them so.
-QUESTIONS = ("charts", "artists", "export", "compare", "compare --diff", "track Amber", "query FROM~chart")
+QUESTIONS = ("charts", "artists", "events", "export", "compare", "compare --diff", "track Amber", "query FROM~chart")
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -672,6 +673,8 @@ def test_what_reads_a_pipe_gets_names_whole_and_all_rows(odd: Lake) -> None:
         ["compare"],
         ["compare", "--diff"],
         ["artists"],
+        ["events"],
+        ["events", "--csv"],
         ["export", "--format", "m3u"],
         ["export", "--date", "2020-01-01"],
         ["charts", "no\x1b[31m"],
@@ -738,6 +741,41 @@ def test_on_a_narrow_terminal_no_figure_is_cut_and_what_is_left_out_is_said(stor
         assert all(re.fullmatch(r"≤?2026-\d\d-\d\d[.;,]?", word) for word in figures), figures
     left = on_a_terminal(story, "charts", "--date", "2026-11-05", columns=columns)
     assert ("There is no room for" in " ".join(left)) == ("Entered" not in " ".join(left))
+
+
+# events
+
+
+def test_what_happened_on_a_day_or_on_several(story: Lake) -> None:
+    table = words(run(story, "events", "--day", "2026-11-06").stdout)
+    assert table[2:] == [
+        ["2026-11-06", "new", "at", "6", "Tape", "The", "Ts", "Top", "50", "-", "Global"],
+        ["2026-11-06", "▼1", "to", "2", "Cyan", "The", "Cs", "Top", "50", "-", "Global"],
+        ["2026-11-06", "▼1", "to", "3", "Blue", "The", "Bs", "Top", "50", "-", "Global"],
+        ["2026-11-06", "number", "one", "Amber", "The", "As", "Top", "50", "-", "Global"],
+        ["2026-11-06", "back", "at", "1", "Amber", "The", "As", "Top", "50", "-", "Global"],
+    ]
+    found = run(story, "events", "--until", "2026-11-05", "--kind", "left", "--kind", "gap_began").stdout
+    assert words(found)[2:] == [
+        ["2026-11-03", "not", "seen:", "2", "Top", "50", "-", "Global"],
+        # Somewhere between the second day and the fifth.
+        ["≤2026-11-05", "left", "from", "2", "Amber", "The", "As", "Top", "50", "-", "Global"],
+        ["≤2026-11-05", "left", "from", "4", "Dune", "The", "Ds", "Top", "50", "-", "Global"],
+    ]
+    assert "Nothing is known to have happened." in run(story, "events", "--day", "2026-11-01").stdout
+
+
+def test_what_happened_in_the_forms_of_machines(story: Lake) -> None:
+    asked = ["events", TOP, "--since", "2026-11-02", "--until", "2026-11-06", "--min-move", "2"]
+    told = answer(story, *asked)["events"]
+    moves = [(one["name"], one["number"], one["after_date"]) for one in told if one["kind"] == "moved"]
+    assert moves == [("Cyan", 2, "2026-11-02")]
+    rows = list(csv.DictReader(io.StringIO(run(story, *asked, "--csv").stdout)))
+    assert [row["event_id"] for row in rows] == [one["event_id"] for one in told]
+    assert (rows[0]["is_news"], rows[0]["label"]) == ("true", "")
+    assert answer(story, *asked, "--limit", "1")["events"] == told[:1]
+    for wrong in (["--csv", "--json"], ["--day", "2026-11-01"], ["--until", "2026-11-01"], ["--kind", "gone"]):
+        assert run(story, *asked, *wrong).exit_code == 2, wrong
 
 
 # Cost.

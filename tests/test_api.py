@@ -188,6 +188,39 @@ def test_two_days_are_compared(lake: Lake, api: Api) -> None:
     ]
 
 
+def test_what_happened_is_told_of_the_newest_day_or_of_others(lake: Lake, api: Api) -> None:
+    keep_some_days(lake)
+    keep(lake, day(5), "X", playlist_id=OTHER)
+    keep(lake, day(6), "Y", playlist_id=OTHER)
+
+    def told(**asked: Any) -> list[tuple[Any, ...]]:
+        found = api.read(answers.events, **asked)["events"]
+        names = ("playlist_name", "kind", "name", "snapshot_date", "after_date", "number")
+        return [tuple(one[name] for name in names) for one in found]
+
+    newest, before = str(day(6)), str(day(5))
+    assert told(playlist=LIST) == [
+        ("List p", "entered", "E", newest, before, None),
+        ("List p", "left", "C", newest, before, None),
+        ("List p", "moved", "A", newest, before, 1),
+    ]
+    assert told(kind="entered") == [
+        ("List p", "entered", "E", newest, before, None),
+        ("List q", "entered", "Y", newest, before, None),
+    ]
+    # Somewhere between the second day and the fifth.
+    assert told(playlist=LIST, since=day(3), until=day(5), kind="left") == [
+        ("List p", "left", "B", before, str(day(2)), None)
+    ]
+    assert told(playlist=LIST, since=day(1), kind="gap_began") == [
+        ("List p", "gap_began", None, str(day(3)), str(day(2)), 2)
+    ]
+    # Places between two known days, whatever lies between them.
+    assert told(playlist=LIST, since=day(1), kind="moved", min_move=2) == [
+        ("List p", "moved", "D", before, str(day(2)), 2)
+    ]
+
+
 def relinked(lake: Lake) -> None:
     """A recording under two ids on two lists, and other songs around it, one of which shares its title."""
     first = song("one", name="Song", isrc="GBAYE6800011")
@@ -278,6 +311,8 @@ def test_names_are_told_as_they_are(lake: Lake, http: Client) -> None:
         (f"/tracks/{LIST}/history?playlist=x", "Parameter 'playlist': 'x'", "chart:regional-global-daily"),
         (f"/compare?playlist={LIST}&from=2026-11-23", "Parameter 'to' is missing", "2026-11-23"),
         ("/compare?from=2026-11-22&to=2026-11-23", "Parameter 'playlist' is missing", "37i9dQ"),
+        ("/events?kind=gone", "Parameter 'kind': 'gone'", "entered"),
+        ("/events?min_move=0", "Parameter 'min_move': '0'", "5"),
         ("/report?days=3", "Unknown parameter 'days'", "takes none"),
         ("/openapi.json?format=yaml", "Unknown parameter 'format'", "takes none"),
     ],
@@ -300,6 +335,7 @@ def test_a_wrong_parameter_is_named_with_a_right_value(http: Client, path: str, 
         (f"/playlists/{LIST}/chart?date=2020-01-01", "outside of what was followed"),
         (f"/playlists/{LIST}/chart?date=9999-12-31", "outside of what was followed"),
         (f"/compare?playlist={LIST}&from={day(1)}&to={day(4)}", f"{day(4)} is not known"),
+        (f"/events?playlist={OTHER}", "No day of any of these lists is known"),
         ("/tracks/GBAYE6800011/history", "track GBAYE6800011 was never seen on any list"),
         (f"/tracks/{quote('spotify:track:A')}/history?playlist={LIST}", f"never seen on playlist {LIST}"),
     ],
@@ -412,6 +448,7 @@ def test_pages_hold_what_one_answer_would_in_its_order(lake: Lake, api: Api, lim
         (answers.coverage, ["days"], {"path": on()}),
         (answers.compare, ["items"], {"playlist": LIST, "from_": day(1), "to": day(6)}),
         (answers.history, ["playlists"], {"path": {"track_id": uri("A")}}),
+        (answers.events, ["events"], {"since": day(1)}),
     ):
         whole, pages = api.read(ask, **asked), api.pages(ask, limit=limit, **asked)
         sizes = [sum(len(page[part]) for part in parts) for page in pages]
@@ -510,6 +547,7 @@ def test_a_year_of_a_top_50_is_answered_with_at_most_six_gets(
         (answers.history, {"path": {"track_id": uri("7")}}),
         (answers.history, {"path": {"track_id": uri("7")}, "playlist": LIST}),
         (answers.playlists, {}),
+        (answers.events, {"playlist": LIST, "since": TODAY}),
     ):
         s3_calls.clear()
         assert Api(clock).read(ask, **asked)

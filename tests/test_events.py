@@ -9,7 +9,8 @@ from random import Random
 
 import pytest
 
-from chalicelib.analysis.events import KINDS, Event, read_events
+from chalicelib.analysis.events import Event, read_events
+from chalicelib.analysis.views import EVENT_KINDS
 from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
@@ -17,6 +18,7 @@ from chalicelib.lake.tables import to_json
 from tests.conftest import Clock
 from tests.histories import FIRST, LIST, keep, named
 from tests.lake_model import define_views, events, in_order, invented, known_days, recordings, standings
+from tests.test_engines import keep as commit
 
 TODAY = date(2026, 1, 9)
 
@@ -38,7 +40,7 @@ def told(lake: Lake, *kinds: str, days: int = 100) -> list[tuple[str, int, int, 
     today = FIRST + timedelta(days=days)
     return [
         (one.kind, (one.snapshot_date - FIRST).days, (one.after_date - FIRST).days, one.item_key and one.item_key[-1])
-        for one in read_events(lake, kinds=kinds or KINDS, today=today)
+        for one in read_events(lake, kinds=kinds or EVENT_KINDS, today=today)
     ]
 
 
@@ -143,6 +145,16 @@ def test_events_can_be_asked_of_some_days_lists_kinds_and_sizes(lake: Lake) -> N
     assert found(kinds=["moved"], playlists=["2" * 22]) == []
 
 
+def test_some_days_tell_what_the_whole_history_tells_of_them(lake: Lake) -> None:
+    entries, snapshots = invented(Random(11), days=40, longest=9, songs=9)
+    commit(lake, entries, snapshots)
+    whole = list(read_events(lake, today=TODAY))
+    days = sorted({one.snapshot_date for one in whole})
+    for first, last in ((days[8], days[8]), (days[20], days[20]), (days[5], days[30])):
+        expected = [one for one in whole if first <= one.snapshot_date <= last]
+        assert list(read_events(lake, since=first, until=last, today=TODAY)) == expected
+
+
 def test_an_event_tells_its_item_as_that_day_had_it(lake: Lake) -> None:
     artists = [{"id": "ar1", "name": "Ada"}, {"id": "ar2", "name": "Bob"}]
     days = {FIRST + timedelta(days=number): named(FIRST + timedelta(days=number), "A") for number in range(2)}
@@ -182,4 +194,4 @@ def test_ids_are_of_one_event_each_and_long_histories_equal_the_reckoning(lake: 
     stood = standings(entries, known, recordings(entries, known))
     assert in_order(found) == in_order(events(entries, stood, snapshots, TODAY))
     assert len({one["event_id"] for one in found}) == len(found)
-    assert {one["kind"] for one in found} == set(KINDS)
+    assert {one["kind"] for one in found} == set(EVENT_KINDS)

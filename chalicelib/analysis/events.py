@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from ..errors import NotKept, TooLarge
 from ..lake.lake import Lake
+from ..lake.warehouse import Warehouse, open_warehouse
 from .charts import open_charts
+from .views import EVENT_KINDS, view_sql
 
-ITEM_KINDS = ("entered", "re-entered", "left", "moved", "new_peak", "number_one", "milestone")
-LIST_KINDS = (
-    *("list_renamed", "description_changed", "owner_changed", "list_emptied", "followers_jump"),
-    *("gap_began", "gap_ended"),
-)
-KINDS = (*ITEM_KINDS, *LIST_KINDS)
+# The views that `events` is made of, in their order: those of all days, and those that only need what is told of.
+_OF_ALL_DAYS = ("mixed_days", "known_days", "recordings", "slots", "playlists")
+_OF_ITEMS = ("keyed", "moves")
 
 
 @dataclass(frozen=True)
@@ -49,24 +49,40 @@ class Event:
         return vars(self) | days
 
 
+def newest_day(lake: Lake, today: date, playlists: Iterable[str] = ()) -> date:
+    """The newest known day of these lists (none: of all). Raises `NotKept` where no day of them is known."""
+    with open_charts(lake, today, playlists, entries=False) as charts:
+        days = [row["last_date"] for row in charts.playlists() if row["last_date"]]
+    if not days:
+        raise NotKept(
+            f"No day of any of these lists is known in {lake.store.locate('')}.",
+            advice="`chartlake coverage` says why; `chartlake extract` takes today's snapshots.",
+        )
+    return max(days)
+
+
 def read_events(
     lake: Lake,
     *,
     playlists: Iterable[str] = (),
     since: date = date.min,
     until: date = date.max,
-    kinds: Collection[str] = KINDS,
+    kinds: Collection[str] = EVENT_KINDS,
     min_move: int = 1,
     min_followers: int = 1,
     today: date | None = None,
+    most_entries: int | None = None,
 ) -> Iterator[Event]:
     """The events of these lists (none: of all) from `since` to `until`, by day, list, kind and place.
 
     `min_move` and `min_followers` are the least change, either way, that is told as `moved` and `followers_jump`.
-    `today` is the day that is not over yet, without it that of UTC. Raises as `open_charts`.
+    `today` is the day that is not over yet, without it that of UTC. Raises as `open_warehouse`, and `TooLarge` where
+    the lists have more than `most_entries` in the lake.
     """
-    with open_charts(lake, today or lake.now().date(), playlists) as charts:
-        rows = charts.warehouse.read(
+    with open_warehouse(lake, playlists) as warehouse:
+        _refuse_more(warehouse, most_entries)
+        _define(warehouse, today or lake.now().date(), since, until)
+        rows = warehouse.read(
             """
             SELECT * FROM events
             WHERE snapshot_date BETWEEN $since AND $until AND list_contains($kinds, kind)
@@ -84,3 +100,60 @@ def read_events(
         )
     for row in rows:
         yield Event(**row)
+
+
+def _refuse_more(warehouse: Warehouse, most_entries: int | None) -> None:
+    (held,) = warehouse.read("SELECT count(*) AS entries FROM entries")
+    if most_entries is not None and held["entries"] > most_entries:
+        raise TooLarge(
+            f"Events would be told of {held['entries']:,} entries in the lake; {most_entries:,} are the most here.",
+            advice="Name one list, or ask `chartlake events`.",
+        )
+
+
+def _define(warehouse: Warehouse, today: date, since: date, until: date) -> None:
+    """The view `events`, which is right about the days from `since` to `until`."""
+    # They are read many times, and each view's text would open all files anew.
+    warehouse.narrow("snapshots", "true", {})
+    for name in _OF_ALL_DAYS:
+        warehouse.define(name, view_sql(name))
+        warehouse.narrow(name, "true", {})
+    if since > date.min:
+        warehouse.narrow("entries", _NEEDED, {"since": since, "until": until})
+    for name in _OF_ITEMS:
+        warehouse.define(name, view_sql(name))
+        warehouse.narrow(name, "true", {})
+    warehouse.define("events", view_sql("events").replace("CURRENT_DATE", f"DATE '{today}'"))
+
+
+# The whole history, up to the last day that is asked for, of those who are seen on one of these days or before them: on
+# the known day before, or on an earlier one, as long as an empty slot held them after it.
+_NEEDED = """
+snapshot_date <= $until AND (
+  uri IS NULL OR (playlist_id, uri) IN (
+    WITH starts AS (
+      SELECT slots.playlist_id, min(slots.snapshot_date) AS day
+      FROM slots LEFT JOIN known_days AS gone
+        ON slots.playlist_id = gone.playlist_id AND slots.gone_number = gone.day_number
+      WHERE slots.snapshot_date >= $since OR gone.snapshot_date >= $since
+      GROUP BY slots.playlist_id
+    ),
+    seen AS (
+      SELECT DISTINCT
+        one.playlist_id, one.uri, CASE WHEN one.uri IS NULL THEN upper(replace(one.isrc, '-', '')) END AS isrc
+      FROM entries AS one JOIN starts ON one.playlist_id = starts.playlist_id AND one.snapshot_date >= starts.day
+      WHERE one.snapshot_date <= $until
+    ),
+    meant AS (
+      SELECT seen.playlist_id, coalesce(recordings.track_key, seen.isrc) AS track_key
+      FROM seen
+      LEFT JOIN recordings ON seen.playlist_id = recordings.playlist_id AND seen.uri = recordings.uri
+    )
+    SELECT playlist_id, uri FROM seen WHERE uri IS NOT NULL
+    UNION
+    SELECT recordings.playlist_id, recordings.uri
+    FROM recordings
+    JOIN meant ON recordings.playlist_id = meant.playlist_id AND recordings.track_key = meant.track_key
+  )
+)
+"""

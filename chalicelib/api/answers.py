@@ -191,6 +191,29 @@ def compare(asked: Question) -> Reply:
     return Reply(document | {"items": rows, "next_cursor": cursor}, closed)
 
 
+@_answers(routes.EVENTS)
+def events(asked: Question) -> Reply:
+    """What happened to a list, or to all of them, on some days."""
+    from ..analysis.events import newest_day, read_events
+    from ..analysis.views import EVENT_KINDS
+
+    lists = [asked["playlist"]] if asked["playlist"] else []
+    since = asked["since"] or newest_day(asked.lake, asked.today, lists)
+    found = read_events(
+        asked.lake,
+        playlists=lists,
+        since=since,
+        until=asked["until"] or date.max,
+        kinds=[asked["kind"]] if asked["kind"] else EVENT_KINDS,
+        min_move=asked["min_move"],
+        today=asked.today,
+        most_entries=MOST_ENTRIES,
+    )
+    rows, cursor = _page(asked, [one.to_json() for one in found])
+    # Whether a gap is open, and how long, changes from day to day.
+    return Reply({"events": rows, "next_cursor": cursor})
+
+
 @_answers(routes.REPORT)
 def report(asked: Question) -> Reply:
     """A link to the pages that ends by itself."""

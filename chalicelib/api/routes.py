@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from ..analysis.views import EVENT_KINDS
 from ..errors import BadSetting
 from ..spotify.references import parse_playlist_reference
 
@@ -120,6 +121,18 @@ def _limit(text: str) -> int:
     raise BadSetting(f"{text!r} is no whole number from 1 to {MOST_ROWS}.", advice=f"Write for instance {USUAL_ROWS}.")
 
 
+def _kind(text: str) -> str:
+    if text in EVENT_KINDS:
+        return text
+    raise BadSetting(f"{text!r} is no kind of event.", advice=f"The kinds are {', '.join(EVENT_KINDS)}.")
+
+
+def _places(text: str) -> int:
+    if re.fullmatch(r"[0-9]{1,4}", text) and int(text):
+        return int(text)
+    raise BadSetting(f"{text!r} is no number of places from 1 on.", advice="Write for instance 5.")
+
+
 def _cursor(text: str) -> tuple[int, str]:
     if re.fullmatch(_CURSOR, text):
         start, digest = text.split("-")
@@ -226,6 +239,36 @@ COMPARE = Route(
     ),
     tagged=True,
 )
+EVENTS = Route(
+    "GET",
+    "/events",
+    "listEvents",
+    "What happened: who entered, left, came back or moved, what lists were renamed, emptied, or not seen",
+    {200: ("Events",), **_UNCHANGED, **_REFUSALS, 422: _REFUSAL},
+    (
+        _a_playlist("playlist", "query", "Of this list only; without it of all of them", required=False),
+        _a_day("since", "The first day; without it the newest known one"),
+        _a_day("until", "The last day; without it the newest one"),
+        Parameter(
+            "kind",
+            "Only events of this kind",
+            {"type": "string", "enum": list(EVENT_KINDS)},
+            _kind,
+            "entered",
+        ),
+        Parameter(
+            "min_move",
+            "Only moves of so many places or more, up or down",
+            {"type": "integer", "minimum": 1, "maximum": 9999},
+            _places,
+            5,
+            usual=1,
+        ),
+        LIMIT,
+        CURSOR,
+    ),
+    tagged=True,
+)
 REPORT = Route(
     "GET",
     "/report",
@@ -286,4 +329,4 @@ HEALTH = Route(
 )
 VERSION = Route("GET", "/version", "getVersion", "Which chartlake answers here", {200: ("Version",)})
 
-ROUTES = (PLAYLISTS, CHART, COVERAGE, HISTORY, COMPARE, REPORT, OPENAPI, BACKFILL, RUN, HEALTH, VERSION)
+ROUTES = (PLAYLISTS, CHART, COVERAGE, HISTORY, COMPARE, EVENTS, REPORT, OPENAPI, BACKFILL, RUN, HEALTH, VERSION)

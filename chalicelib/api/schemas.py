@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..analysis.charts import LEAVER
-from ..analysis.views import VIEWS, view_sql
+from ..analysis.views import EVENT_KINDS, VIEWS, view_sql
 from ..lake.schema import Status
 from ..lake.warehouse import open_empty
 from .routes import LINK, REFERENCE
@@ -43,6 +43,10 @@ _ROWS = {
             *("playlists", "uris", "peak_position"),
         ),
     ),
+    "Event": (
+        "SELECT * FROM events",
+        ("playlist_id", "event_id", "kind", "snapshot_date", "after_date", "is_news"),
+    ),
     "ComparedItem": (
         "SELECT track_key, change, position AS from_position, position AS to_position, movement, name, artist, "
         "item_id, uri, url FROM chart",
@@ -65,12 +69,17 @@ _WORDS = {
     ("Playlist", "last_status"): _WORTH,
     ("CoveredDay", "status"): [*_WORTH, "missed"],
     ("Entry", "change"): ["new", "re-entry", "up", "down", "same", "duplicate", "unseen"],
+    ("Event", "kind"): [*EVENT_KINDS],
     ("ComparedItem", "change"): ["entered", "left", "up", "down", "same", "unseen"],
 }
 
 # What the columns mean that the views add to the tables; those of the tables stand in docs/data.md.
 _MEANINGS: dict[str | tuple[str, str], str] = {
+    "after_date": "the last known day on which it had not happened yet; it did after this day, up to snapshot_date",
+    "artist_ids": "all artists' ids, joined by commas",
+    "artist_names": "all artists' names, joined by commas",
     "artist": "all artists' names, joined by commas",
+    "became": "the new name, description, owner or number of followers",
     "change": "what became of it since the known day before; null on the first known day",
     ("ComparedItem", "change"): "what became of it from from_date to to_date",
     "days": "known days on the list: the least that it was there",
@@ -81,27 +90,35 @@ _MEANINGS: dict[str | tuple[str, str], str] = {
     "debut_date": "the first known day on the list; see listed_before",
     "entered_after": "the last day on which it was known not to be there; null where the list is not known any earlier",
     "entered_on": "the first day of the run",
+    "event_id": "the same whenever the event is computed",
     "first_date": "the first known day",
     "first_position": "the place on the first day of the run",
     "first_seen_on": "the first known day on any list",
     "first_tried_on": "the first day that was tried, known or not",
     "from_position": "the place on from_date; null: it was not there",
     "gap_days": "days in between of which nothing is known",
+    "is_news": "both days were captured, neither was imported",
+    "item_key": "the item, as track_key; null for what happened to the list",
     "last_date": "the newest known day",
     "last_position": "the place on the last day of the run",
     "last_reason": "why there is no snapshot of last_tried_on",
     "last_seen_on": "the last known day with it",
     "last_status": "what last_tried_on is worth",
     "last_tried_on": "the last day that was tried, known or not",
+    "kind": "what happened",
     "label": "the record label, as the chart's file writes it",
     "left_on": "the first day on which it was known to be gone; null where no known day tells that",
     "listed_before": "it was there on the first known day already, so its true debut is not known",
     "most_days": "the most days that it can have been there; null where nothing tells when it came",
     "movement": "places gained since the known day before; negative: lost",
     ("ComparedItem", "movement"): "places gained from from_date to to_date; negative: lost",
+    "number": "moved: places gained; milestone: known days on the list; followers_jump: the difference; gap_began and "
+    "gap_ended: days missing; new_peak and number_one: the place",
     "occurrence": "1; more where the list holds the item several times",
     "peak_position": "the best place on the known days up to this one; for runs and tracks on all of theirs",
+    "playlist_name": "the latest known name of the list",
     "playlists": "on how many lists it was seen",
+    ("Event", "previous_position"): "the place on the known day before; for left the place where it was last seen",
     "previous_position": "the place on the known day before; null: it was not there",
     "reported_days": "days (weeks) on the chart, as its own file tells them",
     "reported_peak": "the best place until that day, as the chart's own file tells it",
@@ -113,6 +130,7 @@ _MEANINGS: dict[str | tuple[str, str], str] = {
     "track_key": "what makes it the same item from day to day: its ISRC, else its URI and those that are joined to it, "
     "else its kind and name",
     "uris": "how many URIs stand for it",
+    "was": "the old name, description, owner or number of followers",
 }
 
 
@@ -232,6 +250,7 @@ _ANSWERS: dict[str, Schema] = {
             "next_cursor": _CURSOR,
         }
     ),
+    "Events": _object({"events": _list_of("Event"), "next_cursor": _CURSOR}),
     "Report": _object({"url": _TEXT | {"format": "uri"}, "expires_at": _TEXT | {"format": "date-time"}}),
     "Document": {"type": "object", "description": "OpenAPI 3.1"},
     "Health": _object({"status": {"enum": ["fresh", "stale"]}, "age_hours": {"type": ["number", "null"]}}),

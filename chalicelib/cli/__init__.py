@@ -27,6 +27,7 @@ _ROOMS = {
     "track": "answers",
     "compare": "answers",
     "artists": "answers",
+    "events": "events",
     "export": "answers",
     "query": "sql",
     "views": "sql",

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ..analysis.charts import Chart, Comparison, Listing, TrackHistory
+from ..analysis.events import Event
 from ..lake.tables import Row
 from ..text import counted, printable, unknown_between
 from .text_table import Cell, Column, draw, that_fit
@@ -205,6 +206,57 @@ def show_shares(
     ]
     draw(console, columns)
     _say_more(console, len(artists) - len(shown), "artist")
+
+
+def show_events(console: Console, found: list[Event], top: int | None = None) -> None:
+    """One line an event, at most `top` lines."""
+    shown = found[:top]
+    if not shown:
+        console.print("Nothing is known to have happened.")
+        return
+    draw(
+        console,
+        [
+            Column("Day", [(_happened(one), "") for one in shown]),
+            Column("", [_told(one) for one in shown]),
+            _text("Title", (one.name or (one.item_key and "(no name)") for one in shown)),
+            _text("Artists", (one.artist_names for one in shown)),
+            _text("List", (one.playlist_name or one.playlist_id for one in shown)),
+        ],
+    )
+    if len(found) > len(shown):
+        console.print(f"… and {counted(len(found) - len(shown), 'event')} more (--limit shows them).")
+    for one in shown:
+        if one.kind in ("list_renamed", "description_changed", "owner_changed"):
+            console.print(
+                f"{one.playlist_id} {one.kind}: {printable(one.was)} → {printable(one.became)}",
+                soft_wrap=True,
+                markup=False,
+            )
+
+
+def _happened(event: Event) -> str:
+    cadence_days = 7 if event.playlist_id.endswith("-weekly") else 1
+    return f"{_doubt(event.after_date, event.snapshot_date, cadence_days)}{event.snapshot_date}"
+
+
+def _told(event: Event) -> Cell:
+    number = event.number or 0
+    if event.kind == "moved":
+        text = f"▲{number}" if number > 0 else f"▼{-number}"
+        return f"{text} to {event.position}", "green" if number > 0 else "red"
+    words = {
+        "entered": f"new at {event.position}",
+        "re-entered": f"back at {event.position}",
+        "left": f"left from {event.previous_position}",
+        "new_peak": f"peak {event.position}",
+        "number_one": "number one",
+        "milestone": f"{number} {_unit(7 if event.playlist_id.endswith('-weekly') else 1).lower()}",
+        "followers_jump": f"{number:+,} followers",
+        "gap_began": f"not seen: {number}",
+        "gap_ended": f"seen again after {number}",
+    }
+    return words.get(event.kind, event.kind.replace("_", " ")), "red" if event.kind == "left" else "cyan"
 
 
 def show_rows(console: Console, columns: dict[str, str], rows: list[tuple[str | None, ...]]) -> None:

@@ -27,6 +27,13 @@ VIEWS = (
     "events",
 )
 
+# What the view `events` tells.
+EVENT_KINDS = (
+    *("entered", "re-entered", "left", "moved", "new_peak", "number_one", "milestone"),
+    *("list_renamed", "description_changed", "owner_changed", "list_emptied", "followers_jump"),
+    *("gap_began", "gap_ended"),
+)
+
 
 def view_sql(name: str) -> str:
     """The SELECT behind a view, in DuckDB's SQL."""
