@@ -28,7 +28,13 @@ def entry(day: date, position: int, **values: Any) -> dict[str, Any]:
     }
 
 
-def keep(lake: Lake, days: dict[date, list[dict[str, Any]]], playlist_id: str = LIST, source: str = "spotify") -> None:
+def keep(
+    lake: Lake,
+    days: dict[date, list[dict[str, Any]]],
+    playlist_id: str = LIST,
+    source: str = "spotify",
+    name: str = "A list",
+) -> None:
     """Commit these days: their entries and the rows of `snapshots`."""
     moments = {day: datetime.combine(day, datetime.min.time(), UTC) + timedelta(hours=6) for day in days}
     keys = lake.put_days(
@@ -37,7 +43,7 @@ def keep(lake: Lake, days: dict[date, list[dict[str, Any]]], playlist_id: str = 
     for year in {day.year for day in days}:
         rows = [
             empty_row(playlist_id, day, moments[day])
-            | {"status": "ok", "source": source, "entry_count": len(days[day]), "name": "A list"}
+            | {"status": "ok", "source": source, "entry_count": len(days[day]), "name": name}
             | {"entries_key": keys[day] if days[day] else None}
             for day in days
             if day.year == year

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,7 @@ from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
 from chalicelib.lake.tables import to_json
 from tests.conftest import Clock
-from tests.histories import FIRST, LIST, keep, named
+from tests.histories import FIRST, LIST, entry, keep, named
 from tests.lake_model import define_views, events, in_order, invented, known_days, recordings, standings
 from tests.test_engines import keep as commit
 
@@ -195,3 +197,118 @@ def test_ids_are_of_one_event_each_and_long_histories_equal_the_reckoning(lake: 
     assert in_order(found) == in_order(events(entries, stood, snapshots, TODAY))
     assert len({one["event_id"] for one in found}) == len(found)
     assert {one["kind"] for one in found} == set(EVENT_KINDS)
+
+
+# Ninety days of ten lists, with stories that were written for them.
+
+DAYS = 90
+STORIES = tuple(f"{number}".rjust(22, "S") for number in range(10))
+TRAVELLER, COMEBACK, NAMESAKE, IN_THE_GAP = 8_001, 8_002, 8_003, 8_004
+TRAVELS = {0: 20, 3: 29, 5: 33, 8: 61}
+GAP, RENAMED = range(40, 44), 70
+
+
+def plan(number: int, days: int) -> list[int]:
+    """The songs of a list on a day: a slow exchange, and what its story wants."""
+    if number == 6 and 50 <= days < 55:
+        return []
+    songs = [number * 100 + (place * 7 + days // (4 + place)) % 40 for place in range(9)]
+    songs = list(dict.fromkeys(songs))
+    if number in TRAVELS and TRAVELS[number] <= days < TRAVELS[number] + 25:
+        songs.insert(2, TRAVELLER)
+    if number == 1 and (10 <= days < 30 or days >= 60):
+        songs.insert(0, COMEBACK)
+    if number == 2 and days >= 42:
+        songs.append(IN_THE_GAP)
+    if number == 7 and days >= 15:
+        songs.append(NAMESAKE)
+    return songs
+
+
+def slot(day: date, place: int, number: int, song: int) -> dict[str, Any]:
+    # Another artist of the same name.
+    artist = {"id": "namesake" if song == NAMESAKE else f"artist {song}", "name": "Ada" if song > 8_000 else f"A{song}"}
+    uri = f"spotify:track:{song}"
+    return entry(day, place, playlist_id=STORIES[number], uri=uri, name=f"Song {song}", artists=[artist])
+
+
+def keep_stories(lake: Lake) -> dict[int, list[int]]:
+    """Fill the lake with the plan; gives the days on which each list was read."""
+    captured = {number: [one for one in range(DAYS) if number != 2 or one not in GAP] for number in range(len(STORIES))}
+    for number, read in captured.items():
+        for name, some in (
+            ("Story", [one for one in read if one < RENAMED]),
+            ("Tale", [one for one in read if one >= RENAMED]),
+        ):
+            days = {
+                FIRST + timedelta(days=one): [
+                    slot(FIRST + timedelta(days=one), place, number, song)
+                    for place, song in enumerate(plan(number, one), start=1)
+                ]
+                for one in some
+            }
+            keep(lake, days, playlist_id=STORIES[number], name=name if number == 4 else "Story")
+    return captured
+
+
+def song_of(event: Event) -> int:
+    return int((event.uri or "").removeprefix("spotify:track:"))
+
+
+def truth(number: int, captured: list[int]) -> set[tuple[str, int, int, int | None]]:
+    """What came, went and moved, as (kind, day, day before, song), from the plan alone."""
+    found: set[tuple[str, int, int, int | None]] = set()
+    ever = set(plan(number, captured[0]))
+    for old, new in pairwise(captured):
+        was, now = plan(number, old), plan(number, new)
+        found |= {("re-entered" if one in ever else "entered", new, old, one) for one in set(now) - set(was)}
+        found |= {("left", new, old, one) for one in set(was) - set(now)}
+        found |= {("moved", new, old, one) for one in set(now) & set(was) if now.index(one) != was.index(one)}
+        if now and (not was or now[0] != was[0]):
+            found.add(("number_one", new, old, now[0]))
+        if was and not now:
+            found.add(("list_emptied", new, old, None))
+        if new - old > 1:
+            found |= {("gap_began", old + 1, old, None), ("gap_ended", new, old, None)}
+        ever |= set(now)
+    return found
+
+
+def test_ninety_days_of_ten_lists_are_told_as_they_were_planned(lake: Lake) -> None:
+    captured = keep_stories(lake)
+    start, last = FIRST, FIRST + timedelta(days=DAYS - 1)
+    told = list(read_events(lake, today=last))
+    kinds = ("entered", "re-entered", "left", "moved", "number_one", "list_emptied", "gap_began", "gap_ended")
+    for number, playlist_id in enumerate(STORIES):
+        found = [
+            (one.kind, (one.snapshot_date - start).days, (one.after_date - start).days, one.uri and song_of(one))
+            for one in told
+            if one.playlist_id == playlist_id and one.kind in kinds
+        ]
+        assert len(found) == len(set(found))
+        assert set(found) == truth(number, captured[number]), number
+    assert all(one.is_news for one in told)
+    assert len({one.event_id for one in told}) == len(told)
+
+    def of(song: int, kind: str) -> list[tuple[int, int, int]]:
+        return [
+            (STORIES.index(one.playlist_id), (one.after_date - start).days, (one.snapshot_date - start).days)
+            for one in told
+            if one.kind == kind and one.uri and song_of(one) == song
+        ]
+
+    assert of(TRAVELLER, "entered") == [(number, day - 1, day) for number, day in TRAVELS.items()]
+    assert of(COMEBACK, "re-entered") == [(1, 59, 60)]
+    # Nobody looked on the day on which it came.
+    assert of(IN_THE_GAP, "entered") == [(2, GAP[0] - 1, GAP[-1] + 1)]
+    (namesake,) = (one for one in told if one.artist_ids == "namesake" and one.kind == "entered")
+    (traveller, *_) = (one for one in told if one.uri and song_of(one) == TRAVELLER)
+    assert namesake.artist_names == traveller.artist_names == "Ada"
+    assert namesake.artist_ids != traveller.artist_ids
+    (renamed,) = (one for one in told if one.kind == "list_renamed")
+    assert (renamed.was, renamed.became) == ("Story", "Tale")
+    assert (STORIES.index(renamed.playlist_id), (renamed.snapshot_date - start).days) == (4, RENAMED)
+    emptied = [one for one in told if one.kind == "list_emptied"]
+    assert [STORIES.index(one.playlist_id) for one in emptied] == [6]
+    milestones = [one.number for one in told if one.kind == "milestone" and one.uri and song_of(one) == NAMESAKE]
+    assert milestones == [7, 30]
