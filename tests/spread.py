@@ -188,7 +188,7 @@ def keys_of(aws: Aws, function: str) -> dict[str, str]:
             plain = plain.replace(intrinsic, value)
         plain = re.sub(r'\{"Fn::Sub": ("[^"]*")\}', r"\1", plain)
         assert "Fn::" not in plain, plain
-        assert "\"Ref\"" not in plain, plain
+        assert '"Ref"' not in plain, plain
         assert "${" not in plain, plain
         iam.put_role_policy(RoleName=function, PolicyName=f"{function}-{number}", PolicyDocument=plain)
     return aws.keys_of(role)

@@ -44,8 +44,8 @@ class Past:
 
     def to_json(self) -> dict[str, Any]:
         """`first` is the first known day and `days` are all of them, counted from it; `cadence` is how many days the
-        list's days are apart; `sizes` are the days' entry counts; of `items` see `_item`, of `slots` `_slot`, of `unsure`
-        `_unsure_days`."""
+        list's days are apart; `sizes` are the days' entry counts; of `items` see `_item`, of `slots` `_slot`, of
+        `unsure` `_unsure_days`."""
         first = self._days[0]
         return {
             "first": first.isoformat(),
