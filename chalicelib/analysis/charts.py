@@ -175,9 +175,13 @@ class Charts:
         )
         if found:
             return found[0]
-        name = f"playlist {playlist['playlist_id']}"
         if day is None:
-            raise NotKept(f"{name}: no day of it is known: {playlist['last_reason'] or playlist['last_status']}")
+            why = playlist["last_reason"] or playlist["last_status"]
+            raise NotKept(f"playlist {playlist['playlist_id']}: no day of it is known: {why}")
+        raise self._unknown(asked)
+
+    def _unknown(self, asked: Mapping[str, Any]) -> NotKept:
+        """What is known of a day that is not known, and of those around it."""
         covered = self.warehouse.read(
             "SELECT status, reason FROM coverage WHERE playlist_id = $id AND snapshot_date = $day", asked
         )
@@ -190,8 +194,8 @@ class Charts:
         reason = f" ({covered[0]['reason']})" if covered and covered[0]["reason"] else ""
         near = [str(one) for one in (around["before"], around["after"]) if one]
         known_days = "day is" if len(near) == 1 else "days are"
-        raise NotKept(
-            f"{name}: {day} is not known: {status}{reason}.",
+        return NotKept(
+            f"playlist {asked['id']}: {asked['day']} is not known: {status}{reason}.",
             advice=f"The nearest known {known_days} {' and '.join(near)}." if near else None,
         )
 

@@ -273,13 +273,8 @@ def _place(lake: Lake, playlist_id: str, year: int, staged: _Staged) -> set[date
     _tell_gaps(lake, playlist_id, year, {day: todo.pop(day) for day in sorted(todo) if not _is_published(todo[day])})
     changed: set[date] = set()
     for _ in range(_TRIES):
-        captures = {day: facts["capture_id"] for day, facts in todo.items()}
-        placed = lake.put_days(playlist_id, _ranks(todo), staged.path, captures)
-        changed |= placed.changed
-        own = {day: facts for day, facts in sorted(todo.items()) if day not in placed.stayed}
-        lake.put_snapshots(
-            playlist_id, year, [_commit(playlist_id, day, facts, placed.keys[day]) for day, facts in own.items()]
-        )
+        written, own = _write(lake, playlist_id, year, staged, todo)
+        changed |= written
         todo = _replaced_meanwhile(lake, playlist_id, year, own)
         if not todo:
             break
@@ -287,6 +282,19 @@ def _place(lake: Lake, playlist_id: str, year: int, staged: _Staged) -> set[date
         raise LakeUnavailable(f"{playlist_id}: its days were changed by other imports {_TRIES} times meanwhile.")
     after = _rows_by_day(lake, playlist_id, year)
     return {day for day in staged.commits if day in changed or before.get(day) != after.get(day)}
+
+
+def _write(
+    lake: Lake, playlist_id: str, year: int, staged: _Staged, todo: Mapping[date, Row]
+) -> tuple[set[date], dict[date, Row]]:
+    """The entries and commits of these days, once; gives the days whose entries are other ones now, and what was
+    committed of those on which no better entries stay."""
+    captures = {day: facts["capture_id"] for day, facts in todo.items()}
+    placed = lake.put_days(playlist_id, _ranks(todo), staged.path, captures)
+    own = {day: facts for day, facts in sorted(todo.items()) if day not in placed.stayed}
+    rows = [_commit(playlist_id, day, facts, placed.keys[day]) for day, facts in own.items()]
+    lake.put_snapshots(playlist_id, year, rows)
+    return placed.changed, own
 
 
 def _rows_by_day(lake: Lake, playlist_id: str, year: int) -> dict[date, Row]:

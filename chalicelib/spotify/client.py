@@ -94,15 +94,31 @@ class Client:
                 self._world.sleep(min(_SECOND_THOUGHT, max(0.0, self._world.time_left())))
 
     def _answer(self, playlist_id: str, call: Callable[[], Any]) -> Answer:
+        result = self._sent(playlist_id, call)
+        response: requests.Response = self._last.response
+        secrets = self._tokens.secrets
+        kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+        answer = Answer(
+            url=secrets.removed_from_text(response.url),
+            status=response.status_code,
+            received_at=self._world.now(),
+            body=secrets.removed_from(_words(response)),
+            headers={name: secrets.removed_from_text(value) for name, value in kept.items()},
+        )
+        if answer.status == 200:
+            _check_object(result, answer, playlist_id)
+        return answer
+
+    def _sent(self, playlist_id: str, call: Callable[[], Any]) -> Any:
+        """What spotipy makes of the answer to one request, which `_keep` has then kept; None where it trips over it."""
         self._last.response = None
         with self._count_lock:
             self._counts[playlist_id] += 1
-        result: Any = None
         # Threads may set it at the same time, each to what is left at that moment.
         self._spotify.requests_timeout = timeouts(self._world)
         try:
             with self._pace.turn(f"playlist {playlist_id}"):
-                result = call()
+                return call()
         except ChartlakeError:
             raise
         except requests.RequestException as error:
@@ -118,19 +134,7 @@ class Client:
             # spotipy trips over unusual error bodies; the response below is the truth.
             if self._last.response is None:
                 raise
-        response: requests.Response = self._last.response
-        secrets = self._tokens.secrets
-        kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-        answer = Answer(
-            url=secrets.removed_from_text(response.url),
-            status=response.status_code,
-            received_at=self._world.now(),
-            body=secrets.removed_from(_words(response)),
-            headers={name: secrets.removed_from_text(value) for name, value in kept.items()},
-        )
-        if answer.status == 200:
-            _check_object(result, answer, playlist_id)
-        return answer
+        return None
 
 
 def _words(response: requests.Response) -> bytes:
