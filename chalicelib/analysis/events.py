@@ -52,7 +52,7 @@ class Event:
 def newest_day(lake: Lake, today: date, playlists: Iterable[str] = ()) -> date:
     """The newest known day of these lists (none: of all). Raises `NotKept` where no day of them is known."""
     with open_charts(lake, today, playlists, entries=False) as charts:
-        days = [row["last_date"] for row in charts.playlists() if row["last_date"]]
+        days: list[date] = [row["last_date"] for row in charts.playlists() if row["last_date"]]
     if not days:
         raise NotKept(
             f"No day of any of these lists is known in {lake.store.locate('')}.",
