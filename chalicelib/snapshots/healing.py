@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
 from ..errors import NotKept
-from ..lake.lake import Lake, rank
+from ..lake.lake import Lake, is_imported, rank
 from ..lake.schema import PUBLISHED, Status, empty_row
 from ..lake.tombstones import Tombstones, read_tombstones
 from ..spotify.entries import Row
@@ -48,8 +48,8 @@ def _begun(lake: Lake, playlist_id: str, history: list[Row], today: date) -> Ite
     """The days of which raw holds another capture than the one of their row, if they have a row at all."""
     since = today - _LOOKED_BACK
     known = {row["snapshot_date"]: row for row in history if row["snapshot_date"] >= since}
-    # Entries that take the place of none leave no mark, so an empty day is looked at too.
-    settled = {day for day, row in known.items() if row["raw_key"] and row["entry_count"]}
+    # Entries that take the place of none leave no mark, so a day that was doubted or empty is looked at too.
+    settled = {day for day, row in known.items() if row["status"] in PUBLISHED and row["entry_count"] and _read(row)}
     first = min(settled, default=since)
     if len(settled) == 1:
         # A list's first run may have gone on over midnight, beside the one of the next day.
@@ -58,6 +58,11 @@ def _begun(lake: Lake, playlist_id: str, history: list[Row], today: date) -> Ite
     doubtful = (missed | set(known)) - settled
     kept = lake.raw_keys(playlist_id) if doubtful else ()
     yield from {day for _, day, key in kept if day in doubtful and (day not in known or known[day]["raw_key"] != key)}
+
+
+def _read(row: Row) -> bool:
+    """Whether a day was read from Spotify, and its document is there."""
+    return row["raw_key"] is not None and not is_imported(row)
 
 
 def mend(lake: Lake, world: World, playlist_id: str, day: date) -> None:

@@ -144,12 +144,13 @@ class BadDays:
         data = json.dumps(_archived(playlist_id, state)).encode()
         self.promise.imports(playlist_id, day, data, state)
         name = f"import of {playlist_id[0]} {day}"
+        options = Options(day=day, keep=self.random.random() < 0.5)
 
         def work(lake: Lake) -> None:
             with lake.folder() as folder:
                 path = folder / f"{playlist_id}.json"
                 path.write_bytes(data)
-                (found,) = import_path(lake, path, Options(day=day, keep=False), name=path.name)
+                (found,) = import_path(lake, path, options, name=path.name)
             if found.error is not None:
                 raise Broken(found.error.message)
             self._unfinished.pop(name, None)
