@@ -123,10 +123,14 @@ class BadDays:
                 self.tell(f"{process} ends: {outcome.playlist_id[0]} {outcome.snapshot_date} is {outcome.status}")
                 if outcome.error is not None and "inside chartlake" in outcome.error.message:
                     raise Broken(outcome.error.message)
+                name = f"{outcome.playlist_id} {outcome.snapshot_date}"
+                row = self.promise.rows(outcome.playlist_id, outcome.snapshot_date.year).get(outcome.snapshot_date)
+                if row is None:
+                    raise Broken(f"{process} tried {name}, which has no row")
                 if outcome.published:
+                    if row["status"] not in PUBLISHED:
+                        raise Broken(f"{process} told {name} as done, and it is {row['status']}")
                     self.promise.published(outcome.row)
-                elif outcome.snapshot_date not in self.promise.rows(outcome.playlist_id, outcome.snapshot_date.year):
-                    raise Broken(f"{process} tried {outcome.playlist_id} {outcome.snapshot_date}, which has no row")
 
         return process, job
 

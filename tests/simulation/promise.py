@@ -50,6 +50,7 @@ class Promise:
         self._imported: dict[tuple[str, date, str], State] = {}
         self._best: dict[Day, Row] = {}
         self._purges: list[Purging] = []
+        self._resting = False
 
     def watch(self, key: str, before: bytes | None, after: bytes | None) -> None:
         """Look at the lake after one object of it has changed."""
@@ -111,6 +112,7 @@ class Promise:
 
     def at_rest(self) -> None:
         """Everything that holds when nothing runs any more, and the next day's runs have ended."""
+        self._resting = True
         for key in list(self.objects):
             owner = keys.snapshots_owner(key) or keys.segment_owner(key)
             if owner:
@@ -201,8 +203,9 @@ class Promise:
         self._check_raw(name, row)
         if row["replacing"]:
             return
-        if entries and row["entry_count"] == 0 and self._schedule.current is not None:
-            # Entries that take the place of none leave no mark; a reader is told that the day is being written.
+        if entries and row["entry_count"] == 0 and not self._resting:
+            # Entries that take the place of none leave no mark; a reader is told that the day is being written, and the
+            # next run looks at every empty day.
             return
         if len(entries) != row["entry_count"] or row["total"] not in (None, row["entry_count"]):
             raise Broken(f"{name}: {len(entries)} entries, {row['entry_count']} committed, {row['total']} counted")
