@@ -265,8 +265,8 @@ def _place(lake: Lake, playlist_id: str, year: int, staged: _Staged) -> set[date
     """Entries first, then their commits; gives the days that are new or other than before.
 
     Of two imports of one day at once each could leave its commit above the other's entries. So only days whose entries
-    are this file's get its commit, and those whose entries were replaced meanwhile are placed anew: whoever writes last
-    has seen that both tables tell of one file.
+    are this file's get its commit, a commit in place of another file's keeps its mark, and days whose entries were
+    replaced meanwhile are placed anew: whoever takes the mark off has seen that both tables tell of one file.
     """
     before = _rows_by_day(lake, playlist_id, year)
     todo = _worth_placing(lake, playlist_id, year, staged, before)
@@ -281,6 +281,10 @@ def _place(lake: Lake, playlist_id: str, year: int, staged: _Staged) -> set[date
     else:
         raise LakeUnavailable(f"{playlist_id}: its days were changed by other imports {_TRIES} times meanwhile.")
     after = _rows_by_day(lake, playlist_id, year)
+    marked = {
+        day: facts["capture_id"] for day, facts in staged.commits.items() if day in after and after[day]["replacing"]
+    }
+    lake.unmark(playlist_id, marked)
     return {day for day in staged.commits if day in changed or before.get(day) != after.get(day)}
 
 
@@ -293,7 +297,7 @@ def _write(
     placed = lake.put_days(playlist_id, _ranks(todo), staged.path, captures)
     own = {day: facts for day, facts in sorted(todo.items()) if day not in placed.stayed}
     rows = [_commit(playlist_id, day, facts, placed.keys[day]) for day, facts in own.items()]
-    lake.put_snapshots(playlist_id, year, rows)
+    lake.put_snapshots(playlist_id, year, rows, mark=True)
     return placed.changed, own
 
 

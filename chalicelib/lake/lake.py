@@ -228,7 +228,7 @@ class Lake:
         if placed.stayed:
             # A mark may be there all the same, if others were faster since.
             captures = given.captures
-            self._unmark(given.playlist_id, {day: captures[day] for day in placed.stayed if day in captures})
+            self.unmark(given.playlist_id, {day: captures[day] for day in placed.stayed if day in captures})
         return placed
 
     def _plan_segment(self, scratch: DayScratch, given: _Given, todo: list[date]) -> _SegmentPlan:
@@ -293,10 +293,17 @@ class Lake:
         """
         return bool(self.put_snapshots(row["playlist_id"], row["snapshot_date"].year, [row]))
 
-    def put_snapshots(self, playlist_id: str, year: int, rows: Iterable[Mapping[str, Any]]) -> list[date]:
-        """Do `put_snapshot` for many days of one year with one write; gives the days whose row is now the given one."""
+    def put_snapshots(
+        self, playlist_id: str, year: int, rows: Iterable[Mapping[str, Any]], *, mark: bool = False
+    ) -> list[date]:
+        """Do `put_snapshot` for many days of one year with one write; gives the days whose row is now the given one.
+
+        With `mark`, a row that takes the place of another capture's day gets its own mark, to be taken off (`unmark`)
+        by whoever has then seen that its entries stand there: among equals others may have been faster with both.
+        """
         given = {row["snapshot_date"]: row for row in rows}
-        changes = {day: partial(_committed_over, row) for day, row in given.items()}
+        committed = partial(_committed_and_marked, self.now()) if mark else _committed_over
+        changes = {day: partial(committed, row) for day, row in given.items()}
         before = self._change_rows(playlist_id, year, changes)
         return [day for day in given if day not in before or worth(before[day]) <= worth(given[day])]
 
@@ -325,8 +332,8 @@ class Lake:
         }
         self._change_years(given.playlist_id, changes)
 
-    def _unmark(self, playlist_id: str, captures: Mapping[date, str]) -> None:
-        """Take the marks of these captures off, since they are not going to replace anything."""
+    def unmark(self, playlist_id: str, captures: Mapping[date, str]) -> None:
+        """Take the marks of these captures off, since they are not going to replace anything any more."""
         changes = {day: partial(_unmarked, capture_id) for day, capture_id in captures.items()}
         self._change_years(playlist_id, changes)
 
@@ -534,6 +541,16 @@ def _committed_over(row: Mapping[str, Any], before: Row | None) -> Row:
     if row["followers"] is None and is_imported(row) and is_imported(before):
         kept["followers"] = before["followers"]
     return dict(row) | kept
+
+
+def _committed_and_marked(now: datetime, row: Mapping[str, Any], before: Row | None) -> Row:
+    """The row of `_committed_over`, with the mark of its own capture where it takes the place of another one's day."""
+    after = _committed_over(row, before)
+    if before is None or after is before or before["status"] not in PUBLISHED:
+        return after
+    if before["capture_id"] == row["capture_id"]:
+        return after | {"replacing": before["replacing"]}
+    return after | {"replacing": with_mark(after["replacing"], row["capture_id"], now)}
 
 
 def _amended(change: Callable[[Row], Row], before: Row | None) -> Row | None:

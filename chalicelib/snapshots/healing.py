@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
 from ..errors import NotKept
-from ..lake.lake import Lake, rank
+from ..lake.lake import Lake, is_imported, rank
 from ..lake.schema import PUBLISHED, Status, empty_row
 from ..lake.tombstones import Tombstones, read_tombstones
 from ..spotify.entries import Row
@@ -58,15 +58,20 @@ def _begun(lake: Lake, playlist_id: str, history: list[Row], today: date) -> Ite
 
 
 def _doubtful(rows: list[Row], since: date, today: date) -> set[date]:
-    """The days before today that have no row, and those whose row has no capture or no entries behind it."""
-    # Entries that take the place of none leave no mark, so an empty day is looked at too.
-    settled = {row["snapshot_date"] for row in rows if row["raw_key"] and row["entry_count"]}
+    """The days before today that have no row, and those whose row has no reading of Spotify or no entries behind it."""
+    # Entries that take the place of none leave no mark, so a day that was doubted or empty is looked at too.
+    settled = {row["snapshot_date"] for row in rows if row["status"] in PUBLISHED and row["entry_count"] and _read(row)}
     first = min(settled, default=since)
     if len(settled) == 1:
         # A list's first run may have gone on over midnight, beside the one of the next day.
         first -= _DAY
     missed = {first + timedelta(days=number) for number in range((today - first).days)}
     return (missed | {row["snapshot_date"] for row in rows}) - settled
+
+
+def _read(row: Row) -> bool:
+    """Whether a day was read from Spotify, and its document is there."""
+    return row["raw_key"] is not None and not is_imported(row)
 
 
 def mend(lake: Lake, world: World, playlist_id: str, day: date) -> None:
