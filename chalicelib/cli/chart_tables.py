@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 from rich.console import Console
@@ -44,7 +44,7 @@ def show_chart(console: Console, chart: Chart, top: int | None = None, brief: bo
         console.print("Simulated data: no such artists, no such songs.")
 
 
-def _columns(chart: Chart, entries: Sequence[Row]) -> list[Column]:
+def _columns(chart: Chart, entries: list[Row]) -> list[Column]:
     """A chart's columns; those that compare need a known day before it."""
     columns = [_figures("#", entries, "position"), *_names(entries)]
     if chart.previous_date:

@@ -137,11 +137,12 @@ class _Proof:
             for day in sorted(set(held) - {day for day, row in committed.items() if row["status"] in PUBLISHED}):
                 found.tell(day, "entries are there, but no row commits the day (an interrupted run; run again)")
             days = [(row, held.get(day)) for day, row in committed.items()]
-            for day, (aged, problems) in zip(days, in_order(self._of_day, days, self._at_once), strict=True):
-                found.count(*day)
+            proofs = in_order(self._of_day, days, self._at_once)
+            for (row, content), (aged, problems) in zip(days, proofs, strict=True):
+                found.count(row, content)
                 found.aged += aged
                 for problem in problems:
-                    found.tell(day[0]["snapshot_date"], problem)
+                    found.tell(row["snapshot_date"], problem)
         except ChartlakeError as error:
             found.tell(None, error.message)
         return found
