@@ -12,6 +12,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+from radon.complexity import cc_rank, cc_visit
 
 from chalicelib import errors
 from chalicelib.lake import schema
@@ -230,3 +231,16 @@ def test_policies_name_actions_one_by_one_and_never_delete() -> None:
             assert statement["Resource"] != "*"
             # Lambda itself takes a message that is done out of the queue, in the function's name.
             assert not any("*" in one or "Delete" in one for one in actions if one != "sqs:DeleteMessage")
+
+
+def test_no_function_is_hard_to_read() -> None:
+    """By radon's grades: none is a D, and at most three are a C."""
+    found = [
+        (cc_rank(block.complexity), f"{path.relative_to(ROOT)}: {block.fullname} ({block.complexity})")
+        for folder in ("chalicelib", "deploy", "simulator")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for block in cc_visit(path.read_text())
+        if cc_rank(block.complexity) > "B"
+    ]
+    assert [where for rank, where in found if rank > "C"] == []
+    assert len(found) <= 3, found
