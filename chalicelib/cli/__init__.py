@@ -33,6 +33,7 @@ _ROOMS = {
     "coverage": "snapshots",
     "verify": "snapshots",
     "report": "pages",
+    "watch": "watch",
     "import": "history",
     "replay": "history",
     "purge": "history",
