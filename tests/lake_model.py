@@ -3,17 +3,19 @@ docs/data.md. And invented tables that hold whatever a lake can hold."""
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
-from itertools import groupby
+from hashlib import md5
+from itertools import groupby, pairwise
 from operator import itemgetter
 from random import Random
 from typing import Any
 
 from chalicelib.analysis.views import VIEWS, view_sql
 from chalicelib.lake.schema import ENTRIES, empty_row
-from tests.chart_model import Watch, chart_rows, stays
+from tests.chart_model import Watch, best_places, chart_rows, stays
 
 Row = dict[str, Any]
 Views = dict[str, list[Row]]
@@ -61,6 +63,7 @@ def reckoned(entries: list[Row], snapshots: list[Row], today: date) -> Views:
         "albums": albums(stood),
         "playlists": playlists(snapshots),
         "coverage": coverage(snapshots, today),
+        "events": events(entries, stood, snapshots, today),
     }
 
 
@@ -472,6 +475,136 @@ def coverage(snapshots: Iterable[Row], today: date) -> list[Row]:
                 | {name: row.get(name) for name in names}
             )
     return found
+
+
+def events(entries: list[Row], stood: list[Row], snapshots: list[Row], today: date) -> list[Row]:
+    known = known_days(snapshots)
+    whole = {(row["playlist_id"], row["snapshot_date"], row["position"]): row for row in entries}
+    names = {row["playlist_id"]: row["name"] for row in playlists(snapshots)}
+    lacking, found = missing(known), []
+    for playlist_id, history in histories(stood, known).items():
+        rows = {row["snapshot_date"]: row for row in snapshots if row["playlist_id"] == playlist_id}
+        told = [
+            *item_events(history, lacking[playlist_id]),
+            *list_events(rows, sorted(history), lacking[playlist_id]),
+            *gap_events(rows, sorted(history), cadence(playlist_id), today),
+        ]
+        for row in told:
+            item = whole.get((playlist_id, *row.pop("shown", (None, None))), {})
+            days = [row["after_date"], *([row["snapshot_date"]] if row["kind"] != "gap_began" else [])]
+            own = (item.get("uri") or row["item_key"]) if item else ""
+            parts = [playlist_id, row["kind"], own, str(row["snapshot_date"])]
+            parts += [str(row["number"])] if row["kind"] == "milestone" else []
+            artists = item.get("artists", [])
+            found.append(
+                row
+                | {name: item.get(name) for name in ("uri", "name", "isrc", "label")}
+                | {
+                    "playlist_id": playlist_id,
+                    "playlist_name": names[playlist_id],
+                    "event_id": md5(" ".join(parts).encode(), usedforsecurity=False).hexdigest(),
+                    "artist_names": ", ".join(one["name"] for one in artists if one["name"]) or None,
+                    "artist_ids": ", ".join(one["id"] for one in artists if one["id"]) or None,
+                    "is_news": not any((rows[day]["source"] or "").startswith("import:") for day in days),
+                }
+            )
+    return found
+
+
+def event(kind: str, day: date, after: date, **facts: Any) -> Row:
+    names = ("item_key", "position", "previous_position", "number", "was", "became")
+    return dict.fromkeys(names) | {"kind": kind, "snapshot_date": day, "after_date": after} | facts
+
+
+def item_events(history: dict[date, list[tuple[int, str | None]]], lacking: Mapping[date, int]) -> Iterator[Row]:
+    """What each item of one list did; `shown` is the entry that shows it."""
+    watch = Watch.over(history, lacking)
+    places = {day: best_places(history[day]) for day in watch.days}
+    for key in {key for day in watch.days for key in places[day]}:
+        seen = [day for day in watch.days if key in places[day]]
+        facts = [{"item_key": key, "shown": (day, places[day][key])} for day in seen]
+        for one in itertools.chain(
+            run_events(watch, lacking, watch.runs(seen)), place_events(watch, history, lacking, places, key)
+        ):
+            day = one["after_date"] if one["kind"] == "left" else one["snapshot_date"]
+            place = "previous_position" if one["kind"] == "left" else "position"
+            yield one | facts[seen.index(day)] | {place: places[day][key]}
+
+
+def run_events(watch: Watch, lacking: Mapping[date, int], runs: list[list[date]]) -> Iterator[Row]:
+    """Where an item came and went."""
+
+    def sure(day: date, unseen: date) -> bool:
+        """Whether who is seen on the one day was surely not there on the other one."""
+        return watch.slots[unseen] == 0 or not (lacking[day] or lacking[unseen])
+
+    left = None
+    for run in runs:
+        came = watch.away(run[0])
+        came = max(left, came or left) if left else came
+        if came and sure(run[0], came):
+            yield event("re-entered" if left else "entered", run[0], came)
+        left = watch.gone(run[-1])
+        if left and sure(run[-1], left):
+            yield event("left", left, run[-1])
+
+
+def place_events(
+    watch: Watch,
+    history: dict[date, list[tuple[int, str | None]]],
+    lacking: Mapping[date, int],
+    places: Mapping[date, Mapping[str, int]],
+    key: str,
+) -> Iterator[Row]:
+    """What an item's places tell."""
+    count, peak = 0, None
+    for before, day in zip([None, *watch.days], watch.days, strict=False):
+        if key not in places[day]:
+            continue
+        old, new = places[before].get(key) if before else None, places[day][key]
+        count, past, peak = count + 1, peak, min(new, peak or new)
+        if before is None:
+            continue
+        first = dict(history[before]).get(1)
+        nobody = not history[before] and not lacking[before]
+        told = {
+            "moved": old and old != new and old - new,
+            "new_peak": past and new < past and new,
+            "milestone": count in (7, 30, 100, 365) and count,
+            "number_one": new == 1 and old != 1 and (old or first not in (None, key) or nobody) and 1,
+        }
+        yield from (event(kind, day, before, number=it, previous_position=old) for kind, it in told.items() if it)
+
+
+def list_events(rows: Mapping[date, Row], days: list[date], lacking: Mapping[date, int]) -> Iterator[Row]:
+    for kind, fact in (("list_renamed", "name"), ("description_changed", "description"), ("owner_changed", "owner_id")):
+        telling = [day for day in days if rows[day][fact] is not None]
+        for old, new in pairwise(telling):
+            if rows[old][fact] != rows[new][fact]:
+                was, became = (
+                    (rows[day]["owner_name"] or rows[day][fact]) if fact == "owner_id" else rows[day][fact]
+                    for day in (old, new)
+                )
+                yield event(kind, new, old, was=was, became=became)
+    for old, new in pairwise(day for day in days if rows[day]["followers"] is not None):
+        was, became = rows[old]["followers"], rows[new]["followers"]
+        if was != became:
+            yield event("followers_jump", new, old, number=became - was, was=str(was), became=str(became))
+    for old, new in pairwise(days):
+        if rows[old]["entry_count"] and not rows[new]["entry_count"] and not lacking[new]:
+            yield event("list_emptied", new, old)
+
+
+def gap_events(rows: Mapping[date, Row], days: list[date], step: int, today: date) -> Iterator[Row]:
+    for old, new in pairwise(days):
+        lost = (new - old).days // step - 1
+        if lost > 0:
+            yield event("gap_began", old + timedelta(days=step), old, number=lost)
+            yield event("gap_ended", new, old, number=lost)
+    imported = all((row["source"] or "").startswith("import:") for row in rows.values())
+    lost = ((today - days[-1]).days - 1) // step
+    if lost > 0 and not imported:
+        yield event("gap_began", days[-1] + timedelta(days=step), days[-1], number=lost)
 
 
 # Invented tables.

@@ -247,12 +247,13 @@ def test_what_athena_gets_is_trinos_sql_and_stays_itself(name: str) -> None:
 # By page of https://trino.io/docs/current/functions/<page>.html, with the number of arguments that it documents.
 _DOCUMENTED = {
     "aggregate": {"BOOL_AND": 1, "COUNT": 1, "MAX": 1, "MAX_BY": 2, "MIN": 1, "MIN_BY": 2},
+    "binary": {"MD5": 1, "TO_HEX": 1, "TO_UTF8": 1},
     "array": {"ARRAY_JOIN": 2, "CARDINALITY": 1, "SEQUENCE": (2, 3), "TRANSFORM": 2},
     "comparison": {"GREATEST": 2},
     "conditional": {"COALESCE": (2, 3, 4, 5), "NULLIF": 2},
     "datetime": {"DATE_DIFF": 3, "DATE_TRUNC": 2},
     "math": {"TRUNCATE": 1},
-    "string": {"CONCAT": (2, 3, 4, 5), "REPLACE": 3, "STRPOS": 2, "UPPER": 1},
+    "string": {"CONCAT": (2, 3, 4, 5, 8), "LOWER": 1, "REPLACE": 3, "STRPOS": 2, "UPPER": 1},
     "window": {"LAG": 1, "LEAD": 1, "ROW_NUMBER": 0},
 }
 # Written like functions, but part of SELECT: https://trino.io/docs/current/sql/select.html
@@ -262,7 +263,7 @@ _SYNTAX = {"CAST", "FILTER", "UNNEST"}
 def calls(sql: str) -> Iterator[tuple[str, int]]:
     """Each function with the number of its arguments."""
     text = re.sub(r"/\*.*?\*/|'[^']*'", "x", sql, flags=re.DOTALL)
-    for found in re.finditer(r"\b([A-Z][A-Z_]*)\(", text):
+    for found in re.finditer(r"\b([A-Z][A-Z0-9_]*)\(", text):
         depth, commas, empty = 1, 0, True
         for sign in text[found.end() :]:
             depth += (sign in "([") - (sign in ")]")

@@ -24,6 +24,7 @@ VIEWS = (
     "albums",
     "playlists",
     "coverage",
+    "events",
 )
 
 
