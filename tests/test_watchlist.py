@@ -69,7 +69,9 @@ def test_an_event_of_a_whole_list_is_no_artists() -> None:
 
 
 def test_lines_read_as_they_were_written() -> None:
-    text = "\ufeff# mine\n\nartist x | entered, moved 7  # X\ntell mail weekly\ntell webhook http://10.0.0.1/a private\n"
+    text = (
+        "\ufeff# mine\n\nartist x | entered, moved 7  # X\ntell mail weekly\ntell webhook http://10.0.0.1/a private\n"
+    )
     found = parse_watchlist(text)
     assert [str(one) for one in (*found.watches, *found.channels)] == [
         "artist x | entered, moved 7  # X",

@@ -23,9 +23,10 @@ from ..lake.store import update
 from ..report.feeds import add_to_feed
 from ..report.phrases import list_name
 from ..settings import Settings
+from ..text import printable_lines
 from ..time_and_chance import World
 from .amazon_channels import Bus, MailDoubtful, digest, send_mail
-from .told import State, Told, ids_of, is_dead, with_told, without_told
+from .told import FAILING, State, Told, ids_of, is_dead, with_told, without_told
 from .webhooks import Webhook
 
 # Less time than this is left: no further message is begun.
@@ -109,6 +110,8 @@ class _Teller:
         if account.error:
             told.failed(account.error.message, self._world.now())
         account.dead = is_dead(told.state, self._world.now())
+        if account.dead and self._settings.topic:
+            self._ring(account, told)
 
     def _tell(self, account: Account, told: Told) -> None:
         kind = account.channel.kind
@@ -118,6 +121,18 @@ class _Teller:
             self._mail(account, told)
         elif account.left:
             self._send(self._outside(account.channel), account, told)
+
+    def _ring(self, account: Account, told: Told) -> None:
+        """Say once by mail that a channel is dead. An alarm in CloudWatch would be the eleventh, and ten are free."""
+        if told.state.get("alarmed"):
+            return
+        told.change(lambda state: state | {"alarmed": True})
+        kind, why = account.channel.kind, told.state["why"]
+        text = f"{kind} could not be told anything for a day: {why}\n\nNothing is lost: every run tries again.\n"
+        try:
+            send_mail(self._settings.topic, f"chartlake: {kind} fails since a day", printable_lines(text))
+        except (ChannelFailed, MailDoubtful) as error:
+            _log.warning("a dead channel, and no mail about it: %s", error)
 
     def _outside(self, channel: Channel) -> _Outside:
         settings, kind = self._settings, channel.kind
@@ -230,7 +245,7 @@ class _Teller:
 
 
 def _sent(state: State, mine: str) -> State:
-    rest = {name: value for name, value in state.items() if name not in ("failing_since", "why")}
+    rest = {name: value for name, value in state.items() if name not in FAILING}
     if state.get("sending", {}).get("by") == mine:
         rest.pop("sending")
     return rest

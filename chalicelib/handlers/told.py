@@ -22,6 +22,9 @@ _MOST_DAYS = 366
 # After so long a channel that fails is dead: a person has to look.
 DEAD_AFTER = timedelta(days=1)
 
+# What a state says of a channel that fails: since when, why, and whether a mail has said so.
+FAILING = ("failing_since", "why", "alarmed")
+
 State = dict[str, Any]
 
 
@@ -94,7 +97,7 @@ def without_told(state: State, ids: Collection[str]) -> State:
 
 
 def _working(state: State) -> State:
-    return {name: value for name, value in state.items() if name not in ("failing_since", "why")}
+    return {name: value for name, value in state.items() if name not in FAILING}
 
 
 def _from(state: State, first: str) -> State:
