@@ -57,6 +57,9 @@ class Watch:
         return f"{self.subject} {self.reference}".strip() + kinds + (f"  # {self.note}" if self.note else "")
 
 
+ALL = Watch("all")
+
+
 @dataclass(frozen=True)
 class Channel:
     """One way of telling. `address` is a webhook's; `private`: it may lie in a private network, and without TLS."""

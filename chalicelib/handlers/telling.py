@@ -1,6 +1,6 @@
 """What happened, told: every channel of the watchlist, after every run.
 
-Feeds are told of everything, the other channels of what is watched. A webhook and the bus are told at least once: first
+Feeds are told of all lists (small moves left out), the other channels of what is watched. A webhook and the bus are told at least once: first
 they take it, then it is kept that they did. A feed is told exactly once, since it is told by ids. A mail is told
 exactly once, since what is in it is kept first: where a mail's sending was cut off, the next one says so of its events.
 """
@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from typing import Any, Protocol
 
 from ..analysis.events import Event, read_events
-from ..analysis.watchlist import Channel, Watchlist, check_address, read_watchlist
+from ..analysis.watchlist import ALL, Channel, Watchlist, check_address, read_watchlist
 from ..errors import BadSetting, ChannelFailed, ChartlakeError
 from ..lake import keys
 from ..lake.lake import Lake
@@ -73,7 +73,7 @@ def tell_all(settings: Settings, lake: Lake, world: World, *, dry_run: bool = Fa
     teller = _Teller(settings, lake, world, today, watchlist)
     accounts = []
     for channel, told in memories.items():
-        wanted = [event for event in events if channel.kind == "feeds" or watchlist.wants(event)]
+        wanted = [event for event in events if watchlist.wants(event) or (channel.kind == "feeds" and ALL.wants(event))]
         account = Account(channel, left=told.untold(wanted))
         accounts.append(account)
         if not dry_run:
