@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -165,7 +166,18 @@ def test_until_it_is_mended_a_mixed_day_is_told_as_one_and_the_others_are_shown(
     assert "A run ended while it replaced this day. The next run mends it." in str(refused.value)
 
 
-def test_what_a_dead_run_has_read_counts_though_a_later_run_wrote_down_a_failure(rig: Rig) -> None:
+@pytest.mark.parametrize(
+    "failure",
+    [
+        {"status": Status.UNAVAILABLE},
+        {"status": Status.SUSPECT, "entry_count": 50, "raw_key": "raw/a-later-document"},
+        {"status": Status.OK, "source": "import:of-that-day", "entry_count": 50, "raw_key": "raw/imports/a-file"},
+    ],
+    ids=["that failed", "that was doubted", "that was an import"],
+)
+def test_what_a_dead_run_has_read_counts_though_a_later_one_left_something_worse(
+    rig: Rig, failure: dict[str, Any]
+) -> None:
     rig.extract("top-50")
     rig.clock.advance(days=1)
     alive = rig.lake
@@ -173,11 +185,11 @@ def test_what_a_dead_run_has_read_counts_though_a_later_run_wrote_down_a_failure
     with pytest.raises(Killed):
         rig.extract("top-50")
     rig.lake = alive
-    row = empty_row(TOP_50, TODAY + timedelta(days=1), rig.clock.now()) | {"status": Status.UNAVAILABLE}
-    rig.lake.put_snapshot(row)
+    rig.lake.put_snapshot(empty_row(TOP_50, TODAY + timedelta(days=1), rig.clock.now()) | failure)
     rig.clock.advance(days=1)
     rig.extract("top-50")
-    assert rig.lake.snapshot(TOP_50, TODAY + timedelta(days=1))["status"] == Status.OK
+    row = rig.lake.snapshot(TOP_50, TODAY + timedelta(days=1))
+    assert (row["status"], row["source"]) == (Status.OK, "simulator")
     assert verify(rig.lake).findings == ()
 
 

@@ -298,6 +298,38 @@ def test_two_imports_of_one_day_at_once_leave_the_entries_and_the_commit_of_one(
     assert (row["entry_count"], verify(lake).findings) == (3, ())
 
 
+@pytest.mark.parametrize("standing", [True, False], ids=["over a third one", "of a new day"])
+@pytest.mark.parametrize("call", range(1, 20))
+def test_between_two_imports_of_one_day_its_row_and_its_entries_agree_or_a_mark_says_that_they_do_not(
+    lake: Lake, clock: Clock, tmp_path: Path, standing: bool, call: int
+) -> None:
+    for name in ("one", "other", "third"):
+        (tmp_path / name).mkdir()
+    first, second = write(tmp_path / "one", ranks=(1, 2, 3)), write(tmp_path / "other", ranks=(1, 2))
+    if standing:
+        assert only(import_path(lake, write(tmp_path / "third", ranks=(1,)))).error is None
+
+    class Between:
+        """A store in which another import comes in before the n-th call, and which is looked at before each."""
+
+        left = call
+
+        def __getattr__(self, name: str) -> Any:
+            if name != "locate":
+                self.left -= 1
+                if self.left == 0:
+                    assert only(import_path(lake, second)).error is None
+                row = lake.snapshot(CHART, DAY)
+                if row and not row["replacing"]:
+                    assert {entry["capture_id"] for entry in lake.entries(CHART, DAY)} == {row["capture_id"]}
+            return getattr(lake.store, name)
+
+    assert only(import_path(Lake(Between(), clock.world()), first)).error is None  # type: ignore[arg-type]
+    row = lake.snapshot(CHART, DAY)
+    assert {entry["capture_id"] for entry in lake.entries(CHART, DAY)} == {row["capture_id"]}
+    assert (row["replacing"], verify(lake).findings) == (None, ())
+
+
 @pytest.mark.parametrize("call", range(1, 12))
 @pytest.mark.parametrize("outer", ["list", "followers"])
 def test_followers_and_their_list_imported_at_once_are_both_there(

@@ -123,10 +123,14 @@ class BadDays:
                 self.tell(f"{process} ends: {outcome.playlist_id[0]} {outcome.snapshot_date} is {outcome.status}")
                 if outcome.error is not None and "inside chartlake" in outcome.error.message:
                     raise Broken(outcome.error.message)
+                name = f"{outcome.playlist_id} {outcome.snapshot_date}"
+                row = self.promise.rows(outcome.playlist_id, outcome.snapshot_date.year).get(outcome.snapshot_date)
+                if row is None:
+                    raise Broken(f"{process} tried {name}, which has no row")
                 if outcome.published:
+                    if row["status"] not in PUBLISHED:
+                        raise Broken(f"{process} told {name} as done, and it is {row['status']}")
                     self.promise.published(outcome.row)
-                elif outcome.snapshot_date not in self.promise.rows(outcome.playlist_id, outcome.snapshot_date.year):
-                    raise Broken(f"{process} tried {outcome.playlist_id} {outcome.snapshot_date}, which has no row")
 
         return process, job
 
@@ -144,12 +148,13 @@ class BadDays:
         data = json.dumps(_archived(playlist_id, state)).encode()
         self.promise.imports(playlist_id, day, data, state)
         name = f"import of {playlist_id[0]} {day}"
+        options = Options(day=day, keep=self.random.random() < 0.5)
 
         def work(lake: Lake) -> None:
             with lake.folder() as folder:
                 path = folder / f"{playlist_id}.json"
                 path.write_bytes(data)
-                (found,) = import_path(lake, path, Options(day=day, keep=False), name=path.name)
+                (found,) = import_path(lake, path, options, name=path.name)
             if found.error is not None:
                 raise Broken(found.error.message)
             self._unfinished.pop(name, None)

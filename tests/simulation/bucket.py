@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import IO, Any
 
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
@@ -60,9 +60,11 @@ class S3Client:
             raise _error("NoSuchKey", 404)
         return {"Body": io.BytesIO(data), "ETag": etag_of(data)}
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, **options: Any) -> None:
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes | IO[bytes], **options: Any) -> None:
+        data = Body if isinstance(Body, bytes) else Body.read()
+
         def effect() -> bool:
-            return self._bucket.put(_own(Key), Body, options)
+            return self._bucket.put(_own(Key), data, options)
 
         self._bucket.sent(_own(Key))
         if not self._ask(f"PUT {_own(Key)}", effect, writes=True):

@@ -16,7 +16,7 @@ from chalicelib.lake.days import DayTables
 from .__main__ import command
 from .bad_days import play
 from .memory import Table
-from .mutants.__main__ import PATCHES, ROOT, caught
+from .mutants.__main__ import PATCHES, PLANT, ROOT, caught
 
 _SCHEDULES, _A_TEST = 500, 50
 
@@ -67,7 +67,7 @@ def test_every_planted_bug_still_fits_the_code() -> None:
     for patch in PATCHES:
         (path,) = re.findall(r"^\+\+\+ b/(.+)$", patch.read_text(), re.MULTILINE)
         assert Path(ROOT, path).is_file(), f"{patch.name} is of a file that is gone"
-        subprocess.run(["patch", "--dry-run", "--silent", "-p1", "-i", str(patch)], cwd=ROOT, check=True)
+        subprocess.run([*PLANT, "--check", str(patch)], cwd=ROOT, check=True)
 
 
 # Those that are seen soonest; `make prove` shows it of all.

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
+PLANT = ("git", "apply", "--unidiff-zero")
 PATCHES = sorted(Path(__file__).parent.glob("*.patch"))
 
 
@@ -23,7 +24,7 @@ def caught(patch: Path, schedules: int) -> tuple[str, int]:
         shutil.copytree(ROOT / "chalicelib", tree / "chalicelib", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copytree(ROOT / "tests" / "simulation", tree / "tests" / "simulation")
         (tree / "tests" / "__init__.py").touch()
-        subprocess.run(["git", "apply", "--unidiff-zero", str(patch)], cwd=tree, check=True, env=_without_git())
+        subprocess.run([*PLANT, str(patch)], cwd=tree, check=True, env=_without_git())
         command = [sys.executable, "-m", "tests.simulation", "--until-broken", "--processes", "1"]
         command += ["--schedules", str(schedules)]
         environment = os.environ | {"PYTHONPATH": str(tree)}
