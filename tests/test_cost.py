@@ -41,7 +41,7 @@ def chartlake(*arguments: str, lake: Path) -> str:
 def test_one_list_a_day_stays_within_what_is_always_free_but_for_cents() -> None:
     whole = cost.total(cost.bill(cost.assumed(1, 50), PRICES))
     assert whole.to_pay < 0.05
-    # Ten alarms and five metrics are what would cost, were they not free.
+    # Ten alarms and four metrics are what would cost, were they not free.
     assert whole.list_price == pytest.approx(2.2, abs=0.1)
 
 

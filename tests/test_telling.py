@@ -466,6 +466,8 @@ class Outside:
 
     def mail(self, today: Callable[[], date]) -> Callable[[str, str, str], None]:
         def send(topic: str, subject: str, text: str) -> None:
+            if "fails since a day" in subject:
+                return
             if "mail" in self.down:
                 raise self._chance.choice([ChannelFailed, ChannelFailed, MailDoubtful])("down")
             self._struck(lambda: self.mails.append((today(), text)), MailDoubtful)

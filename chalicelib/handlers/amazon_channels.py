@@ -81,8 +81,8 @@ def _asked(service: str, call: str, what: str, *, doubtful: bool = False, **para
     # botocore would send a mail again whose answer got lost.
     tries = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 1 if doubtful else 3})
     try:
-        client: Any = boto3.client(service, config=tries)
-        return getattr(client, call)(**parameters)
+        connect: Any = boto3.client
+        return getattr(connect(service, config=tries), call)(**parameters)
     except ClientError as error:
         lost = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500
         failure = f"{what} refused: {error}"

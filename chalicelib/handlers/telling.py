@@ -1,8 +1,9 @@
 """What happened, told: every channel of the watchlist, after every run.
 
-Feeds are told of all lists (small moves left out), the other channels of what is watched. A webhook and the bus are told at least once: first
-they take it, then it is kept that they did. A feed is told exactly once, since it is told by ids. A mail is told
-exactly once, since what is in it is kept first: where a mail's sending was cut off, the next one says so of its events.
+Feeds are told of all lists (small moves left out), the other channels of what is watched. A webhook and the bus are
+told at least once: first they take it, then it is kept that they did. A feed is told exactly once, since it is told by ids.
+A mail is told exactly once, since what is in it is kept first: where a mail's sending was cut off, the next one says so
+of its events.
 """
 
 from __future__ import annotations
@@ -124,9 +125,17 @@ class _Teller:
 
     def _ring(self, account: Account, told: Told) -> None:
         """Say once by mail that a channel is dead. An alarm in CloudWatch would be the eleventh, and ten are free."""
-        if told.state.get("alarmed"):
+        mine = False
+
+        def rung(state: State) -> State:
+            nonlocal mine
+            mine = is_dead(state, self._world.now()) and not state.get("alarmed")
+            return state | {"alarmed": True} if mine else state
+
+        if not told.state.get("alarmed"):
+            told.change(rung)
+        if not mine:
             return
-        told.change(lambda state: state | {"alarmed": True})
         kind, why = account.channel.kind, told.state["why"]
         text = f"{kind} could not be told anything for a day: {why}\n\nNothing is lost: every run tries again.\n"
         try:

@@ -19,7 +19,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from requests.certs import where
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from .. import __version__
 from ..analysis.events import Event
@@ -139,7 +139,7 @@ def _connected(host: str, port: int, private: bool, *, encrypted: bool) -> socke
             continue
         if not encrypted:
             return connected
-        return ssl.create_default_context(cafile=where()).wrap_socket(connected, server_hostname=host)
+        return ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH).wrap_socket(connected, server_hostname=host)
     raise failure
 
 
