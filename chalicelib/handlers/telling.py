@@ -1,9 +1,9 @@
 """What happened, told: every channel of the watchlist, after every run.
 
 Feeds are told of all lists (small moves left out), the other channels of what is watched. A webhook and the bus are
-told at least once: first they take it, then it is kept that they did. A feed is told exactly once, since it is told by ids.
-A mail is told exactly once, since what is in it is kept first: where a mail's sending was cut off, the next one says so
-of its events.
+told at least once: first they take it, then it is kept that they did. A feed is told exactly once, since it is told by
+ids. A mail is told exactly once, since what is in it is kept first: where a mail's sending was cut off, the next one
+says so of its events.
 """
 
 from __future__ import annotations
