@@ -239,6 +239,12 @@ class SchedulerRefused(Final):
     )
 
 
+class ChannelFailed(Retryable):
+    """A channel (mail, a webhook, EventBridge) did not take what it was to be told."""
+
+    advice = "The next run tells it again; `chartlake watch list` shows since when it fails."
+
+
 # A deployed chartlake, over HTTP.
 
 

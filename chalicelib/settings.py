@@ -43,6 +43,13 @@ class Settings:
     accounts_url: str = SPOTIFY_ACCOUNTS_URL
     # Requests to Spotify a second, counted over any 30 seconds.
     rate: float = 10.0
+    # Where what is watched is told: an SNS topic, an event bus, the key that webhooks are signed with, and addresses
+    # that are secrets themselves.
+    topic: str = ""
+    bus: str = ""
+    webhook_secret: str = field(default="", repr=False)
+    slack_url: str = field(default="", repr=False)
+    discord_url: str = field(default="", repr=False)
 
     @property
     def has_credentials(self) -> bool:
@@ -65,6 +72,11 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         api_url=_url(environment, "SPOTIFY_API_URL", SPOTIFY_API_URL),
         accounts_url=_url(environment, "SPOTIFY_ACCOUNTS_URL", SPOTIFY_ACCOUNTS_URL),
         rate=_rate(_text(environment, "CHARTLAKE_RATE") or "10"),
+        topic=_text(environment, "CHARTLAKE_TOPIC"),
+        bus=_text(environment, "CHARTLAKE_BUS"),
+        webhook_secret=_text(environment, "CHARTLAKE_WEBHOOK_SECRET"),
+        slack_url=_text(environment, "CHARTLAKE_SLACK_URL"),
+        discord_url=_text(environment, "CHARTLAKE_DISCORD_URL"),
     )
 
 

@@ -98,10 +98,11 @@ def test_each_function_may_do_what_is_enumerated_and_nothing_is_deleted(resource
         "logs:PutLogEvents",
     }
     credentials = {"ssm:GetParameter", "ssm:PutParameter"}
+    telling = {"sns:Publish", "events:PutEvents"}
     more = {
         "ApiHandlerRole": credentials | {"lambda:InvokeFunction"},
-        "DailyRole": credentials | {"sqs:SendMessage"},
-        "ExtractRole": credentials | {"sqs:SendMessage", "lambda:InvokeFunction"},
+        "DailyRole": credentials | telling | {"sqs:SendMessage"},
+        "ExtractRole": credentials | telling | {"sqs:SendMessage", "lambda:InvokeFunction"},
         "UploadRole": {"sqs:SendMessage"},
     }
     assert set(actions) == allowed | more[role]
@@ -169,6 +170,15 @@ def test_the_functions_know_the_bucket_and_one_another(resources: dict[str, Any]
     assert resources["Extract"]["Properties"]["FunctionName"] == worker
 
 
+@pytest.mark.parametrize("role", ["DailyRole", "ExtractRole"])
+def test_what_is_watched_is_told_to_the_stacks_own_topic_and_bus_only(resources: dict[str, Any], role: str) -> None:
+    allowed = {one["Sid"]: one["Resource"] for one in statements(resources, role)}
+    assert allowed["TellByMail"] == {"Ref": "Mail"}
+    assert allowed["TellTheBus"] == {"Fn::GetAtt": ["Bus", "Arn"]}
+    variables = resources[role.removesuffix("Role")]["Properties"]["Environment"]["Variables"]
+    assert (variables["CHARTLAKE_TOPIC"], variables["CHARTLAKE_BUS"]) == ({"Ref": "Mail"}, {"Ref": "Bus"})
+
+
 def test_what_fails_for_good_ends_in_a_queue_that_may_be_written(resources: dict[str, Any]) -> None:
     queue = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
     for function in ("Daily", "Extract", "Upload"):
@@ -230,7 +240,7 @@ def custom_metrics(alarms: dict[str, Any]) -> Iterator[str]:
 def test_alarms_watch_only_what_the_functions_measure(resources: dict[str, Any]) -> None:
     watched = set(custom_metrics(of_type(resources, "AWS::CloudWatch::Alarm")))
     assert watched <= set(metrics.UNITS)
-    assert len(metrics.UNITS) <= 4
+    assert len(metrics.UNITS) <= 5
 
 
 def test_a_missed_day_rings_although_nothing_is_measured_on_it(resources: dict[str, Any]) -> None:

@@ -34,6 +34,7 @@ _ROOMS = {
     "coverage": "snapshots",
     "verify": "snapshots",
     "report": "pages",
+    "watch": "watch",
     "import": "history",
     "replay": "history",
     "purge": "history",

@@ -27,7 +27,7 @@ from ..snapshots.outcome import Outcome
 from ..snapshots.pipeline import Pipeline, followed_playlists, note_newest, standing_ban
 from ..time_and_chance import World
 from . import runs, shares
-from .invocation import count_values, render_pages
+from .invocation import count_values, render_pages, tell_news
 from .messages import DELIVERIES, Message, Queue, body_of
 from .runs import DONE, FAILED, QUEUED, Run
 from .start_again import start_again
@@ -184,6 +184,7 @@ class Worker:
         _log.log(logging.INFO if run.result["complete"] else logging.ERROR, "run finished", extra=told)
         runs.end(self._lake, self._world, run, DONE if whole else FAILED)
         render_pages(found.taken, self._settings, self._world)
+        tell_news(self._settings, self._world)
 
     def _stopped_by(self, error: ChartlakeError, run_id: str) -> dict[str, str]:
         """What a run tells of what stopped it; after a pause it is started again."""

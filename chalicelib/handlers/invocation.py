@@ -23,6 +23,8 @@ _RESERVE_SECONDS = 5.0
 # Less time than this is left: no rendering is begun. It reads every list's commits twice, of 1,000 lists in some 10 s;
 # where that takes longer than the time that is left, it stops there and leaves pages and index to the next.
 _RENDER_SECONDS = 10.0
+# Less time than this is left: no telling is begun.
+_TELL_SECONDS = 15.0
 # The name under which alarms find this deployment's metrics; without it nothing is counted, and nothing is to pay.
 _METRICS = "CHARTLAKE_METRICS"
 
@@ -94,6 +96,23 @@ def render_pages(playlist_ids: Sequence[str], settings: Settings, world: World, 
     except Exception:
         _log.warning("the pages could not be rendered; the rows are not affected", exc_info=True)
         return 0
+
+
+def tell_news(settings: Settings, world: World) -> None:
+    """Tell the channels of the watchlist what happened, while time is left. No run fails by it."""
+    from ..snapshots.pipeline import open_lake
+    from .telling import tell_all
+
+    if world.time_left() < _TELL_SECONDS:
+        return
+    try:
+        accounts = tell_all(settings, open_lake(settings, world), world)
+    except Exception:
+        _log.warning("what happened could not be told; the next run tells it", exc_info=True)
+        return
+    if accounts:
+        _log.info("told", extra={"channels": [account.to_json() for account in accounts]})
+        count_values({"ChannelsDead": sum(account.dead for account in accounts)}, world.now())
 
 
 def remember_usage(run: Run, settings: Settings, world: World, began: float, extracted: float, pages: int) -> None:

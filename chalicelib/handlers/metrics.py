@@ -1,6 +1,6 @@
-"""What CloudWatch may count: four metrics a stack, as one line of Embedded Metric Format on standard output.
+"""What CloudWatch may count: five metrics a stack, as one line of Embedded Metric Format on standard output.
 
-Alarms watch them (.chalice/resources.json). Four stay within CloudWatch's free ten; facts about a playlist belong into
+Alarms watch them (.chalice/resources.json). Five stay within CloudWatch's free ten; facts about a playlist belong into
 the log, since a metric a playlist would cost $0.30 a month each.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
@@ -14,7 +14,13 @@ from datetime import datetime
 from ..snapshots.outcome import Run
 
 NAMESPACE = "Chartlake"
-UNITS = {"RunsCompleted": "Count", "PlaylistsKept": "Count", "PlaylistsFailed": "Count", "ConsentDaysLeft": "None"}
+UNITS = {
+    "RunsCompleted": "Count",
+    "PlaylistsKept": "Count",
+    "PlaylistsFailed": "Count",
+    "ConsentDaysLeft": "None",
+    "ChannelsDead": "Count",
+}
 
 
 def values_of(run: Run, *, whole: bool) -> dict[str, int]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ChartlakeError, OutOfTime
 from ..settings import Settings, from_environment
 from ..time_and_chance import World
-from .invocation import count_run, extract_playlists, limited_world, remember_usage, render_pages
+from .invocation import count_run, extract_playlists, limited_world, remember_usage, render_pages, tell_news
 
 if TYPE_CHECKING:
     from ..snapshots.outcome import Run
@@ -31,6 +31,7 @@ def daily(milliseconds_left: Callable[[], int], world: World | None = None, even
     extracted = world.monotonic()
     pages = render_pages([outcome.playlist_id for outcome in run.outcomes], settings, world)
     remember_usage(run, settings, world, began, extracted, pages)
+    tell_news(settings, world)
     return _finished(run)
 
 

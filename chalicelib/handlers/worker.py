@@ -19,6 +19,7 @@ from .invocation import (
     limited_world,
     remember_usage,
     render_pages,
+    tell_news,
 )
 
 if TYPE_CHECKING:
@@ -80,6 +81,9 @@ def take_turn(
     pages = render_pages(touched(run), settings, world, missed=counted) if run.ended else 0
     for one in extracts:
         remember_usage(one, settings, world, began, extracted, pages)
+    if counted and run.ended:
+        # Not in a request, for which a person waits: the worker and the daily run tell it.
+        tell_news(settings, world)
     if error is not None or run.ended:
         return run, error
     try:

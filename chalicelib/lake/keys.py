@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from urllib.parse import quote, unquote
 
 PLAYLISTS = "config/playlists.txt"
+WATCH = "config/watch.txt"
 NOT_BEFORE = "state/not_before.json"
 SIGN_IN = "state/sign_in.json"
 NEWEST_OK = "state/newest_ok.json"
@@ -19,8 +20,12 @@ SITE = "site/"
 INDEX_PAGE = "site/index.html"
 SHARED_INDEXES = "site/shared/"
 CARDS = "site/cards.json"
+FEEDS = "site/feeds/"
+ALL_FEED = "site/feeds/all.xml"
+WATCHED_FEED = "site/feeds/watched.xml"
 STATE = "state/"
 RUNS = "state/runs/"
+TOLD = "state/told/"
 IMPORTS = "imports/"
 KEPT_IMPORTS = "raw/imports/"
 # Of a long name its beginning is enough: the digest before it tells which file it is.
@@ -139,6 +144,21 @@ def year_of(key: str) -> int | None:
 def playlist_page(playlist_id: str) -> str:
     """One playlist's page of the site."""
     return f"{SITE}playlists/{_safe(playlist_id)}.html"
+
+
+def list_feed(playlist_id: str) -> str:
+    """One playlist's feed."""
+    return f"{FEEDS}lists/{_safe(playlist_id)}.xml"
+
+
+def is_feed(key: str) -> bool:
+    """Whether chartlake wrote it as a feed."""
+    return re.fullmatch(rf"{FEEDS}(all|watched|lists/[^/]+)\.xml", key) is not None
+
+
+def told(channel: str) -> str:
+    """What one channel was told."""
+    return f"{TOLD}{channel}.json"
 
 
 def shared_index(link_id: str) -> str:

@@ -136,7 +136,8 @@ def _pages(lake: Lake, asked: Wish) -> list[str]:
     known |= {*read_tombstones(lake).playlists, *lake.read_state(keys.CARDS)}
     # The cards last: a purge that was killed finds by them which pages are left.
     own = {keys.INDEX_PAGE: 1, keys.CARDS: 2} | {keys.playlist_page(one): 1 for one in known}
-    found = [key for key in lake.store.list(keys.SITE) if key in own or keys.is_shared_index(key)]
+    # The feeds, too: they begin anew with what is told next.
+    found = [key for key in lake.store.list(keys.SITE) if key in own or keys.is_shared_index(key) or keys.is_feed(key)]
     return sorted(found, key=lambda key: (own.get(key, 1), key))
 
 

@@ -10,7 +10,7 @@ import json
 import logging
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import BadSetting, CredentialsRefused
 from ..safe_files import replace_file
@@ -50,6 +50,16 @@ def load_credentials(
             ),
         )
     return Credentials(settings.client_id, settings.client_secret, settings.refresh_token, settings.consented_at)
+
+
+def stored_fields(settings: Settings) -> dict[str, Any]:
+    """All fields of the SSM parameter that the settings name. Raises `BadSetting` or `CredentialsRefused`; never shows
+    a value."""
+    text = _parameter_text(settings.secret, None)
+    if text is None:
+        raise _unreadable(settings.secret, "ParameterNotFound")
+    _parsed(settings.secret, text)
+    return dict(json.loads(text))
 
 
 def open_tokens(settings: Settings, world: World, budget: RetryBudget) -> Tokens:
