@@ -114,7 +114,7 @@ class Comparison:
 
 
 # What most of the others are made of, some of it several times: narrow rows, computed once.
-_HELD = ("known_days", "recordings", "slots", "keyed", "moves")
+HELD = ("known_days", "recordings", "slots", "keyed", "moves")
 
 
 @contextmanager
@@ -125,7 +125,7 @@ def open_charts(
     with open_warehouse(lake, playlist_ids, entries=entries, since=since) as warehouse:
         for name in VIEWS:
             warehouse.define(name, view_sql(name).replace("CURRENT_DATE", f"DATE '{today}'"))
-            if entries and name in _HELD:
+            if entries and name in HELD:
                 warehouse.narrow(name, "true", {})
         yield Charts(warehouse)
 
@@ -175,9 +175,13 @@ class Charts:
         )
         if found:
             return found[0]
-        name = f"playlist {playlist['playlist_id']}"
         if day is None:
-            raise NotKept(f"{name}: no day of it is known: {playlist['last_reason'] or playlist['last_status']}")
+            why = playlist["last_reason"] or playlist["last_status"]
+            raise NotKept(f"playlist {playlist['playlist_id']}: no day of it is known: {why}")
+        raise self._unknown(asked)
+
+    def _unknown(self, asked: Mapping[str, Any]) -> NotKept:
+        """What is known of a day that is not known, and of those around it."""
         covered = self.warehouse.read(
             "SELECT status, reason FROM coverage WHERE playlist_id = $id AND snapshot_date = $day", asked
         )
@@ -190,8 +194,8 @@ class Charts:
         reason = f" ({covered[0]['reason']})" if covered and covered[0]["reason"] else ""
         near = [str(one) for one in (around["before"], around["after"]) if one]
         known_days = "day is" if len(near) == 1 else "days are"
-        raise NotKept(
-            f"{name}: {day} is not known: {status}{reason}.",
+        return NotKept(
+            f"playlist {asked['id']}: {asked['day']} is not known: {status}{reason}.",
             advice=f"The nearest known {known_days} {' and '.join(near)}." if near else None,
         )
 

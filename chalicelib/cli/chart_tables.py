@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 from rich.console import Console
@@ -27,6 +27,24 @@ def show_chart(console: Console, chart: Chart, top: int | None = None, brief: bo
     entries = chart.entries[:top]
     console.print(_heading(chart.playlist, str(chart.snapshot_date)), soft_wrap=True)
     console.print(_since(chart), soft_wrap=True)
+    if entries:
+        draw(console, _columns(chart, entries))
+    else:
+        console.print("There is nothing on it.")
+    if not brief:
+        _say_more(console, len(chart.entries) - len(entries), "entry", "entries")
+        _show_leavers(console, chart, top)
+        if chart.unseen:
+            names = ", ".join(printable(run["name"] or run["track_key"]) for run in chart.unseen[:top])
+            console.print(
+                f"\nNot seen, though an empty slot may hold it, so neither gone nor back: {names}", soft_wrap=True
+            )
+    if chart.playlist["source"] == "simulator":
+        console.print("Simulated data: no such artists, no such songs.")
+
+
+def _columns(chart: Chart, entries: Sequence[Row]) -> list[Column]:
+    """A chart's columns; those that compare need a known day before it."""
     columns = [_figures("#", entries, "position"), *_names(entries)]
     if chart.previous_date:
         columns.insert(1, Column("", [_change(entry) for entry in entries]))
@@ -40,20 +58,7 @@ def show_chart(console: Console, chart: Chart, top: int | None = None, brief: bo
     for header, name in (("Streams", "streams"), ("Pop.", "popularity")):
         if any(entry[name] is not None for entry in entries):
             columns.append(_figures(header, entries, name, needed=False))
-    if entries:
-        draw(console, columns)
-    else:
-        console.print("There is nothing on it.")
-    if not brief:
-        _say_more(console, len(chart.entries) - len(entries), "entry", "entries")
-        _show_leavers(console, chart, top)
-        if chart.unseen:
-            names = ", ".join(printable(run["name"] or run["track_key"]) for run in chart.unseen[:top])
-            console.print(
-                f"\nNot seen, though an empty slot may hold it, so neither gone nor back: {names}", soft_wrap=True
-            )
-    if chart.playlist["source"] == "simulator":
-        console.print("Simulated data: no such artists, no such songs.")
+    return columns
 
 
 def _since(chart: Chart) -> str:

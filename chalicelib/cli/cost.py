@@ -141,12 +141,17 @@ def _with_durations(load: Load, lake: Lake) -> Load:
     )
 
 
+def _weighed(lake: Lake, days: list[Mapping[str, Any]]) -> list[tuple[int, int]]:
+    """The entries and the bytes of each raw document that is there."""
+    documents = [(row["entry_count"], lake.store.get(row["raw_key"])) for row in days]
+    return [(entries, len(raw.data)) for entries, raw in documents if raw]
+
+
 def _with_raw_sizes(load: Load, lake: Lake, days: list[Mapping[str, Any]]) -> Load:
     """What the lake's raw documents weigh, from a sample of them."""
     with_raw = [row for row in days if row["raw_key"] and row["entry_count"] and not keys.kept_sha256(row["raw_key"])]
     sample = with_raw[:: -(-len(with_raw) // _SAMPLE) or 1]
-    documents = [(row["entry_count"], lake.store.get(row["raw_key"])) for row in sample]
-    weighed = [(entries, len(raw.data)) for entries, raw in documents if raw]
+    weighed = _weighed(lake, sample)
     if not weighed:
         return load
     kb = sum(size for _, size in weighed) / sum(entries for entries, _ in weighed) / 1000

@@ -182,13 +182,17 @@ def _refuse_what_no_demo_made(folder: Path) -> None:
         )
 
 
+def _is_marked(folder: Path) -> bool:
+    mark = folder / _MARK
+    return mark.is_file() and mark.read_bytes().startswith(_FIRST_LINE.encode())
+
+
 def _what_no_demo_made(folder: Path) -> str | None:
     """One thing in the folder that is not a demo's; None where there is nothing else."""
     names = sorted(path.name for path in folder.iterdir() if path.name != _LOCK) if folder.is_dir() else []
     if not names:
         return None
-    mark = folder / _MARK
-    if not mark.is_file() or not mark.read_bytes().startswith(_FIRST_LINE.encode()):
+    if not _is_marked(folder):
         return names[0]
     foreign = (name for name in names if name not in (_MARK, *_MADE_ANEW) or (folder / name).is_symlink())
     return next(foreign, None) or _what_no_demo_kept(folder)

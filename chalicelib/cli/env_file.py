@@ -36,18 +36,21 @@ def read_env_file(path: Path, environment: Mapping[str, str]) -> dict[str, str]:
     Raises `BadSetting` where it is no UTF-8, and where a secret that does not stand in it would go to an address that
     does.
     """
-    try:
-        # Without interpolation: a value could take in a secret of the shell, and carry it away as an address.
-        found = {name: value for name, value in dotenv_values(path, interpolate=False).items() if value is not None}
-    except UnicodeDecodeError:
-        raise BadSetting(f"The file {path} is not UTF-8.", advice="Save it as UTF-8 and run it again.") from None
-    told = {name: value for name, value in found.items() if name not in environment}
+    told = {name: value for name, value in _values(path).items() if name not in environment}
     heard = {name: value for name, value in told.items() if name in HEARD}
     left = [name for name in told if name.startswith(_OURS) and name not in HEARD]
     if heard or left:
         _tell(path.resolve(), sorted(heard), sorted(left))
     _refuse_redirection(printable(str(path.resolve())), heard, environment)
     return heard
+
+
+def _values(path: Path) -> dict[str, str]:
+    try:
+        # Without interpolation: a value could take in a secret of the shell, and carry it away as an address.
+        return {name: value for name, value in dotenv_values(path, interpolate=False).items() if value is not None}
+    except UnicodeDecodeError:
+        raise BadSetting(f"The file {path} is not UTF-8.", advice="Save it as UTF-8 and run it again.") from None
 
 
 def _tell(path: Path, heard: list[str], left: list[str]) -> None:

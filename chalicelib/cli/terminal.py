@@ -140,6 +140,17 @@ def show_replay_result(console: Console, told: Mapping[str, Any], verb: str = "c
         console.print(f"… and {told['changed_days'] - len(told['changed'])} more")
     for one in told.get("damaged", ()):
         console.print(_text(f"× {one['raw_key']}: {one['problem']}", style="red"), soft_wrap=True)
+    read = _read_words(told)
+    if told["changed_days"]:
+        console.print(f"{read}: {counted(told['changed_days'], 'day')} {verb}.")
+    elif told["captures"] or told.get("imports"):
+        console.print(f"{read}: every day is as it was.")
+    else:
+        console.print(f"{read}: nothing was there to be replayed.")
+
+
+def _read_words(told: Mapping[str, Any]) -> str:
+    """What a replay read, and what of it could not be used."""
     damaged = {one["raw_key"] for one in told.get("damaged", ())}
     files = {key for key in damaged if key.startswith(keys.KEPT_IMPORTS)}
     read = counted(told["captures"] - len(damaged - files), "raw capture")
@@ -150,12 +161,7 @@ def show_replay_result(console: Console, told: Mapping[str, Any], verb: str = "c
         read += f", {len(told['damaged'])} damaged"
     if told.get("purged"):
         read += f", {told['purged']} left out because they were purged"
-    if told["changed_days"]:
-        console.print(f"{read}: {counted(told['changed_days'], 'day')} {verb}.")
-    elif told["captures"] or told.get("imports"):
-        console.print(f"{read}: every day is as it was.")
-    else:
-        console.print(f"{read}: nothing was there to be replayed.")
+    return read
 
 
 def show_purged(console: Console, found: Purged, dry_run: bool) -> None:
@@ -232,15 +238,19 @@ def show_coverage(console: Console, found: list[Coverage]) -> None:
         console.print("There is no snapshot in the lake yet.")
         return
     for one in found:
-        simulated = "  (simulated)" if one.source == "simulator" and "simulated" not in (one.name or "") else ""
-        title = Text.assemble((printable(one.name), "bold"), "  " if one.name else "", one.playlist_id, simulated)
-        console.print(title, soft_wrap=True)
-        for month, days in groupby(one.days, key=lambda day: f"{day.day:%Y-%m}"):
-            console.print(_month_line(month, list(days)), soft_wrap=True)
-        _show_gaps(console, [day for day in one.days if day.status not in PUBLISHED])
-        counts = ", ".join(f"{count} {status}" for status, count in one.counts.items())
-        console.print(_text(f"  {counts or 'never tried'}"))
+        _show_calendar(console, one)
     console.print("● kept  ○ unchanged  × tried, no snapshot  · missed")
+
+
+def _show_calendar(console: Console, one: Coverage) -> None:
+    simulated = "  (simulated)" if one.source == "simulator" and "simulated" not in (one.name or "") else ""
+    title = Text.assemble((printable(one.name), "bold"), "  " if one.name else "", one.playlist_id, simulated)
+    console.print(title, soft_wrap=True)
+    for month, days in groupby(one.days, key=lambda day: f"{day.day:%Y-%m}"):
+        console.print(_month_line(month, list(days)), soft_wrap=True)
+    _show_gaps(console, [day for day in one.days if day.status not in PUBLISHED])
+    counts = ", ".join(f"{count} {status}" for status, count in one.counts.items())
+    console.print(_text(f"  {counts or 'never tried'}"))
 
 
 def _month_line(month: str, days: list[Day]) -> Text:

@@ -71,10 +71,14 @@ def that_fit(console: Console, columns: Sequence[Column]) -> Sequence[Column]:
     return columns[:1]
 
 
+def _wanted_for_names(columns: Sequence[Column]) -> int:
+    return min(_NAMES, sum(column.width for column in columns if column.names))
+
+
 def _chosen(console: Console, columns: Sequence[Column]) -> tuple[list[Column], int]:
     """The columns that leave room for names, and how many of the needed ones had to go for it."""
     kept = list(columns)
-    wanted = min(_NAMES, sum(column.width for column in columns if column.names))
+    wanted = _wanted_for_names(columns)
     spare = [column for column in columns if not column.needed]
     while spare and _room(console, kept) < wanted:
         kept.remove(spare.pop())

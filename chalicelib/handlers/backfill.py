@@ -77,9 +77,13 @@ def touched(run: Run) -> list[str]:
     return list(dict.fromkeys(one["playlist_id"] for one in told))
 
 
+def _got_nowhere(found: Extracted) -> bool:
+    return bool(found.left) and not found.outcomes and found.stopped is None
+
+
 def _extract(run: Run, lake: Lake, world: World, extract: Extract) -> tuple[Run, ChartlakeError | None]:
     found = extract(run.left or run.request["playlists"], run.request["again"], _noting(run, lake, world))
-    if found.left and not found.outcomes and run.turns and found.stopped is None:
+    if run.turns and _got_nowhere(found):
         raise OutOfTime(f"{len(found.left)} playlists are left, and there is not time enough for {found.left[0]}.")
     result = _together(run.result, found.to_json())
     done = len(result["snapshots"])

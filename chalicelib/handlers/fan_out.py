@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -107,9 +107,14 @@ class Worker:
         lists = [message for message in messages if message.playlist_id is not None]
         kept = self._put_off_all(lists)
         if kept is None:
-            by_run = {message.run_id: [one for one in lists if one.run_id == message.run_id] for message in lists}
-            kept = [message for run_id, some in by_run.items() for message in self._take(run_id, some)]
+            kept = self._take_all(lists)
         return kept + [one for one in messages if one.playlist_id is None and not self._close(one.run_id)]
+
+    def _take_all(self, messages: Sequence[Message]) -> list[Message]:
+        by_run: dict[str, list[Message]] = {}
+        for message in messages:
+            by_run.setdefault(message.run_id, []).append(message)
+        return [message for run_id, some in by_run.items() for message in self._take(run_id, some)]
 
     def _put_off_all(self, messages: Sequence[Message]) -> list[Message] | None:
         """While a short pause lasts nothing is asked: gives the messages that wait for its end; None without one."""
@@ -128,15 +133,24 @@ class Worker:
         found = self._pipeline.extract(list(wanted), stopped=before, alone=False)
         if isinstance(found.stopped, LakeUnavailable):
             raise found.stopped
-        if found.stopped is not None and before is None and not isinstance(found.stopped, QuotaExceeded | RateLimited):
-            shares.stop(self._lake, run_id, found.stopped)
+        if before is None:
+            self._stop_others(run_id, found.stopped)
         pauses = {one.playlist_id: _pause_of(one, wanted[one.playlist_id].deliveries) for one in found.outcomes}
         told = [(one, pauses[one.playlist_id] is not None) for one in found.outcomes]
         self._share.tell(run_id, told, self._world.now())
         # What there was no time for comes back at once.
         pauses |= dict.fromkeys(found.left, 0.0)
+        return self._put_off_each(messages, pauses)
+
+    def _put_off_each(self, messages: Sequence[Message], pauses: Mapping[str, float | None]) -> list[Message]:
+        """Put lists off by so many seconds, but for those that are done with (None)."""
         seconds = {message: pauses[message.playlist_id] for message in messages if message.playlist_id is not None}
         return [one for one, pause in seconds.items() if pause is not None and self._put_off(one, pause)]
+
+    def _stop_others(self, run_id: str, error: ChartlakeError | None) -> None:
+        """Let no worker go on, unless it is a pause, of which each learns before its next batch."""
+        if error is not None and not isinstance(error, QuotaExceeded | RateLimited):
+            shares.stop(self._lake, run_id, error)
 
     def _close(self, run_id: str) -> bool:
         """End a run whose lists all have their status; else look again later. Gives whether the message is done."""
@@ -162,17 +176,22 @@ class Worker:
         error = shares.stopped(self._lake, run.run_id) or (self._pause(found) if found.deferred else None)
         if found.newest is not None:
             note_newest(self._lake, found.newest, bool(found.taken))
-        if isinstance(error, QuotaExceeded | RateLimited):
-            moment = self._world.now() + timedelta(seconds=error.retry_after or 0.0) + _MARGIN
-            run = replace(run, result=run.result | _started_again(moment, run.run_id))
         if error is not None:
-            run = replace(run, result=run.result | {"stopped": error.kind} | _words(error))
+            run = replace(run, result=run.result | self._stopped_by(error, run.run_id))
         whole = found.done == run.total and error is None
         self._count(found, run.total, whole)
         told = {name: value for name, value in run.result.items() if name not in ("without", "message")}
         _log.log(logging.INFO if run.result["complete"] else logging.ERROR, "run finished", extra=told)
         runs.end(self._lake, self._world, run, DONE if whole else FAILED)
         render_pages(found.taken, self._settings, self._world)
+
+    def _stopped_by(self, error: ChartlakeError, run_id: str) -> dict[str, str]:
+        """What a run tells of what stopped it; after a pause it is started again."""
+        told = {"stopped": error.kind, "message": error.message, "advice": error.advice}
+        if not isinstance(error, QuotaExceeded | RateLimited):
+            return told
+        moment = self._world.now() + timedelta(seconds=error.retry_after or 0.0) + _MARGIN
+        return _started_again(moment, run_id) | told
 
     def _pause(self, found: shares.Gathered) -> QuotaExceeded | RateLimited:
         """Why lists were deferred."""
@@ -183,10 +202,6 @@ class Worker:
         published, days_left = len(found.published), self._pipeline.consent_days_left()
         values = {"PlaylistsKept": published, "PlaylistsFailed": total - published, "RunsCompleted": int(whole)}
         count_values(values | ({} if days_left is None else {"ConsentDaysLeft": days_left}), self._world.now())
-
-
-def _words(error: ChartlakeError) -> dict[str, str]:
-    return {"message": error.message, "advice": error.advice}
 
 
 def _started_again(moment: datetime, run_id: str) -> dict[str, str]:

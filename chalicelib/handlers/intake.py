@@ -89,7 +89,7 @@ def _begin(lake: Lake, world: World, key: str, facts: Mapping[str, Any]) -> None
     """Tell that it is being read, and until when; after that moment its process has died."""
     until = world.now().astimezone(UTC) + timedelta(seconds=min(world.time_left(), _LONGEST_SECONDS))
     reading = {"file": key, "state": READING, "until": until.isoformat(), **facts}
-    lake.update_state(keys.imported(key), lambda before: before if _stands(before, facts) else reading)
+    _note(lake, key, facts, reading)
 
 
 def _finish(
@@ -102,7 +102,10 @@ def _finish(
     changed = sum(one.changed for one in found)
     # What the first event changed is worth telling, not that the second changed nothing.
     news = bool(refused or changed)
-    lake.update_state(keys.imported(key), lambda before: told if news or not _stands(before, facts) else before)
+    if news:
+        lake.update_state(keys.imported(key), lambda _: told)
+    else:
+        _note(lake, key, facts, told)
     counts = {"files": len(found), "refused": len(refused), "rows": sum(one.rows for one in found), "changed": changed}
     _log.log(level, "upload %s", state, extra={"object_key": key, **counts})
     return told, refused[0] if refused else None
@@ -112,9 +115,14 @@ def _fail(lake: Lake, key: str, facts: Mapping[str, Any], error: ChartlakeError)
     """Tell why it is not read to its end; Lambda tries again."""
     failed = {"file": key, "state": FAILED, **facts, **error.to_json()}
     try:
-        lake.update_state(keys.imported(key), lambda before: before if _stands(before, facts) else failed)
+        _note(lake, key, facts, failed)
     except ChartlakeError:
         _log.warning("what became of the upload is not kept", exc_info=True, extra={"object_key": key})
+
+
+def _note(lake: Lake, key: str, facts: Mapping[str, Any], state: dict[str, Any]) -> None:
+    """Tell how the upload stands, unless it is told already that this very file was imported."""
+    lake.update_state(keys.imported(key), lambda before: before if _stands(before, facts) else state)
 
 
 def _stands(before: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:

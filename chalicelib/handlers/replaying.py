@@ -37,19 +37,20 @@ def replay_all(
     target = lake.dry_run() if dry_run else lake
     named = sorted(set(playlist_ids))
     found = Replayed(0, ())
-    if start is None or not start[0]:
-        done = int(start[1]) if start else 0
+    resumed: tuple[str, date] | None = None
+    playlist_id, place = start or ("", "0")
+    if playlist_id:
+        resumed = playlist_id, date.fromisoformat(place)
+    else:
         imported = replay_imports(
-            target, world, playlist_ids=named, first=first, last=last, start=done, progress=progress
+            target, world, playlist_ids=named, first=first, last=last, start=int(place), progress=progress
         )
         found = Replayed(0, imported.changed, damaged=imported.damaged, imports=imported.files)
         if imported.done < imported.total:
             return replace(found, remaining=imported.total - imported.done), ("", str(imported.done))
-        start = None
-    captured = [one for one in named if any(target.raw_keys(one)) or not _is_imported(target, one)]
+    captured = _captured(target, named)
     if named and not captured:
         return found, None
-    resumed = (start[0], date.fromisoformat(start[1])) if start else None
     told = replay(target, world, playlist_ids=captured, first=first, last=last, start=resumed, progress=progress)
     both = replace(
         told,
@@ -58,6 +59,11 @@ def replay_all(
         imports=found.imports,
     )
     return both, (told.left[0], told.left[1].isoformat()) if told.left else None
+
+
+def _captured(lake: Lake, named: list[str]) -> list[str]:
+    """Those that are not known from imported files alone."""
+    return [one for one in named if any(lake.raw_keys(one)) or not _is_imported(lake, one)]
 
 
 def _is_imported(lake: Lake, playlist_id: str) -> bool:

@@ -32,14 +32,14 @@ class ColumnMap:
 
 def map_of_words(text: str) -> ColumnMap:
     """`position=Rank,uri=Link` to a map. Raises `BadSetting`."""
-    pairs = [part.partition("=") for part in text.split(",")]
-    if not all(sign and meaning.strip() and column.strip() for meaning, sign, column in pairs):
+    pairs = [tuple(word.strip() for word in part.partition("=")) for part in text.split(",")]
+    if not all(all(pair) for pair in pairs):
         raise BadSetting(f"The map {text!r} is none.", advice=f"Write it like this: {_EXAMPLE}.")
-    named = [meaning.strip() for meaning, _, _ in pairs]
+    named = [meaning for meaning, _, _ in pairs]
     twice = next((meaning for meaning in named if named.count(meaning) > 1), None)
     if twice:
         raise BadSetting(f"The map names {twice!r} twice.", advice="One column holds it; name that one.")
-    return _checked({meaning.strip(): column.strip() for meaning, _, column in pairs}, {})
+    return _checked({meaning: column for meaning, _, column in pairs}, {})
 
 
 def map_of_toml(text: str, name: str) -> ColumnMap:

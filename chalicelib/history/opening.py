@@ -172,13 +172,17 @@ def expand(name: str, source: Path | bytes, limits: Limits | None = None) -> lis
     return [(inner, archive.opener(inner, member)) for member in members for inner in (f"{name}/{member.filename}",)]
 
 
-def _members(name: str, stream: BinaryIO, limits: Limits) -> list[zipfile.ZipInfo]:
-    advice = "Unpack the archive yourself and import the files that you want."
+def _listed(name: str, stream: BinaryIO) -> list[zipfile.ZipInfo]:
     try:
         with zipfile.ZipFile(stream) as archive:
-            members = archive.infolist()
+            return archive.infolist()
     except _UNREADABLE as error:
         raise refused(name, f"the ZIP archive cannot be read ({error})", "Fetch or pack it again.") from error
+
+
+def _members(name: str, stream: BinaryIO, limits: Limits) -> list[zipfile.ZipInfo]:
+    advice = "Unpack the archive yourself and import the files that you want."
+    members = _listed(name, stream)
     if any(member.filename == "[Content_Types].xml" for member in members):
         raise refused(name, "it is an office document, not a text", "Save the sheet as CSV (UTF-8) and import that.")
     if len(members) > limits.members:

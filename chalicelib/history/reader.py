@@ -280,12 +280,18 @@ def _recognised(lines: list[str], kinds: Sequence[_Kind]) -> tuple[list[str], La
     return None
 
 
+def _header_fields(line: str, delimiter: str, wrapped: bool) -> list[str]:
+    """The names in a line, without the empty ones at its end."""
+    records = _parsed([line], Layout(delimiter, 0, 0, wrapped))
+    fields = [field.strip().lower() for field in records[0]] if records else []
+    while fields and not fields[-1]:
+        fields.pop()
+    return fields
+
+
 def _header(lines: list[str], delimiter: str, wrapped: bool, kinds: Sequence[_Kind]) -> tuple[list[str], Layout] | None:
     for number, line in enumerate(lines[:_HEADER_WITHIN], start=1):
-        records = _parsed([line], Layout(delimiter, 0, 0, wrapped))
-        fields = [field.strip().lower() for field in records[0]] if records else []
-        while fields and not fields[-1]:
-            fields.pop()
+        fields = _header_fields(line, delimiter, wrapped)
         if any(kind.required <= set(fields) for kind in kinds):
             return fields, Layout(delimiter, number, len(fields), wrapped)
         if number == 1 and not wrapped and kinds is _KINDS and charts_legacy.looks_like_a_row(fields):

@@ -73,9 +73,14 @@ def replay_imports(
         finished += gathering.finish()
     keys_of = {note.name: note.key for note in order.notes}
     damaged |= {keys_of[one.name]: one.error.message for one in finished if one.error}
-    after = _rows(lake, order.notes)
-    changed = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
+    changed = _differences(before, _rows(lake, order.notes))
     return Reimported(files, tuple(changed), tuple(damaged.items()), done, len(order.notes))
+
+
+def _differences(
+    before: Mapping[tuple[str, date], str], after: Mapping[tuple[str, date], str]
+) -> list[tuple[str, date]]:
+    return sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
 
 
 def _again(
@@ -168,11 +173,18 @@ def verify_imports(
             continue
         seen.update(told)
         problems += [(*key, problem) for key, problem in told.items() if problem]
+    untold, lost = _unproven({key: row for key, row in days.items() if key not in seen}, notes)
+    problems += [(*key, "it is imported, and the file that was kept does not tell of it") for key in untold]
+    return problems, _words(days, lost)
+
+
+def _unproven(
+    days: Mapping[tuple[str, date], Row], notes: Iterable[Note]
+) -> tuple[list[tuple[str, date]], list[tuple[str, date]]]:
+    """Days of which no file told, by whether theirs is kept, or lost."""
     kept = {note.sha256 for note in notes}
-    unproven = {key: keys.kept_sha256(row["raw_key"] or "") in kept for key, row in days.items() if key not in seen}
-    untold = "it is imported, and the file that was kept does not tell of it"
-    problems += [(*key, untold) for key, is_kept in unproven.items() if is_kept]
-    return problems, _words(days, [key for key, is_kept in unproven.items() if not is_kept])
+    is_kept = {key: keys.kept_sha256(row["raw_key"] or "") in kept for key, row in days.items()}
+    return [key for key in days if is_kept[key]], [key for key in days if not is_kept[key]]
 
 
 def _imported_days(lake: Lake) -> dict[tuple[str, date], Row]:

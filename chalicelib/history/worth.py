@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from ..lake.schema import Status
 from ..text import counted
@@ -18,15 +20,13 @@ def judged(day: Day) -> Day:
 
     Fewer rows than the source promises are never `ok` without a word.
     """
-    if not day.rows and day.total == 0:
-        return day
-    nameless = sum(not (row["uri"] or row["item_id"] or row["name"]) for row in day.rows)
     if not day.rows:
-        return _suspect(day, "It has no entries, which is what a failed reading looks like.")
+        no_entries = "It has no entries, which is what a failed reading looks like."
+        return day if day.total == 0 else _suspect(day, no_entries)
+    nameless = sum(map(_is_nameless, day.rows))
     if nameless * 2 > len(day.rows):
         return _suspect(day, f"{nameless} of its {counted(len(day.rows), 'entry', 'entries')} tell no track.")
-    last = day.rows[-1]["position"]
-    total = next((length for length in day.lengths if length >= last), max(last, len(day.rows) + day.skipped))
+    total = _expected_total(day)
     holes = _holes([row["position"] for row in day.rows], total)
     if holes:
         reason = f"{_places(holes)} of {total} {'is' if total - len(day.rows) == 1 else 'are'} missing: {_why(day)}"
@@ -36,6 +36,16 @@ def judged(day: Day) -> Day:
     if day.lengths and total < day.lengths[-1]:
         return replace(day, reason=f"Such a list has had {total} or {day.lengths[-1]} places: which, is not told.")
     return day
+
+
+def _is_nameless(row: Mapping[str, Any]) -> bool:
+    return not (row["uri"] or row["item_id"] or row["name"])
+
+
+def _expected_total(day: Day) -> int:
+    """The places that the list should have: one of its known lengths, where one holds all of its rows."""
+    last: int = day.rows[-1]["position"]
+    return next((length for length in day.lengths if length >= last), max(last, len(day.rows) + day.skipped))
 
 
 def _suspect(day: Day, reason: str) -> Day:

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,18 @@ class _Segment:
     relation: str
     rows: int = 0
     last: date = date.min
+
+
+@dataclass(frozen=True)
+class _Given:
+    """Days that are to be put: what each is worth, the relation of their entries, what that holds of each, and the
+    capture that is going to commit it."""
+
+    playlist_id: str
+    ranks: Mapping[date, Rank]
+    relation: str
+    contents: Mapping[date, Content]
+    captures: Mapping[date, str]
 
 
 @dataclass(frozen=True)
@@ -148,9 +161,9 @@ class Lake:
         """
         with self._tables.open(f"the entries of {playlist_id}") as scratch:
             relation = scratch.rows(rows, ENTRIES)
-            given = scratch.contents(relation)
-            own = {day: content.capture_id for day, content in given.items()} | dict(captures or {})
-            return self._put_days(scratch, playlist_id, ranks, relation, given, own)
+            contents = scratch.contents(relation)
+            own = {day: content.capture_id for day, content in contents.items()} | dict(captures or {})
+            return self._put_days(scratch, _Given(playlist_id, ranks, relation, contents, own))
 
     def carry_entries(self, playlist_id: str, earlier: date, day: date, capture_id: str) -> Placed:
         """Let the entries of an earlier day stand for `day` too, with their own capture and moment; `capture_id` is
@@ -204,67 +217,51 @@ class Lake:
             found = scratch.contents(scratch.rows(rows, ENTRIES)).get(day)
             return found.digest if found else None
 
-    def _put_days(
-        self,
-        scratch: DayScratch,
-        playlist_id: str,
-        ranks: Mapping[date, Rank],
-        relation: str,
-        given: Mapping[date, Content],
-        own: Mapping[date, str],
-    ) -> Placed:
-        todo, placed = sorted(ranks), Placed({}, set(), set())
+    def _put_days(self, scratch: DayScratch, given: _Given) -> Placed:
+        todo, placed = sorted(given.ranks), Placed({}, set(), set())
         while todo:
-            make_plan = partial(self._plan_segment, scratch, playlist_id, todo, ranks, relation, given, own)
-            plan = carry_out(self.store, make_plan, self._world)
+            plan = carry_out(self.store, partial(self._plan_segment, scratch, given, todo), self._world)
             placed.keys.update(dict.fromkeys(plan.days, plan.key))
             placed.changed.update(plan.changed)
             placed.stayed.update(plan.stayed)
             todo = todo[len(plan.days) :]
         if placed.stayed:
             # A mark may be there all the same, if others were faster since.
-            self.unmark(playlist_id, {day: own[day] for day in placed.stayed if day in own})
+            captures = given.captures
+            self.unmark(given.playlist_id, {day: captures[day] for day in placed.stayed if day in captures})
         return placed
 
-    def _plan_segment(
-        self,
-        scratch: DayScratch,
-        playlist_id: str,
-        todo: list[date],
-        ranks: Mapping[date, Rank],
-        relation: str,
-        given: Mapping[date, Content],
-        own: Mapping[date, str],
-    ) -> _SegmentPlan:
+    def _plan_segment(self, scratch: DayScratch, given: _Given, todo: list[date]) -> _SegmentPlan:
         """Which segment the first days of `todo` go to, which of them, and what that segment then holds."""
-        segment = self._find_segment(scratch, playlist_id, todo[0])
-        days = self._days_of_segment(playlist_id, segment, todo, given)
+        segment = self._find_segment(scratch, given.playlist_id, todo[0])
+        days = self._days_of_segment(segment, given, todo)
         kept = segment.relation if segment.found else None
         there = scratch.contents(kept, days) if kept else {}
-        other = [day for day in days if given.get(day) != there.get(day)]
-        better = _better(scratch, kept, {day: ranks[day] for day in other}) if kept and other else set()
-        changed, stayed = [day for day in other if day not in better], [day for day in other if day in better]
-        self._mark(playlist_id, {day: (ranks[day][1], own[day]) for day in changed if day in there and day in own})
-        data = scratch.merged(kept, relation, ENTRIES, changed) if changed else None
-        return _SegmentPlan(segment.key, segment.found, data, days, changed, stayed)
+        other = [day for day in days if given.contents.get(day) != there.get(day)]
+        better = _better(scratch, kept, {day: given.ranks[day] for day in other})
+        changed = [day for day in other if day not in better]
+        self._mark(given, sorted(there.keys() & changed))
+        data = scratch.merged(kept, given.relation, ENTRIES, changed) if changed else None
+        return _SegmentPlan(segment.key, segment.found, data, days, changed, stayed=sorted(better))
 
-    def _days_of_segment(
-        self, playlist_id: str, segment: _Segment, todo: list[date], given: Mapping[date, Content]
-    ) -> list[date]:
+    def _days_of_segment(self, segment: _Segment, given: _Given, todo: list[date]) -> list[date]:
         """The first days of `todo`, as many as go into this segment one after the other."""
         days = [day for day in todo if day.year == todo[0].year]
         if len(days) == 1:
             return days
-        starts = self._segment_starts(playlist_id, days[0].year)
-        end = min((first for first in starts if first > days[0]), default=date.max)
+        end = self._next_start(given.playlist_id, days[0])
         rows, taken = segment.rows, [days[0]]
-        for day in days[1:]:
-            before = taken[-1]
-            rows += given[before].rows if before > segment.last and before in given else 0
+        for before, day in pairwise(days):
+            if before > segment.last and before in given.contents:
+                rows += given.contents[before].rows
             if day >= end or (day > segment.last and rows >= self._segment_rows):
                 break
             taken.append(day)
         return taken
+
+    def _next_start(self, playlist_id: str, day: date) -> date:
+        """The first day of the year's next segment after that day."""
+        return min((first for first in self._segment_starts(playlist_id, day.year) if first > day), default=date.max)
 
     def _segment_starts(self, playlist_id: str, year: int) -> list[date]:
         found = self.store.list(keys.segments_prefix(playlist_id, year))
@@ -326,13 +323,14 @@ class Lake:
         """Take the marks off a day that was mended, but for those behind which a process may still be."""
         self._change_rows(playlist_id, day.year, {day: partial(_mended, self.now())})
 
-    def _mark(self, playlist_id: str, captures: Mapping[date, tuple[datetime, str]]) -> None:
-        """Mark the days whose entries these captures (each with its moment) are about to replace."""
+    def _mark(self, given: _Given, days: Iterable[date]) -> None:
+        """Mark the days of which other entries are about to be replaced."""
         changes = {
-            day: partial(_marked, playlist_id, day, moment, capture_id, self.now())
-            for day, (moment, capture_id) in captures.items()
+            day: partial(_marked, given.playlist_id, day, given.ranks[day][1], given.captures[day], self.now())
+            for day in days
+            if day in given.captures
         }
-        self._change_years(playlist_id, changes)
+        self._change_years(given.playlist_id, changes)
 
     def unmark(self, playlist_id: str, captures: Mapping[date, str]) -> None:
         """Take the marks of these captures off, since they are not going to replace anything any more."""
@@ -524,8 +522,10 @@ def worth(row: Mapping[str, Any]) -> tuple[bool, int, bool, datetime]:
     return row["status"] in PUBLISHED, trust, row["status"] != Status.UNCHANGED, captured_at
 
 
-def _better(scratch: DayScratch, kept: str, ranks: Mapping[date, Rank]) -> set[date]:
-    """The days on which the segment `kept` holds what is worth more."""
+def _better(scratch: DayScratch, kept: str | None, ranks: Mapping[date, Rank]) -> set[date]:
+    """The days on which the segment `kept` (None: not there yet) holds what is worth more."""
+    if kept is None or not ranks:
+        return set()
     held = scratch.moments(kept, ranks)
     return {day for day, source, captured_at in held if rank(source, captured_at) > ranks[day]}
 

@@ -13,6 +13,7 @@ from ..lake.schema import PUBLISHED, Status, empty_row
 from ..lake.tombstones import Tombstones, read_tombstones
 from ..spotify.entries import Row
 from ..time_and_chance import World
+from .judgement import row_on
 from .replay import replay
 
 # So far back is looked for what a process may have left, which is longer than any schedule pauses.
@@ -47,17 +48,25 @@ def heal(lake: Lake, world: World, playlist_id: str, history: list[Row], today: 
 def _begun(lake: Lake, playlist_id: str, history: list[Row], today: date) -> Iterator[date]:
     """The days of which raw holds another capture than the one of their row, if they have a row at all."""
     since = today - _LOOKED_BACK
-    known = {row["snapshot_date"]: row for row in history if row["snapshot_date"] >= since}
+    recent = [row for row in history if row["snapshot_date"] >= since]
+    doubtful = _doubtful(recent, since, today)
+    if not doubtful:
+        return
+    committed = {row["snapshot_date"]: row["raw_key"] for row in recent}
+    kept = lake.raw_keys(playlist_id)
+    yield from {day for _, day, key in kept if day in doubtful and committed.get(day) != key}
+
+
+def _doubtful(rows: list[Row], since: date, today: date) -> set[date]:
+    """The days before today that have no row, and those whose row commits no entries that were read."""
     # Entries that take the place of none leave no mark, so a day that was doubted or empty is looked at too.
-    settled = {day for day, row in known.items() if row["status"] in PUBLISHED and row["entry_count"] and _read(row)}
+    settled = {row["snapshot_date"] for row in rows if row["status"] in PUBLISHED and row["entry_count"] and _read(row)}
     first = min(settled, default=since)
     if len(settled) == 1:
         # A list's first run may have gone on over midnight, beside the one of the next day.
         first -= _DAY
     missed = {first + timedelta(days=number) for number in range((today - first).days)}
-    doubtful = (missed | set(known)) - settled
-    kept = lake.raw_keys(playlist_id) if doubtful else ()
-    yield from {day for _, day, key in kept if day in doubtful and (day not in known or known[day]["raw_key"] != key)}
+    return (missed | {row["snapshot_date"] for row in rows}) - settled
 
 
 def _read(row: Row) -> bool:
@@ -72,7 +81,7 @@ def mend(lake: Lake, world: World, playlist_id: str, day: date) -> None:
     except NotKept:
         _log.warning("no raw document is left", extra={"playlist_id": playlist_id, "snapshot_date": day.isoformat()})
     history = lake.history(playlist_id, day)
-    row = history[-1] if history and history[-1]["snapshot_date"] == day else None
+    row = row_on(day, history)
     if row is not None and row["status"] in PUBLISHED and not row["entry_count"]:
         # The list was empty: what an older capture has put there goes.
         lake.put_days(playlist_id, {day: rank(row["source"], row["captured_at"])}, [], {day: row["capture_id"]})

@@ -80,6 +80,11 @@ def row_of(capture: Capture, day: date) -> Row:
     )
 
 
+def row_on(day: date, history: list[Row]) -> Row | None:
+    """That day's row, in a history that ends with it or before it."""
+    return history[-1] if history and history[-1]["snapshot_date"] == day else None
+
+
 def last_published(history: list[Row]) -> Row | None:
     """The newest day that has its entries."""
     return next((row for row in reversed(history) if row["status"] in PUBLISHED), None)
@@ -101,10 +106,17 @@ def doubt(row: Row, summary: Summary, history: list[Row]) -> str | None:
     slots, known = summary.entry_count, summary.identified_count
     if 2 * known >= slots and (slots or not (before and before["entry_count"])):
         return None
-    # A day on which nothing could be read says nothing; a replay does not even know of it.
-    last = next((one for one in reversed(history) if one["capture_id"] is not None), None)
-    if last and last["status"] in (Status.SUSPECT, *PUBLISHED) and last["content_hash"] == row["content_hash"]:
+    if _was_read_before(row, history):
         return None
     gone = f"of {slots} slots {slots - known} are empty or have lost their id" if slots else "the list is empty"
     was = f"; {before['snapshot_date']} had {before['entry_count']} entries" if before else ""
     return f"{'Most' if known else 'Everything'} vanished at once: {gone}{was}. {_BELIEVED}"
+
+
+def _was_read_before(row: Row, history: list[Row]) -> bool:
+    """Whether the last reading said the same."""
+    # A day on which nothing could be read says nothing; a replay does not even know of it.
+    last = next((one for one in reversed(history) if one["capture_id"] is not None), None)
+    if last is None or last["status"] not in (Status.SUSPECT, *PUBLISHED):
+        return False
+    return bool(last["content_hash"] == row["content_hash"])

@@ -43,7 +43,7 @@ from ..spotify.retry import RetryBudget
 from ..time_and_chance import World
 from .at_once import in_order
 from .healing import heal, mend
-from .judgement import judge, known_snapshot, last_published, suspect_row, unchanged_row
+from .judgement import judge, known_snapshot, last_published, row_on, suspect_row, unchanged_row
 from .outcome import Outcome, Run
 
 RUN_BUDGET = 300.0
@@ -190,7 +190,7 @@ class Pipeline:
         history = self._lake.history(playlist_id, today)
         if heal(self._lake, self._world, playlist_id, history, today):
             history = self._lake.history(playlist_id, today)
-        standing = history[-1] if history and history[-1]["snapshot_date"] == today else None
+        standing = row_on(today, history)
         if standing and not again and _is_kept(standing):
             return Outcome(playlist_id, today, Status(standing["status"]), standing, already=True)
         try:

@@ -54,17 +54,29 @@ class Replayed:
 
 @dataclass
 class _Course:
-    """How far a replay is: the captures that are done with, and those of them that were not judged."""
+    """How far a replay is: the captures that are done with, those of them that were not judged, the days that are other
+    ones now, and where the time was over."""
 
     total: int
     tell: Callable[[int, int], None]
     done: int = 0
     purged: int = 0
     damaged: list[tuple[str, str]] = field(default_factory=list)
+    changed: list[tuple[str, date]] = field(default_factory=list)
+    left: tuple[str, date] | None = None
 
     def one_more(self) -> None:
         self.done += 1
         self.tell(self.done, self.total)
+
+    def compare(self, playlist_id: str, before: dict[date, str], after: dict[date, str]) -> None:
+        """Note which days of a list are other ones, by their fingerprints."""
+        days = sorted({*before, *after})
+        self.changed += [(playlist_id, day) for day in days if before.get(day) != after.get(day)]
+
+    def has_passed(self, playlist_id: str, day: date) -> bool:
+        """Whether a day is done with. What comes after is counted by whoever goes on there."""
+        return self.left is None or (playlist_id, day) < self.left
 
 
 @dataclass(frozen=True)
@@ -102,20 +114,22 @@ def replay(
     purged = read_tombstones(lake)
     found = [one for one in asked if not purged.covers_raw(*one[:2])]
     course = _Course(len(found), progress)
-    changed: list[tuple[str, date]] = []
-    left: tuple[str, date] | None = None
     for (playlist_id, year), group in groupby(found, key=lambda one: (one[0], one[1].year)):
         before = lake.fingerprints(playlist_id, year)
         remaining = _replay_year(target, world, playlist_id, [(day, key) for _, day, key in group], purged, course)
-        after = target.fingerprints(playlist_id, year)
-        changed += [(playlist_id, day) for day in sorted({*before, *after}) if before.get(day) != after.get(day)]
+        course.compare(playlist_id, before, target.fingerprints(playlist_id, year))
         if remaining:
-            left = playlist_id, remaining[0][0]
+            course.left = playlist_id, remaining[0][0]
             break
-    # What comes after the place where this stopped is counted by whoever goes on there.
-    over = sum(purged.covers_raw(*one[:2]) and (left is None or one[:2] < left) for one in asked)
-    remain = course.total - course.done
-    return Replayed(course.done, tuple(changed), left, remain, course.purged + over, tuple(course.damaged))
+    over = sum(purged.covers_raw(*one[:2]) and course.has_passed(*one[:2]) for one in asked)
+    return Replayed(
+        captures=course.done,
+        changed=tuple(course.changed),
+        left=course.left,
+        remaining=course.total - course.done,
+        purged=course.purged + over,
+        damaged=tuple(course.damaged),
+    )
 
 
 def _captures(
@@ -174,9 +188,7 @@ class _Batch:
             capture = from_raw(data, self._lake.store.locate(key))
         except DamagedFile as error:
             course.damaged.append((key, error.message))
-            if day not in self._days:
-                # Later days may still stand on what was kept of it.
-                self._history = _with(self._history, [row for row in self._known if row["raw_key"] == key])
+            self._keep_known(day, key)
             return
         if purged.users and purged.covers_any_user(users_of(capture), day):
             course.purged += 1
@@ -187,16 +199,16 @@ class _Batch:
             self._days[day] = made
             self._history = _with(self._history, [made.row])
 
+    def _keep_known(self, day: date, key: str) -> None:
+        """Later days may still stand on what was kept of a damaged document."""
+        if day not in self._days:
+            self._history = _with(self._history, [row for row in self._known if row["raw_key"] == key])
+
     def write(self) -> None:
         """Entries first, then the commits of the days that have these entries now."""
         if not self._days:
             return
-        published = {day: made for day, made in self._days.items() if made.row["status"] in PUBLISHED}
-        for row in self._known:
-            # An empty list has no entries that older ones would have to give way to.
-            made = published.get(row["snapshot_date"])
-            if made and not row["entry_count"] and worth(row) > worth(made.row):
-                del published[row["snapshot_date"]]
+        published = self._published()
         ranks = {day: made.rank for day, made in published.items()}
         captures = {day: made.row["capture_id"] for day, made in published.items()}
         entries = _entries(self._lake, self._playlist_id, published)
@@ -207,6 +219,16 @@ class _Batch:
             if day not in placed.stayed
         ]
         self._lake.put_snapshots(self._playlist_id, min(self._days).year, rows)
+
+    def _published(self) -> dict[date, _Day]:
+        """The days whose entries are to be written."""
+        published = {day: made for day, made in self._days.items() if made.row["status"] in PUBLISHED}
+        for row in self._known:
+            # An empty list has no entries that older ones would have to give way to.
+            made = published.get(row["snapshot_date"])
+            if made and not row["entry_count"] and worth(row) > worth(made.row):
+                del published[row["snapshot_date"]]
+        return published
 
 
 def _with(history: list[Row], rows: list[Row]) -> list[Row]:

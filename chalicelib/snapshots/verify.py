@@ -59,12 +59,24 @@ class Verdict:
 class _Found:
     """What one list's year adds to the verdict, and on how many days a lifecycle rule has removed the raw document."""
 
+    playlist_id: str
     days: int = 0
     published: int = 0
     entries: int = 0
     partial: int = 0
     aged: int = 0
     findings: list[Finding] = field(default_factory=list)
+
+    def tell(self, day: date | None, problem: str) -> None:
+        self.findings.append(Finding(self.playlist_id, day, problem))
+
+    def count(self, row: Row, held: Row | None) -> None:
+        """Count a day, given as its row and what its segment holds of it."""
+        self.days += 1
+        if row["status"] in PUBLISHED:
+            self.published += 1
+            self.partial += row["position_quality"] == "partial"
+            self.entries += held["entries"] if held else 0
 
 
 def verify(
@@ -118,35 +130,32 @@ class _Proof:
     def of_year(self, year: tuple[tuple[str, int], list[str]]) -> _Found:
         """What is true of one list's year, given with its segments."""
         (playlist_id, number), segments = year
-        found = _Found()
+        found = _Found(playlist_id)
         try:
-            for day, problem in self._problems(playlist_id, number, segments, found):
-                found.findings.append(Finding(playlist_id, day, problem))
+            committed = {row["snapshot_date"]: row for row in self._lake.snapshots(playlist_id, number)}
+            held = self._held(segments, found)
+            for day in sorted(set(held) - {day for day, row in committed.items() if row["status"] in PUBLISHED}):
+                found.tell(day, "entries are there, but no row commits the day (an interrupted run; run again)")
+            days = [(row, held.get(day)) for day, row in committed.items()]
+            for day, (aged, problems) in zip(days, in_order(self._of_day, days, self._at_once), strict=True):
+                found.count(*day)
+                found.aged += aged
+                for problem in problems:
+                    found.tell(day[0]["snapshot_date"], problem)
         except ChartlakeError as error:
-            found.findings.append(Finding(playlist_id, None, error.message))
+            found.tell(None, error.message)
         return found
 
-    def _problems(self, playlist_id: str, year: int, segments: list[str], found: _Found) -> Iterator[tuple[date, str]]:
-        committed = {row["snapshot_date"]: row for row in self._lake.snapshots(playlist_id, year)}
+    def _held(self, segments: list[str], found: _Found) -> dict[date, Row]:
+        """What the segments hold of each day; tells of a day that stands in two."""
         held: dict[date, Row] = {}
         for key in segments:
             for one in self._lake.segment_days(key):
                 day = one["snapshot_date"]
                 if day in held:
-                    yield day, f"the day stands in two segments, {key} is the second"
+                    found.tell(day, f"the day stands in two segments, {key} is the second")
                 held[day] = one
-        for day in sorted(set(held) - {day for day, row in committed.items() if row["status"] in PUBLISHED}):
-            yield day, "entries are there, but no row commits the day (an interrupted run; run again)"
-        days = [(row, held.get(day)) for day, row in committed.items()]
-        for (row, stored), (aged, problems) in zip(days, in_order(self._of_day, days, self._at_once), strict=True):
-            published = row["status"] in PUBLISHED
-            found.days += 1
-            found.published += published
-            found.partial += published and row["position_quality"] == "partial"
-            found.entries += stored["entries"] if published and stored else 0
-            found.aged += aged
-            for problem in problems:
-                yield row["snapshot_date"], problem
+        return held
 
     def _of_day(self, day: tuple[Row, Row | None]) -> tuple[bool, list[str]]:
         """Whether the raw document of a day has aged away, and what is wrong with the day, given as its row and what

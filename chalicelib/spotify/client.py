@@ -16,7 +16,7 @@ from typing import Any
 import requests
 import spotipy
 
-from ..errors import ChartlakeError, Final, QuotaExceeded, RateLimited, SpotifyUnavailable, UnknownShape
+from ..errors import ChartlakeError, Final, OutOfTime, QuotaExceeded, RateLimited, SpotifyUnavailable, UnknownShape
 from ..time_and_chance import World
 from .capture import KEPT_HEADERS, Answer
 from .pace import Pace
@@ -94,27 +94,7 @@ class Client:
                 self._world.sleep(min(_SECOND_THOUGHT, max(0.0, self._world.time_left())))
 
     def _answer(self, playlist_id: str, call: Callable[[], Any]) -> Answer:
-        self._last.response = None
-        with self._count_lock:
-            self._counts[playlist_id] += 1
-        result: Any = None
-        # Threads may set it at the same time, each to what is left at that moment.
-        self._spotify.requests_timeout = timeouts(self._world)
-        try:
-            with self._pace.turn(f"playlist {playlist_id}"):
-                result = call()
-        except ChartlakeError:
-            raise
-        except requests.RequestException as error:
-            if self._last.response is None or self._last.response.status_code == 200:
-                raise SpotifyUnavailable(
-                    f"playlist {playlist_id}: no complete answer from Spotify ({network_words(error)})."
-                ) from None
-            # The words of a refusal broke off, or a redirect led nowhere; its status says enough.
-        except Exception:
-            # spotipy trips over unusual error bodies; the response below is the truth.
-            if self._last.response is None:
-                raise
+        result = self._sent(playlist_id, call)
         response: requests.Response = self._last.response
         secrets = self._tokens.secrets
         kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
@@ -128,6 +108,33 @@ class Client:
         if answer.status == 200:
             _check_object(result, answer, playlist_id)
         return answer
+
+    def _sent(self, playlist_id: str, call: Callable[[], Any]) -> Any:
+        """What spotipy makes of the answer to one request, which `_keep` has then kept; None where it trips over it."""
+        self._last.response = None
+        with self._count_lock:
+            self._counts[playlist_id] += 1
+        # Threads may set it at the same time, each to what is left at that moment.
+        self._spotify.requests_timeout = timeouts(self._world)
+        try:
+            with self._pace.turn(f"playlist {playlist_id}"):
+                return call()
+        except ChartlakeError:
+            raise
+        except requests.RequestException as error:
+            # Silence is Spotify's; an answer that had begun was cut short by our own end.
+            if self._world.time_left() <= 0 and not isinstance(error, requests.Timeout):
+                raise OutOfTime(f"playlist {playlist_id}: its answer was not there when the time was over.") from None
+            if self._last.response is None or self._last.response.status_code == 200:
+                raise SpotifyUnavailable(
+                    f"playlist {playlist_id}: no complete answer from Spotify ({network_words(error)})."
+                ) from None
+            # The words of a refusal broke off, or a redirect led nowhere; its status says enough.
+        except Exception:
+            # spotipy trips over unusual error bodies; the response below is the truth.
+            if self._last.response is None:
+                raise
+        return None
 
 
 def _words(response: requests.Response) -> bytes:

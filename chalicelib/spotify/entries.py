@@ -62,11 +62,12 @@ def page_of(body: Json) -> Page | None:
     if not pages:
         return None
     if len(wrappers) > 1:
-        _refuse_contradiction(pages, {_int(value.get("total")) for value in wrappers.values()} - {None})
+        _refuse_contradiction(pages, wrappers.values())
     return replace(pages[0], wrapper="+".join(sorted((page.wrapper for page in pages), reverse=True)))
 
 
-def _refuse_contradiction(pages: list[Page], totals: set[int | None]) -> None:
+def _refuse_contradiction(pages: list[Page], wrappers: Iterable[Mapping[str, Json]]) -> None:
+    totals = {_int(value.get("total")) for value in wrappers} - {None}
     told = [(page.offset, [_names(payload_of(entry)) for entry in page.entries]) for page in pages]
     if len(totals) > 1 or told[0] != told[-1]:
         raise UnknownEntryShape("its 'items' and its 'tracks' are two different lists")
@@ -94,22 +95,27 @@ def payload_of(entry: Json) -> Mapping[str, Json] | None:
     """
     if entry is None:
         return None
+    told = _told_payloads(entry)
+    if not told:
+        return None
+    payloads = [value for value in told if isinstance(value, Mapping)]
+    if not payloads:
+        raise UnknownEntryShape(f"an entry's payload is {_described(told[0])}, not an object")
+    payload, other = payloads[0], payloads[-1]
+    if _names(payload) != _names(other):
+        raise UnknownEntryShape("an entry's 'item' and its 'track' are two different ones")
+    if not is_readable(payload) and not _is_dead(payload):
+        raise UnknownEntryShape(f"an entry's payload has neither 'uri', 'id' nor 'name', only {_keys_of(payload)}")
+    return payload
+
+
+def _told_payloads(entry: Json) -> list[Json]:
+    """What stands under an entry's `item` and `track`, in this order, and is not null."""
     if not isinstance(entry, Mapping):
         raise UnknownEntryShape(f"an entry is {_described(entry)}, not an object")
     if "item" not in entry and "track" not in entry:
         raise UnknownEntryShape(f"an entry has neither 'item' nor 'track', only {_keys_of(entry)}")
-    item, track = entry.get("item"), entry.get("track")
-    payload = item if isinstance(item, Mapping) else track
-    if isinstance(payload, Mapping):
-        if payload is item and isinstance(track, Mapping) and _names(item) != _names(track):
-            raise UnknownEntryShape("an entry's 'item' and its 'track' are two different ones")
-        if not is_readable(payload) and not _is_dead(payload):
-            raise UnknownEntryShape(f"an entry's payload has neither 'uri', 'id' nor 'name', only {_keys_of(payload)}")
-        return payload
-    wrong = next((candidate for candidate in (item, track) if candidate is not None), None)
-    if wrong is not None:
-        raise UnknownEntryShape(f"an entry's payload is {_described(wrong)}, not an object")
-    return None
+    return [value for value in (entry.get("item"), entry.get("track")) if value is not None]
 
 
 def is_readable(item: Mapping[str, Json]) -> bool:
@@ -139,6 +145,11 @@ def _is_identified(facts: Mapping[str, Json], item: Mapping[str, Json]) -> bool:
         if value is not None and not isinstance(value, str):
             raise UnknownEntryShape(f"an entry's payload lacks 'uri' or 'id', or they are no texts: {_keys_of(item)}")
     return bool(uri or item_id)
+
+
+def _identity(item: Mapping[str, Json]) -> str:
+    """What an item is known by in the hash of a list."""
+    return _id(item.get("uri")) or _id(item.get("id")) or _text(item.get("name")) or ""
 
 
 def _names(payload: Mapping[str, Json] | None) -> tuple[Json, Json]:
@@ -180,8 +191,7 @@ def summarise(pages: Iterable[Page]) -> Summary:
             payload = payload_of(entry)
             facts, item = _mapping(entry), payload or {}
             keys.update(key for key in ("track", "item") if isinstance(facts.get(key), Mapping))
-            identity = _id(item.get("uri")) or _id(item.get("id")) or _text(item.get("name")) or ""
-            digest.update(f"{identity}\x1f{_text(facts.get('added_at')) or ''}\x1e".encode())
+            digest.update(f"{_identity(item)}\x1f{_text(facts.get('added_at')) or ''}\x1e".encode())
             entry_count += 1
             identified_count += payload is not None and _is_identified(facts, payload)
     return Summary(entry_count, identified_count, digest.hexdigest(), "+".join(sorted(keys, reverse=True)) or None)
@@ -200,8 +210,7 @@ def entry_rows(pages: Iterable[Page], origin: Origin) -> Iterator[Row]:
 
 def _row(entry: Json, position: int, origin: Origin) -> Row:
     payload = payload_of(entry)
-    facts: Mapping[str, Json] = entry if isinstance(entry, Mapping) else {}
-    item = payload or {}
+    facts, item = _mapping(entry), payload or {}
     item_type = _item_type(facts, payload)
     album = _mapping(item.get("album"))
     show = _mapping(item.get("show"))

@@ -124,11 +124,12 @@ def request_token(url: str, app: Credentials, form: dict[str, str], world: World
     Raises `ConsentExpired` (the grant is not accepted), `CredentialsRefused`, `SpotifyUnavailable`, or the two pauses.
     """
     secrets.know(*(form[name] for name in _SECRET_FIELDS if name in form))
+    auth = None
     if app.client_secret:
-        secrets.know(app.client_secret, f"{app.client_id}:{app.client_secret}")
+        auth = (app.client_id, app.client_secret)
+        secrets.know(app.client_secret, ":".join(auth))
     else:
         form = form | {"client_id": app.client_id}  # PKCE: no secret, so no Basic header
-    auth = (app.client_id, app.client_secret) if app.client_secret else None
     try:
         with open_session(world) as session:
             response = session.post(url, data=form, auth=auth, timeout=timeouts(world), allow_redirects=False)

@@ -20,6 +20,7 @@ from ...history.kept import keys_to_purge
 from ...history.known import FORMATS
 from ...history.mapping import ColumnMap, map_of_toml, map_of_words
 from ...history.naming import ListName, named_list
+from ...lake.lake import Lake
 from ...snapshots.purge import purge as purge_lake
 from ...snapshots.purge import wish
 from ...spotify.references import parse_playlist_reference
@@ -142,23 +143,35 @@ def import_(
         by=_user(),
         keep=not no_keep,
     )
+    found = _imported(lake, paths, options, console, quiet=as_json)
+    if as_json:
+        click.echo(json.dumps([one.to_json() for one in found], ensure_ascii=False))
+    elif not dry_run:
+        _say_what_is_next(found)
+    ctx.exit(_exit_code(found))
+
+
+def _imported(lake: Lake, paths: list[Path], options: Options, console: Console, quiet: bool) -> list[ImportedFile]:
+    """Import the files one after the other, and show what came of each."""
     found: list[ImportedFile] = []
-    show = terminal.show_looked_at if dry_run else terminal.show_imported
+    show = terminal.show_looked_at if options.dry_run else terminal.show_imported
     parts = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
     with Progress(*parts, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("Importing", total=1.0)
         for one in import_paths(lake, paths, options, lambda name, share: _show(bar, task, name, share)):
             found.append(one)
-            if not dry_run:
+            if not options.dry_run:
                 keep_rejects(one)
-            if not as_json:
+            if not quiet:
                 show(bar.console, one)
-    if as_json:
-        click.echo(json.dumps([one.to_json() for one in found], ensure_ascii=False))
-    elif not dry_run:
-        _say_what_is_next(found)
+    return found
+
+
+def _exit_code(found: list[ImportedFile]) -> int:
     good = sum(one.error is None for one in found)
-    ctx.exit(DONE if good == len(found) else PARTLY_DONE if good else FAILED)
+    if good == len(found):
+        return DONE
+    return PARTLY_DONE if good else FAILED
 
 
 def _columns(words: str | None, map_file: Path | None) -> ColumnMap | None:

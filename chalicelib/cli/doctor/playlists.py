@@ -59,11 +59,15 @@ def playlists(settings: Settings, lake: Lake, client: Client, budget: RetryBudge
             yield bad(f"playlist {playlist_id}", error)
             continue
         cover = _cover(client, playlist_id, budget, world)
-        once = [one for one in (clock(world.now(), cover.date, "Spotify"), _app(cover)) if one and one.name not in told]
+        once = _first_told(told, clock(world.now(), cover.date, "Spotify"), _app(cover))
         told.update(one.name for one in once)
         yield from (*once, _check(playlist_id, cover, history, today))
         if cover.refusal and cover.refusal.stops_run:
             return
+
+
+def _first_told(told: set[str], *checks: Check | None) -> list[Check]:
+    return [one for one in checks if one and one.name not in told]
 
 
 def _cover(client: Client, playlist_id: str, budget: RetryBudget, world: World) -> _Cover:

@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -86,12 +86,21 @@ def read_clone(
             yield day
     if not seen:
         raise _nothing_in(folder, playlists, odd)
-    for one in odd:
-        owner = _owner(one.version, owners)
-        key = (owner or "", one.version.moment.date())
-        if owner is None and unplaced is not None:
-            unplaced.append(one)
-        elif owner and key not in seen and (playlists is None or owner in playlists):
+    owned = [(_owner(one.version, owners), one) for one in odd]
+    if unplaced is not None:
+        unplaced.extend(one for owner, one in owned if owner is None)
+    yield from _gaps(owned, playlists, seen)
+
+
+def _gaps(
+    owned: Iterable[tuple[str | None, Odd]], playlists: frozenset[str] | None, seen: set[tuple[str, date]]
+) -> Iterator[Day]:
+    """The days of which nothing could be read, by the first odd version of each."""
+    for owner, one in owned:
+        if owner is None or (playlists is not None and owner not in playlists):
+            continue
+        key = (owner, one.version.moment.date())
+        if key not in seen:
             seen.add(key)
             yield _gap(owner, one)
 

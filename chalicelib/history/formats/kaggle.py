@@ -32,11 +32,16 @@ def table(header: list[str], layout: Layout, file: str, sample: list[list[str]])
     return Table("kaggle-top50", layout, row, row.key_of, (50,))
 
 
-def _month_first(header: list[str], file: str, sample: list[list[str]]) -> bool | None:
-    """Whether 2/3/2025 is the third of February: a day after the twelfth tells. None where no date has that form."""
+def _slashed_dates(header: list[str], sample: list[list[str]]) -> list[tuple[int, int]]:
+    """The first two numbers of each date such as 2/3/2025."""
     places = [header.index(name) for name in ("snapshot_date", "album_release_date")]
     found = [_SLASHED.fullmatch(fields[place]) for fields in sample if len(fields) >= len(header) for place in places]
-    dates = [(int(date_[1]), int(date_[2])) for date_ in found if date_]
+    return [(int(date_[1]), int(date_[2])) for date_ in found if date_]
+
+
+def _month_first(header: list[str], file: str, sample: list[list[str]]) -> bool | None:
+    """Whether 2/3/2025 is the third of February: a day after the twelfth tells. None where no date has that form."""
+    dates = _slashed_dates(header, sample)
     month_first = any(second > 12 for _, second in dates)
     day_first = any(first > 12 for first, _ in dates)
     if not dates:

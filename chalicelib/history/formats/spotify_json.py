@@ -7,7 +7,7 @@ is not whole is refused: what is missing would look like what had left.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import accumulate, chain
 
@@ -26,33 +26,37 @@ def pages_of(body: Json) -> list[Page] | None:
     Raises `UnknownEntryShape` where an answer holds two lists that contradict each other.
     """
     bodies = body if isinstance(body, list) else [body]
-    pages = [page_of(one) for one in bodies]
-    whole = [page for page in pages if page is not None]
-    is_bare = not whole and isinstance(body, list)
-    if is_bare:
-        whole = [Page(body, 0, None)]
-    elif not whole or len(whole) != len(bodies):
+    pages = [page for one in bodies if (page := page_of(one)) is not None]
+    if not pages:
+        return _bare_list(body)
+    if len(pages) != len(bodies):
         return None
-    first = next((entry for page in whole for entry in page.entries if entry is not None), None)
-    # A page of nothing is a page all the same; a list of nothing may be anything.
-    is_known = isinstance(first, Mapping) and ("track" in first or "item" in first)
-    if not is_known and (first is not None or is_bare):
-        return None
-    return sorted(whole, key=lambda page: page.offset)
+    first = _first_told(chain.from_iterable(page.entries for page in pages))
+    return sorted(pages, key=lambda page: page.offset) if first is None or _is_entry(first) else None
+
+
+def _bare_list(body: Json) -> list[Page] | None:
+    """Nothing but entries. A page of nothing is a page all the same; a list of nothing may be anything."""
+    return [Page(body, 0, None)] if isinstance(body, list) and _is_entry(_first_told(body)) else None
+
+
+def _first_object(body: Json) -> Json:
+    bodies = body if isinstance(body, list) else [body]
+    return next((one for one in bodies if isinstance(one, Mapping)), {})
+
+
+def _first_told(entries: Iterable[Json]) -> Json:
+    return next((entry for entry in entries if entry is not None), None)
+
+
+def _is_entry(value: Json) -> bool:
+    return isinstance(value, Mapping) and ("track" in value or "item" in value)
 
 
 def read(body: Json, pages: list[Page], named: Named, problems: Problems) -> list[Day]:
     _refuse_parts(pages, named.file)
-    facts = next((one for one in (body if isinstance(body, list) else [body]) if isinstance(one, Mapping)), {})
-    entries = []
-    for position, entry in enumerate(chain.from_iterable(page.entries for page in pages), start=1):
-        try:
-            payload_of(entry)
-        except UnknownEntryShape as error:
-            problems.add(0, f"entry {position}: {error}")
-        else:
-            entries.append((position, entry))
-    rows = list(rows_of_entries(entries))
+    facts = _first_object(body)
+    rows = list(rows_of_entries(_readable(pages, problems)))
     count = sum(len(page.entries) for page in pages)
     is_empty = not count and pages[0].total == 0 and _own_id(facts) is not None
     if not count and not is_empty:
@@ -62,6 +66,19 @@ def read(body: Json, pages: list[Page], named: Named, problems: Problems) -> lis
         # A playlist, and Spotify's own count of it.
         return [replace(day, total=0)]
     return [replace(day, reason=None if any(page.total is not None for page in pages) else _NO_TOTAL)]
+
+
+def _readable(pages: list[Page], problems: Problems) -> list[tuple[int, Json]]:
+    """The entries that can be understood, each with its position."""
+    entries = []
+    for position, entry in enumerate(chain.from_iterable(page.entries for page in pages), start=1):
+        try:
+            payload_of(entry)
+        except UnknownEntryShape as error:
+            problems.add(0, f"entry {position}: {error}")
+        else:
+            entries.append((position, entry))
+    return entries
 
 
 def _facts(body: Mapping[str, Json], pages: list[Page]) -> dict[str, Json]:
