@@ -21,7 +21,8 @@ from urllib.parse import urlsplit
 from ..errors import BadSetting
 from ..lake import keys
 from ..lake.lake import Lake
-from .events import KINDS, Event
+from .events import Event
+from .views import EVENT_KINDS as KINDS
 
 # The least number that counts where a line names none: places, and followers.
 THRESHOLDS = {"moved": 5, "followers_jump": 1000}
@@ -160,14 +161,20 @@ def _channel(words: list[str]) -> Channel:
     kind, options = (words[0], words[1:]) if words else ("", [])
     if kind not in CHANNELS:
         raise BadSetting(f"{kind!r} is no way of telling: write tell and one of {', '.join(CHANNELS)}.")
-    address = options.pop(0) if kind == "webhook" and options else ""
-    rhythm = options.pop(0) if kind == "mail" and options and options[0] in RHYTHMS else "daily"
-    private = kind == "webhook" and options == [PRIVATE]
-    if options and not private:
-        raise BadSetting(f"'tell {kind}' does not take {' '.join(options)!r}.")
     if kind == "webhook":
-        check_address(address, private)
-    return Channel(kind, address, rhythm, private)
+        return _webhook(options)
+    if options and not (kind == "mail" and len(options) == 1 and options[0] in RHYTHMS):
+        raise BadSetting(f"'tell {kind}' does not take {' '.join(options)!r}.")
+    return Channel(kind, "", options[0] if options else "daily", False)
+
+
+def _webhook(options: list[str]) -> Channel:
+    """An address, and perhaps `private` behind it."""
+    address, rest = (options[0], options[1:]) if options else ("", [])
+    if rest not in ([], [PRIVATE]):
+        raise BadSetting(f"'tell webhook' does not take {' '.join(rest)!r}.")
+    check_address(address, private=bool(rest))
+    return Channel("webhook", address, "daily", bool(rest))
 
 
 def check_address(address: str, private: bool) -> None:

@@ -224,20 +224,29 @@ def show_events(console: Console, found: list[Event], top: int | None = None) ->
         [
             Column("Day", [(_happened(one), "") for one in shown]),
             Column("", [_told(one) for one in shown]),
-            _text("Title", (one.name or (one.item_key and "(no name)") for one in shown)),
+            _text("Title", map(_title_of, shown)),
             _text("Artists", (one.artist_names for one in shown)),
-            _text("List", (one.playlist_name or one.playlist_id for one in shown)),
+            _text("List", map(_list_of, shown)),
         ],
     )
     if len(found) > len(shown):
         console.print(f"… and {counted(len(found) - len(shown), 'event')} more (--limit shows them).")
     for one in shown:
-        if one.kind in ("list_renamed", "description_changed", "owner_changed"):
-            console.print(
-                f"{one.playlist_id} {one.kind}: {printable(one.was)} → {printable(one.became)}",
-                soft_wrap=True,
-                markup=False,
-            )
+        if one.kind in _REWORDED:
+            words = f"{one.playlist_id} {one.kind}: {printable(one.was)} → {printable(one.became)}"
+            console.print(words, soft_wrap=True, markup=False)
+
+
+# What a list says of itself, in other words than before.
+_REWORDED = ("list_renamed", "description_changed", "owner_changed")
+
+
+def _list_of(event: Event) -> str:
+    return event.playlist_name or event.playlist_id
+
+
+def _title_of(event: Event) -> str | None:
+    return event.name or (event.item_key and "(no name)")
 
 
 def _happened(event: Event) -> str:

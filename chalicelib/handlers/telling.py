@@ -61,25 +61,36 @@ def tell_all(settings: Settings, lake: Lake, world: World, *, dry_run: bool = Fa
 
     `dry_run` tells nobody and keeps nothing. Raises `LakeUnavailable` and `DamagedFile` of the lake's tables.
     """
-    watchlist = read_watchlist(lake)
-    for error in watchlist.wrong:
-        _log.warning(error.message)
+    watchlist = _watched(lake)
     if not watchlist.channels:
         return []
     today = world.now().astimezone(settings.timezone).date()
     book = lake.dry_run() if dry_run else lake
     memories = {channel: Told(book, name_of(channel), today) for channel in watchlist.channels}
     since = min(told.since for told in memories.values())
-    events = [event for event in read_events(lake, since=since, today=today) if event.is_news]
-    teller = _Teller(settings, lake, world, today, watchlist)
-    accounts = []
-    for channel, told in memories.items():
-        wanted = [event for event in events if watchlist.wants(event) or (channel.kind == "feeds" and ALL.wants(event))]
-        account = Account(channel, left=told.untold(wanted))
-        accounts.append(account)
-        if not dry_run:
-            teller.tell(account, told)
-    return accounts
+    news = [event for event in read_events(lake, since=since, today=today) if event.is_news]
+    accounts = {
+        channel: Account(channel, left=told.untold(_meant_for(channel, watchlist, news)))
+        for channel, told in memories.items()
+    }
+    if not dry_run:
+        teller = _Teller(settings, lake, world, today, watchlist)
+        for channel, account in accounts.items():
+            teller.tell(account, memories[channel])
+    return list(accounts.values())
+
+
+def _watched(lake: Lake) -> Watchlist:
+    watchlist = read_watchlist(lake)
+    for error in watchlist.wrong:
+        _log.warning(error.message)
+    return watchlist
+
+
+def _meant_for(channel: Channel, watchlist: Watchlist, news: list[Event]) -> list[Event]:
+    """What is watched; the feeds are for what is not, too."""
+    everything = channel.kind == "feeds"
+    return [event for event in news if watchlist.wants(event) or (everything and ALL.wants(event))]
 
 
 def name_of(channel: Channel) -> str:

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -116,17 +116,27 @@ def addresses(host: str, port: int, private: bool) -> list[str]:
     this machine's links (where clouds keep their credentials) are never told."""
     found = dict.fromkeys(str(one[4][0]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     for text in found:
-        address = ip_address(text.partition("%")[0])
-        if isinstance(address, IPv6Address):
-            address = address.ipv4_mapped or address
-        public = address.is_global and not address.is_multicast
-        named = private and not (address.is_link_local or address.is_multicast or address.is_unspecified)
-        if not (public or named):
+        address = _address(text)
+        if not (_is_public(address) or (private and _may_be_named(address))):
             raise BadSetting(
                 f"{host} is {address}, which is no public address.",
                 advice="If it is yours, write private behind its address in config/watch.txt.",
             )
     return list(found)
+
+
+def _address(text: str) -> IPv4Address | IPv6Address:
+    """Without its zone; of one that stands for an IPv4 address, that one."""
+    address = ip_address(text.partition("%")[0])
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+
+
+def _is_public(address: IPv4Address | IPv6Address) -> bool:
+    return address.is_global and not address.is_multicast
+
+
+def _may_be_named(address: IPv4Address | IPv6Address) -> bool:
+    return not (address.is_link_local or address.is_multicast or address.is_unspecified)
 
 
 def _connected(host: str, port: int, private: bool, *, encrypted: bool) -> socket.socket:

@@ -281,11 +281,13 @@ def _place(lake: Lake, playlist_id: str, year: int, staged: _Staged) -> set[date
     else:
         raise LakeUnavailable(f"{playlist_id}: its days were changed by other imports {_TRIES} times meanwhile.")
     after = _rows_by_day(lake, playlist_id, year)
-    marked = {
-        day: facts["capture_id"] for day, facts in staged.commits.items() if day in after and after[day]["replacing"]
-    }
-    lake.unmark(playlist_id, marked)
+    lake.unmark(playlist_id, _still_marked(staged, after))
     return {day for day in staged.commits if day in changed or before.get(day) != after.get(day)}
+
+
+def _still_marked(staged: _Staged, after: Mapping[date, Row]) -> dict[date, str]:
+    """The captures of the days whose rows have a mark."""
+    return {day: facts["capture_id"] for day, facts in staged.commits.items() if after.get(day, {}).get("replacing")}
 
 
 def _write(

@@ -58,7 +58,7 @@ def _begun(lake: Lake, playlist_id: str, history: list[Row], today: date) -> Ite
 
 
 def _doubtful(rows: list[Row], since: date, today: date) -> set[date]:
-    """The days before today that have no row, and those whose row has no reading of Spotify or no entries behind it."""
+    """The days before today that have no row, and those whose row commits no entries that were read."""
     # Entries that take the place of none leave no mark, so a day that was doubted or empty is looked at too.
     settled = {row["snapshot_date"] for row in rows if row["status"] in PUBLISHED and row["entry_count"] and _read(row)}
     first = min(settled, default=since)

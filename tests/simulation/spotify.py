@@ -39,15 +39,19 @@ class Playlist:
         return f"{self.id[0]}{self._items:021d}"
 
     def edit(self) -> str:
-        """Change something; what was there once never comes back in the same way, but for a list that vanished."""
+        """Change something; what left never comes back, but for a list that vanished."""
         now = list(self.states[-1])
-        kind = self._random.choices(("insert", "remove", "replace", "empty", "vanish"), (3, 3, 3, 2, 1))[0]
+        kinds = {"insert": 3, "remove": 3, "replace": 3, "move": 3, "empty": 2, "vanish": 1}
+        (kind,) = self._random.choices(list(kinds), weights=list(kinds.values()))
         place = self._random.randrange(len(now) + 1)
         if kind == "insert" or not now:
             before = next((state for state in reversed(self.states) if state), ())
             now = list(before) if not now and self._random.random() < 0.5 else [*now[:place], self._new(), *now[place:]]
         elif kind == "vanish":
             now = []
+        elif kind == "move":
+            # The one edit that leaves `total` as it is, and yet tears a list that is read in pages.
+            now.insert(place, now.pop(self._random.randrange(len(now))))
         else:
             place = min(place, len(now) - 1)
             now[place : place + 1] = {"remove": [], "replace": [self._new()], "empty": [None]}[kind]

@@ -60,18 +60,15 @@ def events(
     """
     if as_csv and as_json:
         raise BadSetting("--csv and --json are forms of one answer.", advice="Give one of them.")
-    if day and (since or until):
-        raise BadSetting("--day is one day, --since and --until are several.", advice="Give the one or the other.")
-    if since and until and since > until:
-        raise BadSetting(f"--since {since} is after --until {until}.", advice="Exchange them.")
+    span = _span(day, since, until)
     asked, console = Asked(), a_console()
     ids = [asked.kept_id(one) for one in playlists]
-    first = day or since or (date.min if until else newest_day(asked.lake, asked.today, ids))
+    first, last = span or (newest_day(asked.lake, asked.today, ids), date.max)
     found = read_events(
         asked.lake,
         playlists=ids,
         since=first,
-        until=day or until or date.max,
+        until=last,
         kinds=kinds or EVENT_KINDS,
         min_move=min_move,
         today=asked.today,
@@ -83,6 +80,17 @@ def events(
         _write_csv(told)
     else:
         chart_tables.show_events(console, told, limit or (_SCREEN if console.is_terminal else None))
+
+
+def _span(day: date | None, since: date | None, until: date | None) -> tuple[date, date] | None:
+    """The first and the last day that are asked for; None where no day is named."""
+    if day and (since or until):
+        raise BadSetting("--day is one day, --since and --until are several.", advice="Give the one or the other.")
+    if since and until and since > until:
+        raise BadSetting(f"--since {since} is after --until {until}.", advice="Exchange them.")
+    if not (day or since or until):
+        return None
+    return day or since or date.min, day or until or date.max
 
 
 def _write_csv(told: list[Event]) -> None:

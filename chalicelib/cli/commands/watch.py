@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ...analysis.watchlist import CHANNELS, SUBJECTS, Channel, Watch, bare, parse_line, parse_watchlist
-from ...errors import BadSetting, NotKept
+from ...errors import BadSetting, ChartlakeError, NotKept
 from ...handlers.telling import Account, name_of, tell_all
 from ...handlers.told import is_dead
 from ...lake import keys
@@ -122,18 +122,19 @@ def list_(as_json: bool) -> None:
     lake, now = open_lake_now(), World().now()
     found = lake.store.get(keys.WATCH)
     watchlist = parse_watchlist(found.data.decode("utf-8", "replace") if found else "")
+    watches = [str(one) for one in watchlist.watches]
     channels = [_state_of(lake, channel, now) for channel in watchlist.channels]
-    # What is a feed for a purge, too: all, watched, and one a list.
-    feeds = [lake.store.link(key, _LINK_SECONDS) for key in lake.store.list(keys.FEEDS) if keys.is_feed(key)]
-    told = {
-        "watches": [str(one) for one in watchlist.watches],
-        "channels": channels,
-        "feeds": feeds,
-        "wrong": [error.message for error in watchlist.wrong],
-    }
-    words = [printable(str(one)) for one in watchlist.watches] or ["Nothing is watched yet: chartlake watch add."]
-    words += [_channel_words(one) for one in channels] or ["Nothing is told yet: chartlake watch on."]
-    _say(as_json, told, *words, *feeds, *(f"Not understood: {printable(error.message)}" for error in watchlist.wrong))
+    feeds = _feeds(lake)
+    wrong = [error.message for error in watchlist.wrong]
+    words = list(map(printable, watches)) or ["Nothing is watched yet: chartlake watch add."]
+    words += list(map(_channel_words, channels)) or ["Nothing is told yet: chartlake watch on."]
+    words += [*feeds, *(f"Not understood: {printable(one)}" for one in wrong)]
+    _say(as_json, {"watches": watches, "channels": channels, "feeds": feeds, "wrong": wrong}, *words)
+
+
+def _feeds(lake: Lake) -> list[str]:
+    """Links to what is a feed for a purge, too: all, watched, and one a list."""
+    return [lake.store.link(key, _LINK_SECONDS) for key in lake.store.list(keys.FEEDS) if keys.is_feed(key)]
 
 
 @watch.command()
@@ -186,17 +187,21 @@ def _found(subject: str, name: str) -> tuple[str, str]:
         raise BadSetting(f"Which {subject} is meant is not said.", advice="Give its id, its link or its name.")
     asked = Asked()
     if subject == "list":
-        playlist_id = asked.playlist_id(name)
-        with asked.charts(playlist_id, entries=False) as charts:
-            known = charts.find_playlists(playlist_id)
-        return playlist_id, _note(known[0]["name"] if known else "")
+        return _found_list(asked, name)
     with asked.charts() as charts:
         if subject == "track":
             track = one_track(charts.find_tracks(name), name)[0]
-            title = " by ".join(text for text in (track["name"], track["artist"]) if text)
+            title = " by ".join(filter(None, (track["name"], track["artist"])))
             return str(track["item_id"] or track["track_key"]), _note(title)
         query = _ARTISTS if subject == "artist" else _LABELS
         return _only(charts.warehouse.read(query, {"name": name}), subject, name)
+
+
+def _found_list(asked: Asked, name: str) -> tuple[str, str]:
+    playlist_id = asked.playlist_id(name)
+    with asked.charts(playlist_id, entries=False) as charts:
+        known = charts.find_playlists(playlist_id)
+    return playlist_id, _note(known[0]["name"] if known else "")
 
 
 _ARTISTS = """
@@ -213,20 +218,29 @@ _LABELS = """
 
 
 def _only(found: list[Row], subject: str, name: str) -> tuple[str, str]:
-    same = [row for row in found if name.casefold() in ((row["name"] or "").casefold(), (row["id"] or "").casefold())]
+    same = [row for row in found if name.casefold() in map(str.casefold, filter(None, (row["name"], row["id"])))]
     for rows in (same, found):
         if len(rows) == 1:
-            row = rows[0]
-            # An artist without an id, as files of others have them, is watched by name.
-            return row["id"] or row["name"], _note(row["name"] if row["id"] and row["id"] != row["name"] else "")
+            return _named(rows[0])
+    raise _none_or_several(found, subject, name)
+
+
+def _named(row: Row) -> tuple[str, str]:
+    """An artist without an id, as files of others have them, is watched by name."""
+    if row["id"] in (None, "", row["name"]):
+        return row["name"], ""
+    return row["id"], _note(row["name"])
+
+
+def _none_or_several(found: list[Row], subject: str, name: str) -> ChartlakeError:
     if not found:
-        raise NotKept(
+        return NotKept(
             f"No {subject} in the lake is called {name!r}.",
             advice=f"An id or a link of Spotify's is watched by a line in {keys.WATCH}: {subject} and the id.",
         )
     lines = [f"  {row['id'] or ''}  {printable(row['name'])}, on {counted(row['lists'], 'list')}" for row in found]
     more = [f"  … and {len(lines) - _CANDIDATES} more"] if len(lines) > _CANDIDATES else []
-    raise BadSetting(
+    return BadSetting(
         f"{name!r} is in the names of {len(found)} {subject}s.",
         advice="\n".join(["Name one by its id:", *lines[:_CANDIDATES], *more]),
     )
