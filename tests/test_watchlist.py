@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from chalicelib.analysis.events import KINDS
+from chalicelib.analysis.views import EVENT_KINDS as KINDS
 from chalicelib.analysis.watchlist import parse_line, parse_watchlist
 from chalicelib.report.event_words import sentence
 

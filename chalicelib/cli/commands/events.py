@@ -28,7 +28,14 @@ _SCREEN = 100
 @day_option("--since", help="The first day; else the newest known one.")
 @day_option("--until", help="The last day.")
 @day_option("--day", help="Only this day.")
-@click.option("--kind", "kinds", multiple=True, type=click.Choice(EVENT_KINDS), help="Only this kind; may be repeated.")
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    type=click.Choice(EVENT_KINDS),
+    default=EVENT_KINDS,
+    help="Only this kind; may be repeated.",
+)
 @click.option(
     "--min-move", type=click.IntRange(1), default=1, show_default=True, help="Tell moves of so many places or more."
 )
@@ -69,7 +76,7 @@ def events(
         playlists=ids,
         since=first,
         until=last,
-        kinds=kinds or EVENT_KINDS,
+        kinds=kinds,
         min_move=min_move,
         today=asked.today,
     )
@@ -84,13 +91,14 @@ def events(
 
 def _span(day: date | None, since: date | None, until: date | None) -> tuple[date, date] | None:
     """The first and the last day that are asked for; None where no day is named."""
-    if day and (since or until):
-        raise BadSetting("--day is one day, --since and --until are several.", advice="Give the one or the other.")
-    if since and until and since > until:
+    if day:
+        if since or until:
+            raise BadSetting("--day is one day, --since and --until are several.", advice="Give the one or the other.")
+        return day, day
+    first, last = since or date.min, until or date.max
+    if first > last:
         raise BadSetting(f"--since {since} is after --until {until}.", advice="Exchange them.")
-    if not (day or since or until):
-        return None
-    return day or since or date.min, day or until or date.max
+    return (first, last) if since or until else None
 
 
 def _write_csv(told: list[Event]) -> None:
