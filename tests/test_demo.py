@@ -15,11 +15,16 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from chalicelib.analysis.coverage import coverage
+from chalicelib.analysis.events import newest_day, read_events
+from chalicelib.analysis.watchlist import read_watchlist
 from chalicelib.cli.demo_lake import PLAYLISTS, demo_folder, take_days
 from chalicelib.errors import BadSetting
+from chalicelib.lake import keys
 from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
+from chalicelib.report.event_words import sentence
 from chalicelib.snapshots.verify import verify
+from chalicelib.text import printable
 from chalicelib.time_and_chance import World
 from simulator import CURATED, TOP_50, VIRAL_50
 
@@ -98,9 +103,23 @@ def test_it_says_that_all_is_invented_what_is_there_and_what_to_do_next(
     assert "invented" in lines[0]
     assert "8 days of 3 playlists in demo/lake" in lines[1]
     assert "Top 50 - Global (simulated)  4 ok, 2 missed, 1 deferred, 1 unavailable" in made.stdout
-    assert lines[-1].endswith("CHARTLAKE_LAKE=demo/lake chartlake coverage")
+    assert lines[-1].endswith("CHARTLAKE_LAKE=demo/lake chartlake watch list")
     assert made.stderr == ""
     assert sorted(path.name for path in folder.iterdir()) == ["demo"]
+
+
+def test_it_ends_with_what_happened_on_the_newest_day_to_the_list_it_watches(
+    eight_days: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, made = eight_days
+    told = made.stdout.partition("The newest day of the list that is watched:\n")[2].splitlines()[:3]
+    world = World()
+    lake = Lake(open_store(str(folder / "demo" / "lake"), world), world)
+    newest = newest_day(lake, lake.now().date(), [TOP_50])
+    happened = {printable(sentence(event)) for event in read_events(lake, playlists=[TOP_50], since=newest)}
+    assert {line.strip() for line in told} <= happened
+    assert [one.kind for one in read_watchlist(lake).channels] == ["feeds"]
+    assert lake.store.get(keys.WATCHED_FEED) is not None
 
 
 def test_a_demo_is_made_anew_and_machines_get_one_document(tmp_path: Path) -> None:

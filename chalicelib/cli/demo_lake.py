@@ -17,8 +17,15 @@ from filelock import FileLock, Timeout
 from simulator import CURATED, EXTENDED, TOP_50, VIRAL_50, Fault, Simulator
 
 from ..analysis.coverage import Coverage
+from ..analysis.events import Event, newest_day, read_events
+from ..analysis.watchlist import read_watchlist
 from ..errors import BadSetting, LakeUnavailable
+from ..handlers.telling import tell_all
+from ..lake import keys
 from ..lake.address import open_store
+from ..lake.lake import Lake
+from ..lake.store import ObjectStore
+from ..report.event_words import document, weight
 from ..settings import Settings
 from ..snapshots.outcome import Run
 from ..snapshots.pipeline import open_lake, open_pipeline
@@ -33,6 +40,10 @@ _TEXT = f"""{_FIRST_LINE}
 Its artists and songs are invented. The next demo deletes lake/ and site/, and makes them anew.
 """
 _MADE_ANEW = ("lake", "site")
+_WATCHLIST = f"""# What is watched, and how it is told: `chartlake watch` changes it, docs/watch.md explains it.
+list {TOP_50} | entered, re-entered, left, new_peak, number_one
+tell feeds
+"""
 
 _VANISHED = {"id": VIRAL_50, "owner": {}, "snapshot_id": "x", "tracks": {"items": [], "offset": 0, "total": 0}}
 _NO_RUN = None
@@ -58,6 +69,7 @@ class Demo:
     entries: int
     seconds: float
     playlists: tuple[Coverage, ...]
+    news: tuple[Event, ...]
 
     @property
     def complete(self) -> bool:
@@ -74,6 +86,7 @@ class Demo:
             "playlists": [
                 {"playlist_id": one.playlist_id, "name": one.name, "counts": one.counts} for one in self.playlists
             ],
+            "news": [document(event) for event in self.news],
         }
 
 
@@ -152,6 +165,15 @@ def take_days(lake: str, days: int, now: datetime, zone: ZoneInfo, seed: int = 0
             yield day, run
 
 
+def tell_news(settings: Settings, lake: Lake, world: World) -> tuple[Event, ...]:
+    """Watch one of the lists, write its feeds, and give the three events of the newest day that matter most."""
+    lake.store.create(keys.WATCH, _WATCHLIST.encode())
+    tell_all(settings, lake, world)
+    today, watchlist = world.now().astimezone(settings.timezone).date(), read_watchlist(lake)
+    events = read_events(lake, since=newest_day(lake, today), today=today)
+    return tuple(sorted(filter(watchlist.wants, events), key=weight)[:3])
+
+
 def _planned(days: int) -> dict[int, Fault | None]:
     """What is to go wrong, by the place of the day; never on the first and the last one."""
     planned: dict[int, Fault | None] = {}
@@ -201,6 +223,14 @@ def _what_no_demo_made(folder: Path) -> str | None:
 def _what_no_demo_kept(folder: Path) -> str | None:
     """One object of the demo's lake that a person put there: they used it for playlists of their own, and would lose
     them."""
-    keys = open_store(str(folder / "lake"), World()).list("")
-    kept = (key for key in keys if not key.startswith(("site/", "state/")))
-    return next((f"lake/{key}" for key in kept if not any(one in key for one in PLAYLISTS)), None)
+    store = open_store(str(folder / "lake"), World())
+    found = store.list("")
+    kept = (key for key in found if not key.startswith(("site/", "state/")))
+    foreign = (key for key in kept if not any(one in key for one in PLAYLISTS) and not _is_own(store, key))
+    return next((f"lake/{key}" for key in foreign), None)
+
+
+def _is_own(store: ObjectStore, key: str) -> bool:
+    """Whether this is the watchlist as a demo leaves it."""
+    found = store.get(key) if key == keys.WATCH else None
+    return found is not None and found.data == _WATCHLIST.encode()

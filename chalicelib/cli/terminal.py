@@ -16,6 +16,7 @@ from ..analysis.coverage import MISSED, Coverage, Day
 from ..errors import ChartlakeError
 from ..lake import keys
 from ..lake.schema import PUBLISHED, Status
+from ..report.event_words import sentence
 from ..text import counted, printable, printable_lines
 from .chart_tables import show_chart
 
@@ -282,8 +283,15 @@ def show_demo(console: Console, made: Demo, page: str, command: str) -> None:
         counts = ", ".join(f"{count} {status}" for status, count in one.counts.items())
         console.print(Text.assemble("  ", (printable(one.name), "bold"), f"  {counts}"), soft_wrap=True)
     console.print("The gaps are there on purpose: coverage shows each with its reason.")
+    if made.news:
+        console.print("The newest day of the list that is watched:")
+    for event in made.news:
+        console.print(_text(f"  {printable(sentence(event))}"), soft_wrap=True)
     call = f"CHARTLAKE_LAKE={quote(made.lake)} {command}"
-    console.print(_text(f"Page     {page}\nNext     {call} charts\n         {call} coverage"), soft_wrap=True)
+    console.print(
+        _text(f"Page     {page}\nNext     {call} charts\n         {call} events\n         {call} watch list"),
+        soft_wrap=True,
+    )
 
 
 def show_bill(console: Console, load: Load, lines: list[Line], prices: Mapping[str, Any]) -> None:

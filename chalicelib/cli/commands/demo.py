@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from ..base import (
     progress_bar,
     settings_now,
 )
-from ..demo_lake import PLAYLISTS, Demo, demo_folder, take_days
+from ..demo_lake import PLAYLISTS, Demo, demo_folder, take_days, tell_news
 
 
 @click.command()
@@ -51,6 +52,7 @@ def demo(ctx: click.Context, days: int, into: Path, open_it: bool, as_json: bool
     with demo_folder(into) as lake:
         made = _make(lake, days, settings, world)
         kept = open_lake_now(Settings(lake=lake), world)
+        made = replace(made, news=tell_news(settings, kept, world))
         render_site(kept, world, settings.timezone)
     page = kept.store.link(INDEX_PAGE, 0)
     if as_json:
@@ -78,4 +80,4 @@ def _make(lake: str, days: int, settings: Settings, world: World) -> Demo:
                 raise
     kept = open_lake_now(Settings(lake=lake), world)
     playlists = tuple(coverage(kept, last, PLAYLISTS))
-    return Demo(lake, days, taken, entries, world.monotonic() - began, playlists)
+    return Demo(lake, days, taken, entries, world.monotonic() - began, playlists, ())
