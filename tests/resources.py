@@ -213,6 +213,10 @@ def remove_rule(aws: Aws, made: Made) -> None:
     aws("events").delete_rule(Name=made.ref)
 
 
+def make_bus(aws: Aws, _: str, properties: Json) -> Result:
+    return properties["Name"], {"Arn": aws("events").create_event_bus(**properties)["EventBusArn"]}
+
+
 def make_topic(aws: Aws, name: str, properties: Json) -> Result:
     return aws("sns").create_topic(Name=name, Attributes=properties)["TopicArn"], {}
 
@@ -323,6 +327,7 @@ KINDS = {
     ),
     "AWS::Budgets::Budget": Kind(make_budget, remove_budget),
     "AWS::CloudWatch::Alarm": put(put_alarm, lambda aws, made: aws("cloudwatch").delete_alarms(AlarmNames=[made.ref])),
+    "AWS::Events::EventBus": Kind(make_bus, lambda aws, made: aws("events").delete_event_bus(Name=made.ref)),
     "AWS::Events::Rule": put(put_rule, remove_rule),
     "AWS::Glue::Database": Kind(make_database, lambda aws, made: aws("glue").delete_database(Name=made.ref)),
     "AWS::Glue::Table": Kind(

@@ -31,6 +31,8 @@ _MEANT = {
     '{"Fn::GetAtt": ["StartAgainRole", "Arn"]}': '"arn:aws:iam::123456789012:role/again"',
     '{"Fn::GetAtt": ["Lake", "Arn"]}': f'"arn:aws:s3:::{BUCKET}"',
     '{"Ref": "AWS::AccountId"}': '"123456789012"',
+    '{"Ref": "Mail"}': f'"{_ACCOUNT.format("sns")}:{STACK}-mail"',
+    '{"Fn::GetAtt": ["Bus", "Arn"]}': f'"{_ACCOUNT.format("events")}:event-bus/{STACK}"',
     "${Lake.Arn}": f"arn:aws:s3:::{BUCKET}",
     "${AWS::Partition}": "aws",
     "${AWS::Region}": "eu-west-1",
