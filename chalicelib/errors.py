@@ -124,6 +124,16 @@ class NotReadable(Final):
     status = "forbidden"
 
 
+class SignInNeeded(Final):
+    """What is asked for belongs to a user, and no user is signed in, or agreed to less."""
+
+    advice = (
+        "Sign in with `chartlake login`: it asks for what the followed lists need (playlist-read-private, and for "
+        "`me` and `me/liked` user-library-read). An app alone can never read what is a user's own."
+    )
+    status = "forbidden"
+
+
 class NotFound(Final):
     """404: deleted, private, or one of Spotify's own lists; Spotify does not say which."""
 

@@ -15,7 +15,7 @@ from .hashing import base62, number
 
 REFRESH_TOKEN_MONTHS = 6
 CODE_LIFETIME = timedelta(minutes=10)
-_SCOPE = "playlist-read-collaborative playlist-read-private"
+ALL_SCOPES = "playlist-read-collaborative playlist-read-private user-library-read"
 LISTENER, STRANGER, SPOTIFY = "listener", "stranger", "spotify"
 DISPLAY_NAMES = {
     LISTENER: "Listener (simulated)",
@@ -49,6 +49,7 @@ class Access:
     app: App
     user: str | None
     expires_at: datetime
+    scope: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,11 @@ class Accounts:
         self._revoked: set[str] = set()
         self._codes: dict[str, _Code] = {}
 
-    def consent(self, user: str, app: App, at: datetime | None) -> str:
+    def consent(self, user: str, app: App, at: datetime | None, scope: str = ALL_SCOPES) -> str:
         """Let a user consent to an app, now unless `at` says when, and give the refresh token."""
         if user not in DISPLAY_NAMES:
             raise ValueError(f"no user {user!r}: there are {', '.join(DISPLAY_NAMES)}")
-        return self._keep(_Grant(app, user, at or self._now(), _SCOPE))
+        return self._keep(_Grant(app, user, at or self._now(), scope))
 
     def authorize(self, app: App, redirect_uri: str, scope: str, challenge: str) -> str:
         """Let the listener agree on the consent page and give the code; `challenge` (S256) is empty without PKCE."""
@@ -181,9 +182,8 @@ class Accounts:
     def _token_answer(self, app: App, grant: _Grant | None) -> dict[str, Any]:
         token = self._new_token("access", 115)
         with self._lock:
-            self._access[token] = Access(
-                app, grant.user if grant else None, self._now() + timedelta(seconds=self._lifetime)
-            )
+            ends_at = self._now() + timedelta(seconds=self._lifetime)
+            self._access[token] = Access(app, grant.user, ends_at, grant.scope) if grant else Access(app, None, ends_at)
         answer = {"access_token": token, "token_type": "Bearer", "expires_in": self._lifetime}
         return answer | ({"scope": grant.scope} if grant else {})
 

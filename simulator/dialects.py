@@ -111,6 +111,11 @@ def entry_object(view: View, entry: Entry) -> Json:
     }
 
 
+def saved_track(view: View, entry: Entry) -> Json:
+    """Render one of the Liked Songs: `track` in every dialect."""
+    return {"added_at": entry.added_at, "track": content_object(view, entry.content)}
+
+
 def content_object(view: View, content: Content) -> Json | None:
     """Render a song, episode or local file; None for the null slot."""
     match content:

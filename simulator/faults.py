@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 KINDS = ("status", "truncated", "empty", "html", "slow", "drip", "reset", "edit", "body")
-PLACES = ("any", "token", "playlist", "items")
+PLACES = ("any", "token", "playlist", "items", "me", "my_playlists", "liked")
 _BEFORE_ANSWERING = ("slow", "edit")
 _MESSAGES = {
     400: "Bad request",
@@ -28,8 +28,9 @@ _MESSAGES = {
 class Fault:
     """One thing that goes wrong.
 
-    `on` is where: `token`, `playlist` (the playlist object), `items` (a page of entries) or `any`; `playlist`, an id,
-    narrows it down. The first `after` matching requests are let through, the next `times` fail (None: all of them).
+    `on` is where: `token`, `playlist` (the playlist object), `items` (a page of entries), `me`, `my_playlists`, `liked`
+    (a page of the Liked Songs) or `any`; `playlist`, an id, narrows it down. The first `after` matching requests are
+    let through, the next `times` fail (None: all of them).
 
     - `status`: answer `status` with `body` (text or JSON; None for the usual words), `headers`, `retry_after` (s)
     - `truncated`: half of the true answer, with its true Content-Length; `clean` gives the length of the half

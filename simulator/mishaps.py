@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, g, request
 
 from .faults import Fault
-from .playlists import Edit
+from .playlists import LIKED, Edit
 from .spotify import Spotify
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Mishaps:
         return _ANSWERS[fault.kind](fault)
 
     def _edit(self, fault: Fault, playlist_id: str | None) -> None:
-        playlist = self._spotify.playlists.get(playlist_id or "")
+        playlist = self._spotify.liked if playlist_id == LIKED else self._spotify.playlists.get(playlist_id or "")
         if playlist is None:
             return
         edit = Edit(fault.remove_at, fault.insert_at, fault.rename)

@@ -22,8 +22,10 @@ TOP_50 = "37i9dQZEVXSimulatedT50"
 VIRAL_50 = "37i9dQZEVXSimulatedV50"
 CURATED = base62("simulated playlist", "curated")
 TOP_50_LENGTH = VIRAL_50_LENGTH = 50
+LIKED = "liked"
 SENTINEL = "1970-01-01T00:00:00Z"
 _FIRST_INSERTED_SONG = 500_000
+_FIRST_LIKED_SONG = 40_000
 
 
 @dataclass(frozen=True)
@@ -201,6 +203,18 @@ def every_playlist(seed: int, crowd: int = 0) -> dict[str, Playlist]:
         f"crowd-{number}": Playlist(named(f"crowd-{number}"), f"Crowd {number}", LISTENER, songs(100_000 + number, 50))
         for number in range(1, crowd + 1)
     }
+
+
+def liked_songs(count: int = 60) -> Playlist:
+    """Build the listener's Liked Songs, the newest first. It is no playlist of Spotify's: it has no id of its own."""
+    first = datetime(2021, 3, 1, 7)
+
+    def liked(place: int) -> Entry:
+        added = first + timedelta(hours=3 * (count - place))
+        return Entry(SongRef(_FIRST_LIKED_SONG + place), f"{added:%Y-%m-%dT%H:%M:%SZ}", None)
+
+    entries = tuple(liked(place) for place in range(count))
+    return Playlist(LIKED, "Liked Songs", LISTENER, lambda _: entries, public=False)
 
 
 def top_50(chart: Chart, seed: int, day: date) -> tuple[Entry, ...]:

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
-from .accounts import DEVELOPMENT, LISTENER, Accounts, App
+from .accounts import ALL_SCOPES, DEVELOPMENT, LISTENER, Accounts, App
 from .catalogue import Catalogue
 from .faults import Faults
-from .playlists import Edit, Playlist, every_playlist
+from .playlists import Edit, Playlist, every_playlist, liked_songs
 from .recorded import Folder, read_folder
 
 
@@ -75,6 +75,9 @@ class Spotify:
         self.recorded = read_folder(recorded) if recorded else Folder({}, ())
         self._by_name = every_playlist(seed, crowd)
         self._by_id = {playlist.id: playlist for playlist in self._by_name.values()}
+        self.liked = liked_songs()
+        self._followed = {self._by_name["followed"].id}
+        self._unfollowed: set[str] = set()
         self._lock = threading.Lock()
         self._requests: list[Served] = []
 
@@ -102,9 +105,34 @@ class Spotify:
         """Give the id behind a short name, such as `hundred-and-one`. Raises `KeyError`."""
         return self._by_name[name].id
 
-    def refresh_token(self, user: str = LISTENER, app: App = DEVELOPMENT, consented_at: datetime | None = None) -> str:
+    def follow(self, playlist_id: str) -> None:
+        """Let the listener have a list among theirs, for the first time or again."""
+        self._followed.add(playlist_id)
+        self._unfollowed.discard(playlist_id)
+
+    def unfollow(self, playlist_id: str) -> None:
+        """Let nobody have a list among theirs any more. On Spotify that is also what deletes one's own list, and it can
+        be read by its link still."""
+        self._unfollowed.add(playlist_id)
+
+    def lists_of(self, user: str) -> list[Playlist]:
+        """What a user owns, collaborates on or (the listener) follows, in the order in which the lists came to be."""
+        return [
+            playlist
+            for playlist in self._by_id.values()
+            if playlist.id not in self._unfollowed
+            and (playlist.readable_in_full_by(user) or (user == LISTENER and playlist.id in self._followed))
+        ]
+
+    def refresh_token(
+        self,
+        user: str = LISTENER,
+        app: App = DEVELOPMENT,
+        consented_at: datetime | None = None,
+        scope: str = ALL_SCOPES,
+    ) -> str:
         """Let a user consent and give the refresh token; it dies six calendar months after the consent."""
-        return self.accounts.consent(user, app, consented_at)
+        return self.accounts.consent(user, app, consented_at, scope)
 
     def revoke(self, refresh_token: str) -> None:
         """Take a refresh token back."""

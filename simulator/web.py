@@ -9,15 +9,25 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Request, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from .accounts import DISPLAY_NAMES, Access, TokenRefused
+from .accounts import DISPLAY_NAMES, LISTENER, Access, TokenRefused
 from .catalogue import MARKETS
 from .consent import add_consent
 from .control import add_control
-from .dialects import PAGE_LIMITS, Json, View, page, paging, playlist_object, shared_query, simplified_playlist
+from .dialects import (
+    PAGE_LIMITS,
+    Json,
+    View,
+    page,
+    paging,
+    playlist_object,
+    saved_track,
+    shared_query,
+    simplified_playlist,
+)
 from .dialects import user_stub as render_user
 from .fields import select
 from .mishaps import Mishaps
-from .playlists import Playlist
+from .playlists import LIKED, Playlist
 from .recorded import RecordedList
 from .spotify import Served, Spotify
 
@@ -48,8 +58,10 @@ def create_app(spotify: Spotify) -> WSGIApplication:
     app.after_request(_noted_by(spotify))
     app.after_request(mishaps.after)
     app.add_url_rule("/api/token", "token", api.token, methods=["POST"])
-    app.add_url_rule("/v1/me", "me", api.me)
+    # spotipy asks with the slash.
+    app.add_url_rule("/v1/me/", "me", api.me, strict_slashes=False)
     app.add_url_rule("/v1/me/playlists", "my_playlists", api.my_playlists)
+    app.add_url_rule("/v1/me/tracks", "liked", api.liked, defaults={"playlist_id": LIKED})
     app.add_url_rule("/v1/playlists/<playlist_id>", "playlist", api.playlist)
     app.add_url_rule("/v1/playlists/<playlist_id>/<any(items, tracks):endpoint>", "items", api.items)
     add_consent(app, spotify)
@@ -97,18 +109,26 @@ class WebApi:
         return json_response(answer)
 
     def my_playlists(self) -> Response:
-        """`GET /v1/me/playlists`: what the user owns, collaborates on or follows."""
+        """`GET /v1/me/playlists`: what the user owns, collaborates on or follows; the private ones with that scope."""
         access = self._access()
         user, view = self._user(access), self._view(access)
         offset, limit = self._window(20, 50)
-        mine = [
-            playlist
-            for name, playlist in self._spotify.playlist_names.items()
-            if playlist.readable_in_full_by(user) or name == "followed"
-        ]
+        private = "playlist-read-private" in access.scope
+        mine = [playlist for playlist in self._spotify.lists_of(user) if playlist.public or private]
         now = self._spotify.clock()
         shown = [simplified_playlist(view, one, one.state(now)) for one in mine[offset : offset + limit]]
         return json_response(paging(view, "me/playlists", shown, len(mine), offset, limit, 50))
+
+    def liked(self, playlist_id: str) -> Response:
+        """`GET /v1/me/tracks`: the Liked Songs of the listener; nobody else has any."""
+        access = self._access()
+        user, view = self._user(access), self._view(access)
+        if "user-library-read" not in access.scope:
+            raise Refused(403, "Insufficient client scope")
+        offset, limit = self._window(20, 50)
+        entries = self._spotify.liked.state(self._spotify.clock()).entries if user == LISTENER else ()
+        shown = [saved_track(view, entry) for entry in entries[offset : offset + limit]]
+        return json_response(paging(view, "me/tracks", shown, len(entries), offset, limit, 50))
 
     def playlist(self, playlist_id: str) -> Response:
         """`GET /v1/playlists/{id}`."""

@@ -17,6 +17,7 @@ import pytest
 from chalicelib.cli import cost
 from chalicelib.handlers import scheduled
 from chalicelib.handlers.lambda_usage import remember
+from chalicelib.lake import keys
 from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import Status
@@ -162,9 +163,7 @@ def test_a_day_takes_the_requests_to_s3_that_the_bill_counts(
             store = Counted(open_store(str(tmp_path / str(len(playlists))), clock.world()))
             ids = [simulator.playlist_id(name) for name in playlists]
             monkeypatch.setattr(pipeline, "open_lake", lambda *_, store=store: Lake(store, clock.world()))
-            monkeypatch.setattr(
-                pipeline, "followed_playlists", lambda _, lake, ids=ids: (lake.store.get("x") or ids, None)
-            )
+            store.create(keys.PLAYLISTS, "\n".join(ids).encode())
             for _ in range(3):
                 store.calls.clear()
                 assert scheduled.daily(lambda: 900_000, clock.world())["complete"]

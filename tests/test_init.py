@@ -229,6 +229,23 @@ def test_an_app_without_a_secret_is_offered_the_sign_in_first(person: Person) ->
     assert not list((person.folder / "lake").glob("tables"))
 
 
+def test_all_of_mine_is_followed_and_needs_a_sign_in(person: Person) -> None:
+    person.environment |= person.at_spotify
+    options = ["--client-id", EXTENDED.client_id, "--client-secret", EXTENDED.client_secret]
+    found = person.run("init", "--yes", "--no-snapshot", *options, "--playlist", "me", "--playlist", "me/liked")
+    assert person.playlists == "me\nme/liked\n"
+    assert (found.exit_code, "× playlists me" in found.stdout) == (1, True), found.output
+    assert "Sign in with `chartlake login`" in " ".join(found.stdout.split())
+    for name in ("large", "huge", "private"):
+        person.simulator.unfollow(person.simulator.playlist_id(name))
+    token = person.simulator.refresh_token(app=EXTENDED)
+    taken = person.run("extract", "me", SPOTIPY_REFRESH_TOKEN=token)
+    assert (taken.exit_code, "One Too Many" in taken.stdout) == (0, True), taken.output
+    taken = person.run("extract", SPOTIPY_REFRESH_TOKEN=token)
+    assert (taken.exit_code, "Liked Songs" in taken.stdout) == (0, True), taken.output
+    assert len(json.loads(person.run("charts", "liked:listener", "--json").stdout)["entries"]) == 60
+
+
 def test_a_lake_in_s3_gets_its_list_there(person: Person, aws: str) -> None:
     person.environment |= person.at_spotify
     options = ["--client-id", EXTENDED.client_id, "--client-secret", EXTENDED.client_secret]

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
@@ -102,6 +103,18 @@ def test_a_sign_in_is_stored_privately_and_reads_ones_own_playlist(person: Perso
     own = Simulator().playlist_id("one")
     process = person.start("extract", own, "--json")
     assert json.loads(process.communicate(timeout=60)[0])["snapshots"][0]["status"] == "ok"
+
+
+@pytest.mark.parametrize(("followed", "asks"), [("", False), ("0" * 22, False), ("me", True), ("me/liked", True)])
+def test_only_who_follows_what_is_their_own_is_asked_for_the_library(person: Person, followed: str, asks: bool) -> None:
+    person.environment["CHARTLAKE_PLAYLISTS"] = followed
+    process = person.start("login", "--paste")
+    assert process.stderr is not None
+    address = [process.stderr.readline() for _ in range(3)][-1].strip()
+    scopes = ["playlist-read-private", "playlist-read-collaborative", *(["user-library-read"] if asks else [])]
+    assert parse_qs(urlsplit(address).query)["scope"] == [" ".join(scopes)]
+    process.communicate(agree(address) + "\n", timeout=30)
+    assert process.returncode == 0
 
 
 def test_pasting_the_address_needs_no_server_on_this_machine(person: Person) -> None:

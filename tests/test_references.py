@@ -1,7 +1,7 @@
 import pytest
 
 from chalicelib.errors import BadSetting
-from chalicelib.spotify.references import parse_playlist_list, parse_playlist_reference
+from chalicelib.spotify.references import FollowList, parse_follow_list, parse_playlist_reference
 
 ID = "37i9dQZEVXbMDoHDwVN2tF"
 
@@ -56,6 +56,13 @@ def test_anything_else_is_refused_with_words_that_help(text: str, words: str) ->
 def test_a_list_may_have_comments_commas_and_repeats() -> None:
     other = "0123456789abcdefABCDEF"
     text = f"# my charts\n{ID}  # global\n\nspotify:playlist:{other}, https://open.spotify.com/playlist/{ID}?si=1\n"
-    assert parse_playlist_list(text) == ([ID, other], [])
-    found, wrong = parse_playlist_list(f"{text}\nnonsense")
-    assert (found, [error.message.split(" ")[0] for error in wrong]) == ([ID, other], ["'nonsense'"])
+    assert parse_follow_list(text) == FollowList((ID, other), frozenset(), ())
+    found = parse_follow_list(f"{text}\nnonsense")
+    assert (found.references, [error.message.split(" ")[0] for error in found.wrong]) == ((ID, other), ["'nonsense'"])
+
+
+def test_all_of_mine_is_followed_but_for_what_a_minus_takes_out() -> None:
+    found = parse_follow_list(f"me, me/liked\n-https://open.spotify.com/playlist/{ID}?si=1  # too long\n- nonsense")
+    assert (found.references, found.excluded, found.needs_user) == (("me", "me/liked"), {ID}, True)
+    assert "' nonsense' is not a playlist" in found.wrong[0].message
+    assert not parse_follow_list(ID).needs_user

@@ -19,7 +19,7 @@ MOST_ROWS = 1000
 USUAL_ROWS = 500
 
 _ID = r"[0-9A-Za-z]{22}"
-_CHART = r"(?:chart|file):[a-z0-9-]{1,80}"
+_CHART = r"(?:(?:chart|file):[a-z0-9-]{1,80}|liked:[0-9A-Za-z._~%-]{1,100})"
 REFERENCE = rf"{_ID}|spotify:playlist:{_ID}"
 LINK = rf"https://open\.spotify\.com/playlist/{_ID}(\?[!-~]*)?"
 _ISRC = r"[A-Za-z]{2}-?[0-9A-Za-z]{3}-?[0-9]{2}-?[0-9]{5}"

@@ -114,8 +114,9 @@ def today_of(settings: Settings, world: World) -> date:
 
 
 def kept_playlist(text: str) -> str:
-    """The id of a playlist in the lake: an imported list's own (`chart:…`, `file:…`), else an id, a URI or a link."""
-    if text.startswith(("chart:", "file:")):
+    """The id of a playlist in the lake: an imported list's own (`chart:…`, `file:…`), Liked Songs (`liked:…`), else an
+    id, a URI or a link."""
+    if text.startswith(("chart:", "file:", "liked:")):
         return text
     from ..spotify.references import parse_playlist_reference
 

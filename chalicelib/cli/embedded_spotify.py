@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -10,6 +10,7 @@ from ..errors import BadSetting
 from ..lake import keys
 from ..lake.lake import Lake
 from ..settings import Settings
+from ..spotify.references import ME, ME_LIKED
 
 
 def is_simulated(settings: Settings) -> bool:
@@ -41,14 +42,16 @@ def reachable_spotify(settings: Settings, lake: Lake) -> Iterator[tuple[Settings
             accounts_url=server.accounts_url,
             client_id=EXTENDED.client_id,
             client_secret=EXTENDED.client_secret,
+            # The invented listener is signed in, so that what is a user's own can be tried too.
+            refresh_token=simulator.refresh_token(app=EXTENDED),
             playlists=settings.playlists or ("" if lake.store.get(keys.PLAYLISTS) else TOP_50),
         )
         yield simulated, simulator.playlists
 
 
-def refuse_what_is_not_invented(playlist_ids: list[str], invented: Collection[str] | None) -> None:
+def refuse_what_is_not_invented(references: Iterable[str], invented: Collection[str] | None) -> None:
     """The simulator would say that there is no such playlist, and the lake would keep that as Spotify's word."""
-    unknown = [one for one in playlist_ids if invented is not None and one not in invented]
+    unknown = [one for one in references if invented is not None and one not in (*invented, ME, ME_LIKED)]
     if unknown:
         raise BadSetting(
             f"Without Spotify credentials only invented playlists can be read, and {unknown[0]} is none of them.",

@@ -23,8 +23,9 @@ from ..errors import (
 )
 from ..lake.lake import Lake
 from ..settings import Settings
+from ..snapshots.following import follow_list, named_only
 from ..snapshots.outcome import Outcome
-from ..snapshots.pipeline import Pipeline, followed_playlists, note_newest, standing_ban
+from ..snapshots.pipeline import Pipeline, note_newest, open_pipeline, standing_ban
 from ..time_and_chance import World
 from . import runs, shares
 from .invocation import count_values, render_pages, tell_news
@@ -56,15 +57,18 @@ _log = logging.getLogger(__name__)
 def send_lists(settings: Settings, lake: Lake, world: World, event_id: str) -> Run:
     """Put every followed list into the queue, once for each event, however often Lambda delivers that.
 
-    Raises `QueueUnavailable`, and `BadSetting` where a reference is none; the lists are then in the queue all the same.
+    Raises `QueueUnavailable`, and `BadSetting` where a reference is none, or what keeps the user's own lists from being
+    known; the others are then in the queue all the same.
     """
-    playlist_ids, wrong = followed_playlists(settings, lake)
+    said = follow_list(settings, lake)
+    # Credentials that are refused are the workers' trouble, which then explain every list's day.
+    found = open_pipeline(settings, world, lake).followed(said) if said.needs_user else named_only(said)
     request = {"mode": MODE, "playlists": None}
     run, _ = runs.begin(lake, world, request, f"{MODE} {event_id}")
     if run.state == runs.RUNNING:
-        run = _send(Queue(settings.queue, world), lake, world, run, playlist_ids)
-    if wrong is not None:
-        raise wrong
+        run = _send(Queue(settings.queue, world), lake, world, run, found.playlist_ids)
+    if found.wrong is not None:
+        raise found.wrong
     return run
 
 

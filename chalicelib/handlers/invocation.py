@@ -53,16 +53,19 @@ def extract_playlists(
     world: World,
     progress: Progress = lambda done, total: None,
 ) -> Run:
-    from ..snapshots.pipeline import followed_playlists, open_lake, open_pipeline
+    from ..snapshots.following import Followed, follow_list
+    from ..snapshots.pipeline import open_lake, open_pipeline
 
     lake = open_lake(settings, world)
-    playlist_ids, wrong = (playlists, None) if playlists else followed_playlists(settings, lake)
+    said = None if playlists else follow_list(settings, lake)
+    pipeline = open_pipeline(settings, world, lake)
+    found = pipeline.followed(said) if said else Followed(playlists or [])
     done = count(1)
-    run = open_pipeline(settings, world, lake).extract(
-        playlist_ids, again=again, report=lambda outcome: progress(next(done), len(playlist_ids))
+    run = pipeline.extract(
+        found.playlist_ids, again=again, report=lambda outcome: progress(next(done), len(found.playlist_ids))
     )
     # What is left is read first; a run that was stopped would not go on.
-    return run if run.left else replace(run, stopped=run.stopped or wrong)
+    return run if run.left else replace(run, stopped=run.stopped or found.wrong)
 
 
 def count_run(run: Run, world: World | None, *, whole: bool) -> None:

@@ -92,6 +92,7 @@ class Status(StrEnum):
     UNAVAILABLE = "unavailable"
     DEFERRED = "deferred"
     SUSPECT = "suspect"
+    ENDED = "ended"
 
 
 # A day with one of these has its entries; a day with any other status, or without a row, has none.

@@ -38,6 +38,7 @@ STATUSES = {
     "unavailable": "Spotify did not answer",
     "deferred": "Spotify asked to wait",
     "suspect": "the answer was not understood",
+    "ended": "followed no longer",
     "missed": "nothing is known of this day",
 }
 

@@ -6,12 +6,13 @@ from datetime import date
 
 from ..errors import ChartlakeError, InconsistentPlaylist, UnknownShape
 from ..lake.schema import PUBLISHED, Status, empty_row
-from ..spotify.capture import NOT_UNDERSTOOD, Capture
+from ..spotify.capture import EQUAL_HEAD, NOT_UNDERSTOOD, Capture
 from ..spotify.entries import Row, Summary, UnknownEntryShape, playlist_facts, summarise
 from ..spotify.refusals import unexpected_status
 
 # A long list whose snapshot_id stands still is read whole every so many days all the same.
 _LONGEST_UNCHANGED = 6
+_BY_HEAD = "Liked Songs have no snapshot_id: their total and their newest entries were the same before and after."
 _BELIEVED = "The next reading that says the same is believed."
 
 
@@ -35,6 +36,7 @@ def judge(capture: Capture, day: date, raw: Row, history: list[Row]) -> tuple[Ro
         "dialect": summary.dialect,
         "position_quality": "exact",
         "status": Status.OK,
+        "reason": _BY_HEAD if capture.proof == EQUAL_HEAD else None,
     }
     if row["entry_count"] != row["total"]:
         missing = InconsistentPlaylist(f"{name}: Spotify counts {row['total']} entries and gave {row['entry_count']}.")

@@ -15,7 +15,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ..errors import (
-    BadSetting,
     ChartlakeError,
     ConsentDoubted,
     ConsentExpired,
@@ -36,12 +35,14 @@ from ..spotify.capture import NOT_UNDERSTOOD, UNCHANGED, Capture
 from ..spotify.client import Client
 from ..spotify.credentials import open_tokens
 from ..spotify.entries import Origin, Row, entry_rows
+from ..spotify.mine import Mine
 from ..spotify.pace import Pace
 from ..spotify.reader import Reader, Unchanged
-from ..spotify.references import parse_playlist_list
+from ..spotify.references import FollowList
 from ..spotify.retry import RetryBudget
 from ..time_and_chance import World
 from .at_once import in_order
+from .following import Followed, resolve
 from .healing import heal, mend
 from .judgement import judge, known_snapshot, last_published, row_on, suspect_row, unchanged_row
 from .outcome import Outcome, Run
@@ -78,15 +79,30 @@ class Pipeline:
         lake: Lake,
         timezone: ZoneInfo,
         world: World,
+        mine: Mine,
         consent_days_left: Callable[[], int | None] = lambda: None,
         at_once: int = 1,
     ) -> None:
+        self._mine = mine
         self._reader = reader
         self._at_once = at_once
         self._consent_days_left = consent_days_left
         self._lake = lake
         self._timezone = timezone
         self._world = world
+
+    def followed(self, said: FollowList) -> Followed:
+        """The lists to take snapshots of. Only `me` and `me/liked` ask Spotify; see `resolve`."""
+        now = self._world.now()
+        ban = standing_ban(self._lake, now) if said.needs_user else None
+        try:
+            found = resolve(said, self._lake, self._world, self._day(now), self._mine, ban)
+        except ChartlakeError as error:
+            self._remember(ban or error)
+            raise
+        if ban is None and found.wrong is not None:
+            self._remember(found.wrong)
+        return found
 
     def extract(
         self,
@@ -393,28 +409,6 @@ def open_pipeline(
     budget = budget or RetryBudget(RUN_BUDGET, world)
     tokens = open_tokens(settings, world, budget)
     pace = Pace(settings.rate, world, AT_ONCE)
-    reader = Reader(Client(settings.api_url, tokens, world, pace), world, budget)
-    return Pipeline(reader, lake, settings.timezone, world, tokens.consent_days_left, at_once)
-
-
-def followed_playlists(settings: Settings, lake: Lake) -> tuple[list[str], BadSetting | None]:
-    """The ids to take snapshots of: CHARTLAKE_PLAYLISTS, else the lake's own list; and what is wrong with the first
-    reference that is none, since it must not keep the others from being read. Raises `BadSetting` where none is right.
-    """
-    text, where = settings.playlists, "CHARTLAKE_PLAYLISTS"
-    if not text:
-        found = lake.store.get(keys.PLAYLISTS)
-        text, where = (found.data.decode("utf-8-sig", "replace") if found else ""), lake.store.locate(keys.PLAYLISTS)
-    playlist_ids, wrong = parse_playlist_list(text)
-    told = [f"{where}: {error.message}" for error in wrong]
-    if not playlist_ids and wrong:
-        raise BadSetting(told[0], advice=wrong[0].advice)
-    if not playlist_ids:
-        raise BadSetting(
-            "No playlist is followed.",
-            advice=(
-                "Name one: chartlake extract https://open.spotify.com/playlist/…, or set CHARTLAKE_PLAYLISTS, or write "
-                f"one link a line into {lake.store.locate(keys.PLAYLISTS)}."
-            ),
-        )
-    return playlist_ids, BadSetting(told[0], advice="Correct it; the others were read all the same.") if told else None
+    client = Client(settings.api_url, tokens, world, pace)
+    reader, mine = Reader(client, world, budget), Mine(client, tokens, world, budget)
+    return Pipeline(reader, lake, settings.timezone, world, mine, tokens.consent_days_left, at_once)

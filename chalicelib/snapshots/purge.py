@@ -18,6 +18,7 @@ from ..lake.lake import Lake
 from ..lake.schema import ENTRIES, SNAPSHOTS
 from ..lake.tombstones import bury, read_tombstones
 from ..spotify.capture import from_raw
+from ..spotify.references import LIKED
 from ..time_and_chance import World
 from .named_users import users_of
 
@@ -95,6 +96,8 @@ def purge(
     """
     target = lake.dry_run() if dry_run else lake
     bury(target, asked.before, playlist_id=asked.playlist_id, user_id=asked.user_id)
+    if _liked_of(asked) in lake.read_state(keys.MINE).get("liked", []):
+        target.update_state(keys.MINE, lambda state: state | {"liked": []})
     done = Purged(_raw_to_go(target, asked, progress))
     for playlist_id, year in target.held():
         if asked.playlist_id in (None, playlist_id) and year <= asked.before.year:
@@ -107,6 +110,11 @@ def purge(
     for key in (*done.raw_keys, *done.pages):
         target.store.delete(key)
     return done
+
+
+def _liked_of(asked: Wish) -> str | None:
+    """The list that is named after the user who is to go: nothing of it could stay."""
+    return f"{LIKED}{asked.user_id}" if asked.user_id is not None else None
 
 
 def _lose_imports(lake: Lake, imports: Sequence[str], done: Purged) -> None:
@@ -145,7 +153,7 @@ def _purge_year(lake: Lake, playlist_id: str, year: int, asked: Wish, done: Purg
     commits = keys.snapshots(playlist_id, year)
     segments = lake.segment_keys(playlist_id, year)
     day = {"before": asked.before}
-    if asked.playlist_id is not None:
+    if asked.playlist_id is not None or playlist_id == _liked_of(asked):
         for key in [commits, *segments]:
             schema = SNAPSHOTS if key == commits else ENTRIES
             _note(done.removed, key, lake.remove_rows(key, schema, "snapshot_date < $before", day))

@@ -24,6 +24,7 @@ KEPT_HEADERS = ("date", "content-type", "etag", "cache-control", "location", "re
 _LONGEST = 256 << 20
 
 UNCHANGED = "unchanged snapshot_id"
+EQUAL_HEAD = "equal total and head"
 NOT_UNDERSTOOD = "none"
 
 
@@ -57,8 +58,9 @@ class Capture:
     """One complete reading: the playlist object, its further pages in order, and the closing check if there was one.
 
     `captured_at` is when the reading began, `requests` how many it took in all (re-reads included), `proof` why the
-    pages belong together: `one answer`, `equal snapshot_id` or `equal content`; `UNCHANGED` for the one answer that
-    says that a list is still the one already kept, `NOT_UNDERSTOOD` for answers of an unknown shape.
+    pages belong together: `one answer`, `equal snapshot_id`, `equal content` or, for Liked Songs, `EQUAL_HEAD`;
+    `UNCHANGED` for the one answer that says that a list is still the one already kept, `NOT_UNDERSTOOD` for answers of
+    an unknown shape.
     """
 
     playlist_id: str

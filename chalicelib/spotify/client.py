@@ -20,6 +20,7 @@ from ..errors import ChartlakeError, Final, OutOfTime, QuotaExceeded, RateLimite
 from ..time_and_chance import World
 from .capture import KEPT_HEADERS, Answer
 from .pace import Pace
+from .references import ME, called, is_liked
 from .refusals import error_of, excerpt, network_words
 from .retry import timeouts
 from .tokens import Tokens
@@ -53,8 +54,19 @@ class Client:
         """How many requests were sent so far for that playlist."""
         return self._counts[playlist_id]
 
+    def me(self, playlist_id: str = ME) -> Answer:
+        """`GET /me`: the signed-in user, asked for the sake of a list."""
+        return self._get(playlist_id, self._spotify.current_user)
+
+    def my_playlists(self, offset: int) -> Answer:
+        """`GET /me/playlists`: up to 50 of the playlists that the signed-in user owns, shares or follows."""
+        return self._get(ME, lambda: self._spotify.current_user_playlists(PAGE_SIZE, offset))
+
     def playlist(self, playlist_id: str) -> Answer:
-        """`GET /playlists/{id}`: the playlist object with its first entries (100 at most) embedded."""
+        """`GET /playlists/{id}`: the playlist object with its first entries (100 at most) embedded; `GET /me` for the
+        user's Liked Songs, which have no object of their own."""
+        if is_liked(playlist_id):
+            return self.me(playlist_id)
         return self._get(playlist_id, lambda: self._spotify.playlist(playlist_id, additional_types=_TYPES))
 
     def snapshot(self, playlist_id: str) -> Answer:
@@ -65,7 +77,9 @@ class Client:
         )
 
     def page(self, playlist_id: str, offset: int) -> Answer:
-        """`GET /playlists/{id}/items`: up to 50 entries from the 0-based `offset` on."""
+        """`GET /playlists/{id}/items`, or `GET /me/tracks`: up to 50 entries from the 0-based `offset` on."""
+        if is_liked(playlist_id):
+            return self._get(playlist_id, lambda: self._spotify.current_user_saved_tracks(PAGE_SIZE, offset))
         return self._get(
             playlist_id,
             lambda: self._spotify.playlist_items(playlist_id, limit=PAGE_SIZE, offset=offset, additional_types=_TYPES),
@@ -117,17 +131,17 @@ class Client:
         # Threads may set it at the same time, each to what is left at that moment.
         self._spotify.requests_timeout = timeouts(self._world)
         try:
-            with self._pace.turn(f"playlist {playlist_id}"):
+            with self._pace.turn(called(playlist_id)):
                 return call()
         except ChartlakeError:
             raise
         except requests.RequestException as error:
             # Silence is Spotify's; an answer that had begun was cut short by our own end.
             if self._world.time_left() <= 0 and not isinstance(error, requests.Timeout):
-                raise OutOfTime(f"playlist {playlist_id}: its answer was not there when the time was over.") from None
+                raise OutOfTime(f"{called(playlist_id)}: its answer was not there when the time was over.") from None
             if self._last.response is None or self._last.response.status_code == 200:
                 raise SpotifyUnavailable(
-                    f"playlist {playlist_id}: no complete answer from Spotify ({network_words(error)})."
+                    f"{called(playlist_id)}: no complete answer from Spotify ({network_words(error)})."
                 ) from None
             # The words of a refusal broke off, or a redirect led nowhere; its status says enough.
         except Exception:
@@ -150,7 +164,7 @@ def _check_object(result: Any, answer: Answer, playlist_id: str) -> None:
         return
     words = excerpt(answer.body)
     if result is None or result == {}:
-        raise SpotifyUnavailable(f"playlist {playlist_id}: Spotify answered 200 with nothing usable: {words}.")
+        raise SpotifyUnavailable(f"{called(playlist_id)}: Spotify answered 200 with nothing usable: {words}.")
     raise UnknownShape(
-        f"playlist {playlist_id}: Spotify answered 200 with something that is no object: {words}.", evidence=(answer,)
+        f"{called(playlist_id)}: Spotify answered 200 with something that is no object: {words}.", evidence=(answer,)
     )

@@ -18,6 +18,8 @@ from .secrecy import Secrets
 from .tokens import Credentials, request_token
 
 SCOPES = "playlist-read-private playlist-read-collaborative"
+# Asked for besides where what is the user's own is followed: the Liked Songs need it.
+LIBRARY_SCOPE = "user-library-read"
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,14 @@ class SignIn:
     redirect_uri: str
     state: str = field(repr=False)
     verifier: str = field(repr=False)
+    scopes: str = SCOPES
 
     @classmethod
-    def begin(cls, accounts_url: str, app: Credentials, redirect_uri: str, world: World) -> SignIn:
+    def begin(
+        cls, accounts_url: str, app: Credentials, redirect_uri: str, world: World, scopes: str = SCOPES
+    ) -> SignIn:
         state, verifier = (f"{world.random.getrandbits(256):064x}" for _ in range(2))
-        return cls(accounts_url, app, redirect_uri, state, "" if app.client_secret else verifier)
+        return cls(accounts_url, app, redirect_uri, state, "" if app.client_secret else verifier, scopes)
 
     @property
     def address(self) -> str:
@@ -42,7 +47,7 @@ class SignIn:
             "client_id": self.app.client_id,
             "response_type": "code",
             "redirect_uri": self.redirect_uri,
-            "scope": SCOPES,
+            "scope": self.scopes,
             "state": self.state,
         }
         if self.verifier:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+from .references import LIKED
+
 Json = Any
 Row = dict[str, Any]
 
@@ -76,7 +78,8 @@ def _refuse_contradiction(pages: list[Page], wrappers: Iterable[Mapping[str, Jso
 def refuse_another(body: Json, playlist_id: str) -> None:
     """Raise `UnknownEntryShape` where an answer says that it is about another playlist than the one asked for."""
     told = _mapping(body).get("id")
-    if told is not None and told != playlist_id:
+    # The object of the Liked Songs is the user whose they are.
+    if told is not None and told != playlist_id.removeprefix(LIKED):
         raise UnknownEntryShape(f"the answer is about another playlist, {str(told)[:40]!r}")
 
 
@@ -277,6 +280,8 @@ def _artists(item: Mapping[str, Json]) -> list[Row]:
 def playlist_facts(body: Json) -> Row:
     """The playlist's own columns of the table `snapshots`, from the playlist object."""
     playlist = _mapping(body)
+    if playlist.get("type") == "user":
+        playlist = _liked_songs_of(playlist)
     owner = _mapping(playlist.get("owner"))
     return {
         "name": _text(playlist.get("name")),
@@ -288,6 +293,11 @@ def playlist_facts(body: Json) -> Row:
         "followers": _int(_mapping(playlist.get("followers")).get("total"), _INT64_MAX),
         "snapshot_id": snapshot_id_of(playlist),
     }
+
+
+def _liked_songs_of(user: Mapping[str, Json]) -> Mapping[str, Json]:
+    """The playlist object that the Liked Songs do not have; only their user can read them."""
+    return {"name": "Liked Songs", "owner": user, "public": False, "collaborative": False}
 
 
 def snapshot_id_of(body: Json) -> str | None:

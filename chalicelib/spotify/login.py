@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from ..errors import BadSetting, ChartlakeError, SignInFailed
 from ..time_and_chance import World
-from .consent import SignIn
+from .consent import SCOPES, SignIn
 from .tokens import Credentials
 
 HOST, PATH = "127.0.0.1", "/callback"
@@ -40,6 +40,7 @@ def sign_in_by_browser(
     *,
     port: int = DEFAULT_PORT,
     seconds: float = DEFAULT_SECONDS,
+    scopes: str = SCOPES,
 ) -> Credentials:
     """Wait on 127.0.0.1 until Spotify sends the person back; `show` gets the address to open.
 
@@ -47,7 +48,7 @@ def sign_in_by_browser(
     (port in use), or what the token endpoint's refusal stands for.
     """
     with _waiting(port, world) as server:
-        server.sign_in = SignIn.begin(accounts_url, app, redirect_uri(server.server_port), world)
+        server.sign_in = SignIn.begin(accounts_url, app, redirect_uri(server.server_port), world, scopes)
         show(server.sign_in.address)
         try:
             found = server.outcomes.get(timeout=seconds)
@@ -66,13 +67,19 @@ def sign_in_by_browser(
 
 
 def sign_in_by_paste(
-    accounts_url: str, app: Credentials, world: World, ask: Callable[[str], str], *, port: int = DEFAULT_PORT
+    accounts_url: str,
+    app: Credentials,
+    world: World,
+    ask: Callable[[str], str],
+    *,
+    port: int = DEFAULT_PORT,
+    scopes: str = SCOPES,
 ) -> Credentials:
     """`ask` gets the address to open on another machine, and gives the one that the browser ended at.
 
     Raises as `sign_in_by_browser` does.
     """
-    sign_in = SignIn.begin(accounts_url, app, redirect_uri(port), world)
+    sign_in = SignIn.begin(accounts_url, app, redirect_uri(port), world, scopes)
     return sign_in.finish(ask(sign_in.address), world)
 
 

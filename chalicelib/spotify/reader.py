@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ..errors import InconsistentPlaylist, OutOfTime, UnknownShape
 from ..time_and_chance import World
-from .capture import Answer, Capture
+from .capture import EQUAL_HEAD, Answer, Capture
 from .client import PAGE_SIZE, Client
 from .entries import Page, UnknownEntryShape, page_of, refuse_another, snapshot_id_of, summarise
+from .references import is_liked
 from .retry import RetryBudget, with_retries
 
 READINGS = 4
@@ -18,6 +19,8 @@ PLAYLIST_BUDGET = 60.0
 # Spotify lets a list grow to 10,000 entries, and a few have some more. A `total` beyond this is no count of a list, and
 # believing it would cost thousands of requests.
 LONGEST_LIST = 20_000
+# Liked Songs have no such limit; this is what one raw document can hold.
+LONGEST_LIKED = 50_000
 # How often what short pages left out is asked for. Pages of ten entries are still read whole.
 ROUNDS = 5
 
@@ -104,24 +107,40 @@ class _Reading:
     def complete(self, playlist_id: str, first: Answer, parallel: int) -> tuple[tuple[Answer, ...], str]:
         """All answers of one reading in order, and its proof ("" where only equal content could prove it)."""
         body = first.json()
-        page = page_in(first, playlist_id)
         pages: dict[int, tuple[Answer, int]] = {}
-        if page is None:
-            # A 200 proves nothing: for lists that are not one's own, some apps get the cover without the contents.
-            if snapshot_id_of(body) is None and "owner" not in body:
-                raise UnknownShape(f"playlist {playlist_id}: Spotify's answer is no playlist.", evidence=(first,))
-            total = self._take(playlist_id, 0, None, pages)
-        else:
-            total = _total(page, playlist_id, first)
-        held = len(page.entries) if page else 0
+        held, total = self._begun(playlist_id, first, pages)
         self._take_missing(playlist_id, held, total, pages, parallel)
         answers = [first, *(answer for _, (answer, _) in sorted(pages.items()))]
+        if is_liked(playlist_id):
+            return (*answers, self._head_again(playlist_id, pages[0][0])), EQUAL_HEAD
         if not pages:
             return tuple(answers), "one answer"
         check = with_retries(lambda: self._client.snapshot(playlist_id), self._budget, self._world)
         answers.append(check)
         opened, closed = snapshot_id_of(body), snapshot_id_of(check.json())
         return tuple(answers), "equal snapshot_id" if opened and opened == closed else ""
+
+    def _begun(self, playlist_id: str, first: Answer, pages: dict[int, tuple[Answer, int]]) -> tuple[int, int]:
+        """How many entries the first answer holds, and how many there are; where it holds none, a page is taken."""
+        page = page_in(first, playlist_id)
+        if page is not None:
+            return len(page.entries), _total(page, playlist_id, first)
+        body = first.json()
+        # A 200 proves nothing: for lists that are not one's own, some apps get the cover without the contents.
+        if snapshot_id_of(body) is None and "owner" not in body and not is_liked(playlist_id):
+            raise UnknownShape(f"playlist {playlist_id}: Spotify's answer is no playlist.", evidence=(first,))
+        return 0, self._take(playlist_id, 0, None, pages)
+
+    def _head_again(self, playlist_id: str, before: Answer) -> Answer:
+        """The first page once more, equal to the one `before`. What is liked goes on top and what is liked no longer
+        lowers the total, so a list that changed meanwhile shows it here."""
+        self._check_time(playlist_id)
+        again = with_retries(lambda: self._client.page(playlist_id, 0), self._budget, self._world)
+        pages = [page_in(answer, playlist_id) for answer in (before, again)]
+        totals = [page.total if page else None for page in pages]
+        if totals[0] != totals[1] or len({_hashed([page] if page else [], playlist_id, again) for page in pages}) > 1:
+            raise _Torn("its total or its newest entries changed while it was read")
+        return again
 
     def _take_missing(
         self, playlist_id: str, held: int, total: int, pages: dict[int, tuple[Answer, int]], parallel: int
@@ -183,9 +202,10 @@ def _total(page: Page, playlist_id: str, answer: Answer) -> int:
         raise UnknownShape(
             f"playlist {playlist_id}: Spotify does not say how many entries there are.", evidence=(answer,)
         )
-    if not 0 <= page.total <= LONGEST_LIST:
+    longest = LONGEST_LIKED if is_liked(playlist_id) else LONGEST_LIST
+    if not 0 <= page.total <= longest:
         raise UnknownShape(
-            f"playlist {playlist_id}: Spotify counts {page.total:,} entries; no list has more than {LONGEST_LIST:,}.",
+            f"playlist {playlist_id}: Spotify counts {page.total:,} entries; no list has more than {longest:,}.",
             evidence=(answer,),
         )
     if len(page.entries) > page.total:
@@ -207,7 +227,11 @@ def _is_known(playlist_id: str, first: Answer, known: tuple[str, int]) -> bool:
 
 
 def _content(capture: Capture) -> str:
+    return _hashed(capture.pages(), capture.playlist_id, *capture.answers)
+
+
+def _hashed(pages: Iterable[Page], playlist_id: str, *evidence: Answer) -> str:
     try:
-        return summarise(capture.pages()).content_hash
+        return summarise(pages).content_hash
     except UnknownEntryShape as error:
-        raise UnknownShape(f"playlist {capture.playlist_id}: {error}.", evidence=capture.answers) from None
+        raise UnknownShape(f"playlist {playlist_id}: {error}.", evidence=evidence) from None

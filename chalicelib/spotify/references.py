@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ..errors import BadSetting
+
+# All playlists of the signed-in user, and that user's Liked Songs.
+ME, ME_LIKED = "me", "me/liked"
+# A user's Liked Songs have no id of Spotify's; theirs here is this and the id of the user.
+LIKED = "liked:"
 
 _ID = re.compile(r"[0-9A-Za-z]{22}")
 # Letters of a wrong reference that its error repeats.
@@ -55,18 +61,51 @@ def _what_it_is(parts: list[str]) -> str:
     return f"is a link to {'an' if what[0] in 'ae' else 'a'} {what}, not to"
 
 
-def parse_playlist_list(text: str) -> tuple[list[str], list[BadSetting]]:
-    """Read references separated by commas or lines, with `#` comments, to ids without repeats, in order; and what is
-    wrong with those that are none."""
-    references = [reference.strip() for line in text.splitlines() for reference in _without_comment(line).split(",")]
+def is_liked(playlist_id: str) -> bool:
+    """Whether it is somebody's Liked Songs, not a playlist."""
+    return playlist_id.startswith(LIKED)
+
+
+def called(playlist_id: str) -> str:
+    """The words for a list in errors; `me` is the list of all playlists of the signed-in user."""
+    return "the signed-in user's playlists" if playlist_id == ME else f"playlist {playlist_id}"
+
+
+def parse_followed(text: str) -> str:
+    """Give what a person may follow: `me`, `me/liked`, else a playlist's id. Raises `BadSetting`."""
+    word = text.strip()
+    return word if word in (ME, ME_LIKED) else parse_playlist_reference(word)
+
+
+@dataclass(frozen=True)
+class FollowList:
+    """What a list of playlists says: each thing to follow once, in order (an id, `me`, `me/liked`); the ids that are
+    excluded; and what is wrong with references that are none."""
+
+    references: tuple[str, ...]
+    excluded: frozenset[str]
+    wrong: tuple[BadSetting, ...]
+
+    @property
+    def needs_user(self) -> bool:
+        """Whether only a signed-in user can tell what it means."""
+        return ME in self.references or ME_LIKED in self.references
+
+
+def parse_follow_list(text: str) -> FollowList:
+    """Read references separated by commas or lines, with `#` comments; one with a `-` before it is an exclusion."""
     found: dict[str, None] = {}
+    excluded: set[str] = set()
     wrong: list[BadSetting] = []
-    for reference in filter(None, references):
+    for reference in (one.strip() for line in text.splitlines() for one in _without_comment(line).split(",")):
         try:
-            found[parse_playlist_reference(reference)] = None
+            if reference.startswith("-"):
+                excluded.add(parse_playlist_reference(reference[1:]))
+            elif reference:
+                found[parse_followed(reference)] = None
         except BadSetting as error:
             wrong.append(error)
-    return list(found), wrong
+    return FollowList(tuple(found), frozenset(excluded), tuple(wrong))
 
 
 def _without_comment(line: str) -> str:

@@ -16,11 +16,13 @@ from ..errors import (
     PremiumRequired,
     QuotaExceeded,
     RateLimited,
+    SignInNeeded,
     SpotifyUnavailable,
     UnexpectedStatus,
 )
 from ..time_and_chance import World
 from .capture import Answer
+from .references import called
 
 _TEXT_LENGTH = 200
 # Longer than any ban ever seen; a number beyond it is no time.
@@ -34,7 +36,7 @@ def error_of(answer: Answer, playlist_id: str, world: World) -> ChartlakeError:
     """The error that an answer of the Web API other than 200 stands for."""
     message, reason = words_of(answer.body)
     said = _said(answer.status, message)
-    what = f"playlist {playlist_id}: {said}"
+    what = f"{called(playlist_id)}: {said}"
     match answer.status:
         case 429:
             return pause_of(what, reason, answer.headers.get("retry-after"), world)
@@ -45,28 +47,35 @@ def error_of(answer: Answer, playlist_id: str, world: World) -> ChartlakeError:
         case 400:
             # Some personalised ids are answered 400 for ever: that playlist's trouble, not the run's.
             return NotFound(f"{what}.", advice="Check the link: Spotify does not accept this id.")
-        case 401:
-            return CredentialsRefused(f"{said}, also with a fresh access token.")
-        case 403 if "premium" in message.lower():
-            return PremiumRequired(f"{said}.")
-        case 403 if _NOT_ADMITTED.search(message):
-            return CredentialsRefused(
-                f"{said}.",
-                advice="Add this Spotify user under “User Management” of the app on developer.spotify.com/dashboard.",
-            )
-        case 403:
-            return NotReadable(f"{what}.")
+        case 401 | 403:
+            return _no_right(what, said, answer.status, message)
         case status if status >= 500 or status == 408:
             return SpotifyUnavailable(f"{what}.")
         case _:
             return unexpected_status(answer, playlist_id)
 
 
+def _no_right(what: str, said: str, status: int, message: str) -> ChartlakeError:
+    """The error of a 401 or 403: whose right is missing decides what is to be done."""
+    if "user auth" in message.lower() or (status == 403 and "scope" in message.lower()):
+        return SignInNeeded(f"{what}.")
+    if status == 401:
+        return CredentialsRefused(f"{said}, also with a fresh access token.")
+    if "premium" in message.lower():
+        return PremiumRequired(f"{said}.")
+    if _NOT_ADMITTED.search(message):
+        return CredentialsRefused(
+            f"{said}.",
+            advice="Add this Spotify user under “User Management” of the app on developer.spotify.com/dashboard.",
+        )
+    return NotReadable(f"{what}.")
+
+
 def unexpected_status(answer: Answer, playlist_id: str) -> UnexpectedStatus:
     """The error of an answer whose status says nothing that is known; the answer is its evidence."""
     said = _said(answer.status, words_of(answer.body)[0])
     where = f" that points to {answer.headers['location'][:_TEXT_LENGTH]}" if "location" in answer.headers else ""
-    return UnexpectedStatus(f"playlist {playlist_id}: {said}{where}, and gave no list.", evidence=(answer,))
+    return UnexpectedStatus(f"{called(playlist_id)}: {said}{where}, and gave no list.", evidence=(answer,))
 
 
 def _said(status: int, message: str) -> str:

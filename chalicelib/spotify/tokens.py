@@ -15,7 +15,7 @@ from typing import Any
 
 import requests
 
-from ..errors import ChartlakeError, ConsentExpired, CredentialsRefused, SpotifyUnavailable
+from ..errors import ChartlakeError, ConsentExpired, CredentialsRefused, SignInNeeded, SpotifyUnavailable
 from ..time_and_chance import World
 from .refusals import network_words, pause_of, words_of
 from .retry import RetryBudget, timeouts, with_retries
@@ -67,6 +67,7 @@ class Tokens:
         self._lock = threading.Lock()
         self.secrets = Secrets()
         self._token = ""
+        self._scope: str | None = None
         self._ends_at = float("-inf")
 
     def get_access_token(self, as_dict: bool = False) -> str:
@@ -87,6 +88,15 @@ class Tokens:
         with self._lock:
             if token == self._token:
                 self._token = ""
+
+    def require(self, scope: str, what: str) -> None:
+        """Raise `SignInNeeded` where no user is signed in, or the user did not agree to that scope: Spotify then
+        leaves private lists out without a word. `what` is for the error."""
+        if not self._credentials.refresh_token:
+            raise SignInNeeded(f"{what} cannot be asked for: no user is signed in.")
+        self.get_access_token()
+        if self._scope is not None and scope not in self._scope.split():
+            raise SignInNeeded(f"{what} cannot be read: the sign-in does not cover the scope {scope}.")
 
     def consent_days_left(self) -> int | None:
         """Days until the user's sign-in ends, negative after it; None without a user or without a known day."""
@@ -113,7 +123,8 @@ class Tokens:
         if old_token and isinstance(new_token, str) and new_token not in ("", old_token):
             self._credentials = replace(self._credentials, refresh_token=new_token)
             self._rotated(self._credentials, old_token)
-        lifetime = answer.get("expires_in")
+        scope, lifetime = answer.get("scope"), answer.get("expires_in")
+        self._scope = scope if isinstance(scope, str) else None
         return answer["access_token"], float(lifetime) if isinstance(lifetime, int | float) else 3600.0
 
 

@@ -13,7 +13,7 @@ from chalicelib.errors import BadSetting
 from chalicelib.handlers import backfill
 from chalicelib.handlers.http import json_object
 from chalicelib.settings import from_environment, parse_schedule
-from chalicelib.spotify.references import parse_playlist_list, parse_playlist_reference
+from chalicelib.spotify.references import parse_follow_list, parse_playlist_reference
 
 ID = "37i9dQZEVXbMDoHDwVN2tF"
 _PIECES = st.sampled_from(
@@ -99,10 +99,10 @@ def test_a_reference_is_an_id_or_refused(text: str) -> None:
 @fuzzed
 @given(st.lists(TEXTS, max_size=6))
 def test_a_list_of_references_loses_no_line(texts: list[str]) -> None:
-    found, wrong = parse_playlist_list("\n".join([*texts, ID]))
-    assert ID in found
-    assert len(found) == len(set(found))
-    assert all(isinstance(error, BadSetting) for error in wrong)
+    found = parse_follow_list("\n".join([*texts, ID]))
+    assert ID in found.references
+    assert len(found.references) == len(set(found.references))
+    assert all(isinstance(error, BadSetting) for error in found.wrong)
 
 
 @fuzzed

@@ -117,7 +117,7 @@ class BadDays:
             lake = self.lake(process)
             budget = RetryBudget(RUN_BUDGET, world)
             client = SpotifyClient(self.spotify, self.schedule, process, world, self._ban_known_to(process))
-            pipeline = Pipeline(Reader(client, world, budget), lake, self.timezone, world)  # type: ignore[arg-type]
+            pipeline = Pipeline(Reader(client, world, budget), lake, self.timezone, world, None)  # type: ignore[arg-type]
             run = pipeline.extract(list(self.spotify.playlists), again=again)
             for outcome in run.outcomes:
                 self.tell(f"{process} ends: {outcome.playlist_id[0]} {outcome.snapshot_date} is {outcome.status}")

@@ -1,5 +1,6 @@
 -- Every day of a list from the first that was tried: what it is worth, or that it was missed. A list that is still read
--- goes on to yesterday, since today is not over; an imported one ends with its source.
+-- goes on to yesterday, since today is not over; an imported one ends with its source, one that is followed no longer
+-- with the day that says so.
 WITH spans AS (
   SELECT
     playlist_id,
@@ -8,6 +9,7 @@ WITH spans AS (
     CASE
       -- A try that failed has no source, and imports do not fail.
       WHEN BOOL_AND(COALESCE(source, '') LIKE 'import:%') THEN MAX(snapshot_date)
+      WHEN MAX(CASE WHEN status = 'ended' THEN snapshot_date END) = MAX(snapshot_date) THEN MAX(snapshot_date)
       ELSE GREATEST(MAX(snapshot_date), CURRENT_DATE - INTERVAL 1 DAY)
     END AS last_date
   FROM snapshots

@@ -9,8 +9,10 @@ import click
 from rich.console import Console
 
 from ...errors import ChartlakeError
-from ...settings import ENV_FILE
+from ...settings import ENV_FILE, Settings
+from ...snapshots.following import follow_list
 from ...spotify import login as logins
+from ...spotify.consent import LIBRARY_SCOPE, SCOPES
 from ...spotify.credentials import app_to_sign_in, store_consent
 from ...time_and_chance import World
 from .. import cost as bills
@@ -53,14 +55,15 @@ def login(port: int, no_browser: bool, paste: bool, timeout: float, as_json: boo
     """Sign in to Spotify, so that your own playlists can be read; good for six months.
 
     Register http://127.0.0.1:8731/callback as a redirect URI of your app first. The sign-in is stored in the SSM
-    parameter that CHARTLAKE_SECRET names, else in the file .env beside you.
+    parameter that CHARTLAKE_SECRET names, else in the file .env beside you. Where you follow `me` or `me/liked` it also
+    asks for your Liked Songs.
 
     \b
     Example:
       chartlake login
     """
     settings, world = settings_now(), World()
-    app = app_to_sign_in(settings)
+    app, scopes = app_to_sign_in(settings), _scopes(settings, world)
 
     def show(address: str) -> None:
         click.echo(f"Agree on this page:\n\n  {address}\n", err=True)
@@ -72,9 +75,11 @@ def login(port: int, no_browser: bool, paste: bool, timeout: float, as_json: boo
         return str(click.prompt("The address at which the browser ended (it shows no page)", err=True))
 
     if paste:
-        signed_in = logins.sign_in_by_paste(settings.accounts_url, app, world, ask, port=port)
+        signed_in = logins.sign_in_by_paste(settings.accounts_url, app, world, ask, port=port, scopes=scopes)
     else:
-        signed_in = logins.sign_in_by_browser(settings.accounts_url, app, world, show, port=port, seconds=timeout)
+        signed_in = logins.sign_in_by_browser(
+            settings.accounts_url, app, world, show, port=port, seconds=timeout, scopes=scopes
+        )
     where = store_consent(settings, signed_in, ENV_FILE)
     if as_json:
         click.echo(json.dumps({"stored_in": where, "consented_at": str(signed_in.consented_at)}))
@@ -82,6 +87,15 @@ def login(port: int, no_browser: bool, paste: bool, timeout: float, as_json: boo
     click.echo(f"Signed in; stored in {where}. Spotify ends it in six months: sign in again before.")
     if not settings.secret and os.environ.get("SPOTIPY_REFRESH_TOKEN"):
         click.echo("SPOTIPY_REFRESH_TOKEN in the environment wins over .env: unset it.", err=True)
+
+
+def _scopes(settings: Settings, world: World) -> str:
+    """What the person is asked to agree to: no more than the followed lists need."""
+    try:
+        said = follow_list(settings, open_lake_now(settings, world))
+    except ChartlakeError:
+        return SCOPES  # nothing is followed yet, or the lake is not there yet
+    return f"{SCOPES} {LIBRARY_SCOPE}" if said.needs_user else SCOPES
 
 
 @click.command()

@@ -20,7 +20,7 @@ from ...lake.store import update
 from ...settings import ENV_FILE, Settings, from_environment
 from ...snapshots.outcome import Run
 from ...spotify.credentials import keep_in_env_file
-from ...spotify.references import parse_playlist_list, parse_playlist_reference
+from ...spotify.references import ME, ME_LIKED, parse_follow_list, parse_followed
 from ...time_and_chance import World
 from .. import terminal
 from ..base import DONE, FAILED, as_json_option, command_name, exit_code_of, open_lake_now, settings_now
@@ -70,7 +70,13 @@ class _Person:
 @click.command()
 @click.option("--client-id", metavar="ID", help="The Spotify app's client id; '' for the simulator.")
 @click.option("--client-secret", metavar="SECRET", help="Its secret; '-' reads it from standard input.")
-@click.option("--playlist", "playlists", multiple=True, metavar="LINK", help="A playlist to follow, also several.")
+@click.option(
+    "--playlist",
+    "playlists",
+    multiple=True,
+    metavar="LINK",
+    help="A playlist to follow, me or me/liked; also several.",
+)
 @click.option("--lake", metavar="WHERE", help="A folder, or s3://bucket/prefix.")
 @click.option("--login/--no-login", "sign_in", default=None, help="Sign in to Spotify, or do not.")
 @click.option("--snapshot/--no-snapshot", default=None, help="Take the first snapshot, or do not.")
@@ -100,7 +106,7 @@ def init(
     if sign_in and as_json:
         raise BadSetting("A sign-in needs a person.", advice="Run `chartlake login` by itself, or leave out --json.")
     person, world = _Person(asks=not (yes or as_json)), World()
-    before, links = settings_now(), [parse_playlist_reference(one) for one in playlists]
+    before, links = settings_now(), [parse_followed(one) for one in playlists]
     answers = _app(person, before, client_id, client_secret) | _place(person, before, lake)
     keep_in_env_file(ENV_FILE, answers)
     settings, kept = settings_now(), open_lake_now(world=world)
@@ -163,7 +169,7 @@ def _new(given: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def _follow(person: _Person, settings: Settings, lake: Lake, links: Sequence[str], world: World) -> list[str]:
-    """Add playlists to the lake's list, whose other lines stay; gives the ids that are new there."""
+    """Add playlists to the lake's list, whose other lines stay; gives those that are new there."""
     if settings.playlists and not links:
         return []  # CHARTLAKE_PLAYLISTS wins over the list
     if not links and person.asks and not _simulated(settings):
@@ -172,9 +178,9 @@ def _follow(person: _Person, settings: Settings, lake: Lake, links: Sequence[str
 
     def added(data: bytes | None) -> bytes | None:
         text = (data or b"").decode("utf-8-sig", "replace")
-        known, _ = parse_playlist_list(text)
+        known = parse_follow_list(text).references
         new[:] = [one for one in links if one not in known]
-        lines = [*text.splitlines(), *(f"{_LINK}{one}" for one in new)]
+        lines = [*text.splitlines(), *(one if one in (ME, ME_LIKED) else f"{_LINK}{one}" for one in new)]
         return "".join(f"{line}\n" for line in lines).encode() if new else None
 
     update(lake.store, keys.PLAYLISTS, added, world)
@@ -184,13 +190,14 @@ def _follow(person: _Person, settings: Settings, lake: Lake, links: Sequence[str
 def _pasted(person: _Person, lake: Lake) -> list[str]:
     """What a person pastes, until an empty line."""
     found = lake.store.get(keys.PLAYLISTS)
-    known, _ = parse_playlist_list(found.data.decode("utf-8-sig", "replace") if found else "")
-    click.echo(f"You follow {len(known)} so far." if known else "Which playlists? Paste links as they are.")
+    known = parse_follow_list(found.data.decode("utf-8-sig", "replace") if found else "").references
+    words = "Which playlists? Paste links as they are; `me` is all of your own, `me/liked` your Liked Songs."
+    click.echo(f"You follow {len(known)} so far." if known else words)
     links: list[str] = []
     while line := person.prompt("A playlist (Enter when that is all)", ""):
-        good, wrong = parse_playlist_list(line)
-        links += good
-        for error in wrong:
+        said = parse_follow_list(line)
+        links += said.references
+        for error in said.wrong:
             click.echo(error.message, err=True)
     return links
 

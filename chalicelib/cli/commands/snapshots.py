@@ -15,15 +15,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from ...analysis.charts import Chart, open_charts
 from ...analysis.coverage import coverage as read_coverage
-from ...errors import ChartlakeError
+from ...errors import BadSetting, ChartlakeError
 from ...history.replaying import verify_imports
 from ...lake.lake import Lake
 from ...settings import Settings
+from ...snapshots.following import follow_list
 from ...snapshots.outcome import Outcome, Run
-from ...snapshots.pipeline import followed_playlists, open_pipeline
+from ...snapshots.pipeline import open_pipeline
 from ...snapshots.verify import Finding
 from ...snapshots.verify import verify as verify_lake
-from ...spotify.references import parse_playlist_reference
+from ...spotify.references import FollowList, parse_followed
 from ...time_and_chance import World
 from .. import terminal
 from ..base import (
@@ -52,15 +53,15 @@ _CHARTS, _CHART_LENGTH = 3, 200
 def extract(ctx: click.Context, playlists: tuple[str, ...], again: bool, as_json: bool) -> None:
     """Make sure that each playlist has today's snapshot.
 
-    A PLAYLIST is an id, a URI or a link; without one, those that you follow (CHARTLAKE_PLAYLISTS, or
-    config/playlists.txt in the lake).
+    A PLAYLIST is an id, a URI or a link; `me` is all of your own, `me/liked` your Liked Songs. Without one, those that
+    you follow (CHARTLAKE_PLAYLISTS, or config/playlists.txt in the lake).
 
     \b
     Example:
       chartlake extract "https://open.spotify.com/playlist/37i9dQZEVXbMDoHDwVN2tF?si=abc"
     """
     world = World()
-    named = [parse_playlist_reference(one) for one in playlists]
+    named = [parse_followed(one) for one in playlists]
     settings = settings_now()
     lake = open_lake_now(settings, world)
     run = take_snapshots(settings, lake, world, named, again=again, quiet=as_json)
@@ -84,12 +85,27 @@ def take_snapshots(
             console.print(
                 "No Spotify credentials: reading the embedded simulator (invented artists and songs).", soft_wrap=True
             )
-        playlist_ids, wrong = (list(dict.fromkeys(named)), None) if named else followed_playlists(settings, lake)
-        refuse_what_is_not_invented(playlist_ids, invented)
+        said = _named(named, settings, lake) if named else follow_list(settings, lake)
+        refuse_what_is_not_invented(said.references, invented)
         pipeline = open_pipeline(settings, world, lake)
-        with _progress(len(playlist_ids), quiet=quiet) as report:
-            run = pipeline.extract(playlist_ids, again=again, report=report)
-    return replace(run, stopped=run.stopped or wrong)
+        found = pipeline.followed(said)
+        with _progress(len(found.playlist_ids), quiet=quiet) as report:
+            for outcome in found.ended:
+                report(outcome, 0)
+            run = pipeline.extract(found.playlist_ids, again=again, report=report)
+    return replace(run, stopped=run.stopped or found.wrong)
+
+
+def _named(named: Sequence[str], settings: Settings, lake: Lake) -> FollowList:
+    """What is named on the command line. What is excluded from `me` for the daily run is excluded here too."""
+    said = FollowList(tuple(dict.fromkeys(named)), frozenset(), ())
+    if not said.needs_user:
+        return said
+    try:
+        excluded = follow_list(settings, lake).excluded
+    except BadSetting:
+        return said
+    return replace(said, excluded=excluded - set(named))
 
 
 def show_taken(settings: Settings, lake: Lake, world: World, run: Run) -> None:
@@ -140,18 +156,19 @@ def coverage(playlists: tuple[str, ...], as_json: bool) -> None:
 
 @contextmanager
 def _progress(total: int, quiet: bool) -> Iterator[Any]:
-    """A function that takes each outcome: a line a playlist, and a bar while a person watches."""
+    """A function that takes each outcome, and how far the bar goes with it: a line a playlist, and a bar while a person
+    watches."""
     console = Console(stderr=quiet)
     if quiet:
-        yield lambda outcome: None
+        yield lambda outcome, steps=1: None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("Playlists", total=total)
 
-        def report(outcome: Outcome) -> None:
+        def report(outcome: Outcome, steps: int = 1) -> None:
             terminal.show_outcome(bar.console, outcome)
-            bar.advance(task)
+            bar.advance(task, steps)
 
         yield report
 

@@ -10,6 +10,7 @@ from ...settings import Settings
 from ...snapshots.pipeline import standing_ban
 from ...spotify.client import Client
 from ...spotify.credentials import load_credentials, open_tokens
+from ...spotify.mine import Mine
 from ...spotify.pace import Pace
 from ...spotify.retry import RetryBudget
 from ...time_and_chance import World
@@ -48,9 +49,8 @@ def account(settings: Settings, world: World, lake: Lake | None) -> Iterator[Che
     if credentials.refresh_token:
         yield _consent(tokens.consent_days_left())
     if lake:
-        yield from playlists(
-            settings, lake, Client(settings.api_url, tokens, world, Pace(settings.rate, world)), budget, world
-        )
+        client = Client(settings.api_url, tokens, world, Pace(settings.rate, world))
+        yield from playlists(settings, lake, client, Mine(client, tokens, world, budget), budget, world)
 
 
 def _ban(lake: Lake, world: World) -> Check | None:

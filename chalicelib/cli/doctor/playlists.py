@@ -11,11 +11,14 @@ from ...errors import ChartlakeError, NotFound, NotReadable
 from ...lake.lake import Lake
 from ...lake.schema import PUBLISHED
 from ...settings import Settings
-from ...snapshots.pipeline import followed_playlists
+from ...snapshots.following import follow_list, named_only
 from ...spotify.client import Client
 from ...spotify.entries import Page
+from ...spotify.mine import Mine
 from ...spotify.reader import page_in
+from ...spotify.references import ME, ME_LIKED, FollowList
 from ...spotify.retry import RetryBudget, with_retries
+from ...text import counted
 from ...time_and_chance import World
 from .check import Check, Mark, bad, clock
 
@@ -41,18 +44,23 @@ class _Cover:
     refusal: ChartlakeError | None = None
 
 
-def playlists(settings: Settings, lake: Lake, client: Client, budget: RetryBudget, world: World) -> Iterator[Check]:
-    """A check a followed playlist; before the first ones the kind of app and, where AWS told no time, the clock."""
+def playlists(
+    settings: Settings, lake: Lake, client: Client, mine: Mine, budget: RetryBudget, world: World
+) -> Iterator[Check]:
+    """A check a followed playlist that is named, one for all of `me`; before the first ones the kind of app and, where
+    AWS told no time, the clock."""
     try:
-        playlist_ids, wrong = followed_playlists(settings, lake)
+        said = follow_list(settings, lake)
     except ChartlakeError as error:
         yield bad("playlists", error)
         return
-    if wrong:
-        yield bad("playlists", wrong)
+    if said.wrong:
+        yield bad("playlists", said.wrong[0])
+    if said.needs_user:
+        yield from _mine(said, mine)
     told = {"clock"} if settings.lake.startswith("s3://") else set[str]()
     today = world.now().astimezone(settings.timezone).date()
-    for playlist_id in playlist_ids:
+    for playlist_id in filter(_is_named, named_only(said).playlist_ids):
         try:
             history = lake.history(playlist_id, today)
         except ChartlakeError as error:
@@ -66,8 +74,29 @@ def playlists(settings: Settings, lake: Lake, client: Client, budget: RetryBudge
             return
 
 
+def _is_named(reference: str) -> bool:
+    return reference not in (ME, ME_LIKED)
+
+
 def _first_told(told: set[str], *checks: Check | None) -> list[Check]:
     return [one for one in checks if one and one.name not in told]
+
+
+def _mine(said: FollowList, mine: Mine) -> Iterator[Check]:
+    """Whether what is the user's own can be told: how many playlists there are, whose the Liked Songs are."""
+    if ME in said.references:
+        try:
+            listed = mine.playlist_ids()
+            out = len(said.excluded.intersection(listed))
+            words = f"{counted(len(listed), 'playlist')} of the signed-in user, {out} of them excluded."
+            yield Check("playlists me", "good", words)
+        except ChartlakeError as error:
+            yield bad("playlists me", error)
+    if ME_LIKED in said.references:
+        try:
+            yield Check("playlists me/liked", "good", f"The Liked Songs are kept as {mine.liked_id()}.")
+        except ChartlakeError as error:
+            yield bad("playlists me/liked", error)
 
 
 def _cover(client: Client, playlist_id: str, budget: RetryBudget, world: World) -> _Cover:
