@@ -30,6 +30,7 @@ _MEANT = {
     '{"Fn::GetAtt": ["DeadLetters", "Arn"]}': f'"{_ACCOUNT.format("sqs")}:dead"',
     '{"Fn::GetAtt": ["StartAgainRole", "Arn"]}': '"arn:aws:iam::123456789012:role/again"',
     '{"Fn::GetAtt": ["Lake", "Arn"]}': f'"arn:aws:s3:::{BUCKET}"',
+    '{"Ref": "AWS::AccountId"}': '"123456789012"',
     "${Lake.Arn}": f"arn:aws:s3:::{BUCKET}",
     "${AWS::Partition}": "aws",
     "${AWS::Region}": "eu-west-1",
@@ -187,6 +188,7 @@ def keys_of(aws: Aws, function: str) -> dict[str, str]:
             plain = plain.replace(intrinsic, value)
         plain = re.sub(r'\{"Fn::Sub": ("[^"]*")\}', r"\1", plain)
         assert "Fn::" not in plain, plain
+        assert '"Ref"' not in plain, plain
         assert "${" not in plain, plain
         iam.put_role_policy(RoleName=function, PolicyName=f"{function}-{number}", PolicyDocument=plain)
     return aws.keys_of(role)

@@ -19,7 +19,7 @@ from chalicelib.cli.terminal import show_error
 from chalicelib.errors import BadImport, BadSetting, DamagedFile
 from chalicelib.history.day import NO_FACTS, Day, track_row
 from chalicelib.history.opening import expand
-from chalicelib.history.staging import keep_days
+from chalicelib.history.staging import Staging
 from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
@@ -250,9 +250,13 @@ def test_an_archives_directory_is_read_once_however_many_members_it_has(monkeypa
     ("day", "name", "said"),
     [(date(1000, 1, 1), "Song", "founded in 2006"), (date(1, 1, 1), "Song", "2006"), (DAY, "x" * 124_000, "letters")],
 )
-def test_days_before_spotify_and_endless_texts_are_refused(lake: Lake, day: date, name: str, said: str) -> None:
+def test_days_before_spotify_and_endless_texts_are_refused(
+    lake: Lake, tmp_path: Path, day: date, name: str, said: str
+) -> None:
     rows = [track_row(1, "a" * 22, name, [(None, "Ann")])]
     with pytest.raises(BadImport) as caught:
-        keep_days(lake, "odd.csv", [Day("chart:x", day, "official", dict(NO_FACTS), "exact", rows)], "digest")
+        Staging(lake, tmp_path / "waiting").read(
+            "odd.csv", [Day("chart:x", day, "official", dict(NO_FACTS), "exact", rows)], "digest"
+        )
     assert said in str(caught.value)
     assert not list(lake.store.list("tables/"))

@@ -663,7 +663,7 @@ def test_all_formats_are_listed_as_the_documents_have_them(command: Any) -> None
     found = command("import", "--list-formats")
     assert found.exit_code == 0
     text = (Path(__file__).parents[1] / "docs" / "data.md").read_text()
-    table = text[text.index("\n## Imports\n") : text.index("\n### What `ok` promises")]
+    table = text[text.index("\n## Imports\n") : text.index("\n### What `ok` promises for imports")]
     for known in FORMATS:
         assert known.name in found.output
         assert f"| `{known.name}" in table, known.name

@@ -38,12 +38,19 @@ def worth(day: Any) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize(
-    "track", [None, {}, {"type": "track", "duration_ms": 1}, {"track": {"uri": "spotify:track:x"}}], ids=str
+    ("track", "words"),
+    [
+        (None, "50 of its 50 entries tell no track"),
+        ({}, "neither 'uri', 'id' nor 'name'"),
+        ({"type": "track", "duration_ms": 1}, "neither 'uri', 'id' nor 'name'"),
+        ({"track": {"uri": "spotify:track:x"}}, "neither 'uri', 'id' nor 'name'"),
+    ],
+    ids=str,
 )
-def test_fifty_entries_that_name_no_track_are_no_list(track: Any) -> None:
+def test_fifty_entries_that_name_no_track_are_no_list(track: Any, words: str) -> None:
     body = {"items": [{"added_at": None, "track": track}] * 50, "total": 50, "offset": 0}
     error = refusal(f"{PLAYLIST}-2024-05-31.json", json.dumps(body))
-    assert "50 of its 50 entries tell no track" in error.message
+    assert words in error.message
 
 
 def test_a_page_of_nothing_but_empty_slots_is_known_for_what_it_is() -> None:

@@ -117,7 +117,7 @@ def test_it_tells_what_extract_tells(api: Api, simulator: Simulator) -> None:
         ([], ["0" * 22], 1, "Check the link"),
         ([], ["nonsense"], 2, "'nonsense'"),
         ([], ["--from", "2026-11-01"], 2, "'from' means nothing"),
-        ([Fault.premium_required(on="playlist")], [], 1, "Premium"),
+        ([Fault.premium_required(on="playlist", times=None)], [], 1, "Premium"),
     ],
 )
 def test_exit_codes_and_words_are_those_of_extract(

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -196,6 +197,65 @@ def test_an_earlier_day_has_its_empty_slots_and_second_places_too(chromium: Brow
         expect(page.locator("#run-title")).to_have_text("Song A")
 
 
+def test_who_may_stand_in_an_empty_slot_is_neither_new_nor_gone_on_the_page(chromium: Browser, lake: Lake) -> None:
+    written = ("ABC", "A.C", ".BD", "E.D", "EBD", "E.D", "E.D")
+    days = {TODAY - timedelta(days=6 - number): letters for number, letters in enumerate(written)}
+    keep(lake, {day: named(day, letters) for day, letters in days.items()})
+    rendered(lake.store.locate(""))
+    with visit(chromium, address_of(lake, LIST)) as page, open_charts(lake, TODAY, [LIST]) as charts:
+        for day in days:
+            page.select_option("#day", day.isoformat())
+            assert told(table(page)) == told(charts.chart(LIST, day).entries)
+        assert "unseen" in {one["change"] for day in days for one in charts.chart(LIST, day).entries}
+        for old, new in combinations(days, 2):
+            page.select_option("#from", old.isoformat())
+            page.select_option("#to", new.isoformat())
+            found = charts.compare(LIST, old, new).items
+            assert shown_groups(page) == groups_of(found)
+            unseen = sum(one["change"] == "unseen" for one in found)
+            assert (f"{unseen} not seen on one of the two days" in page.inner_text("#compared-days")) == bool(unseen)
+        for key in {run["track_key"] for run in charts.warehouse.read("SELECT track_key FROM runs")}:
+            own = charts.warehouse.read(
+                "SELECT * FROM runs WHERE track_key = $key ORDER BY entered_on DESC", {"key": key}
+            )
+            page.evaluate("key => { location.hash = `track=${encodeURIComponent(key)}` }", key)
+            expect(page.locator("#run-title")).to_have_text(own[0]["name"])
+            assert shown_runs(page) == runs_of(own)
+
+
+def shown_groups(page: Page) -> dict[str, list[str]]:
+    """The keys of the items under each heading of two days compared."""
+    shown = page.evaluate(
+        """() => [...document.querySelectorAll(".versus section")].map((part) => [
+          part.querySelector("h3").firstChild.textContent.trim().toLowerCase(),
+          [...part.querySelectorAll("li")].map((li) => decodeURIComponent(li.querySelector(".track").hash.slice(7)))])"""
+    )
+    return {change: sorted(items) for change, items in shown}
+
+
+def groups_of(items: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """The same, as the lake says it."""
+    return {
+        change: sorted(one["track_key"] for one in items if one["change"] == change)
+        for change in ("entered", "left", "up", "down")
+    }
+
+
+def shown_runs(page: Page) -> list[list[Any]]:
+    """What the page says of a track's runs: entered at, peak, known and unknown days, at most, last place."""
+    rows = page.evaluate(
+        "() => [...document.querySelectorAll('#run tbody tr')].map((tr) => [...tr.cells].map((td) => td.textContent))"
+    )
+    numbers = [[int(cell) if cell else None for cell in (*row[1:6], row[7])] for row in rows]
+    return [[row[0].removeprefix("before or on "), *found] for row, found in zip(rows, numbers, strict=True)]
+
+
+def runs_of(runs: list[dict[str, Any]]) -> list[list[Any]]:
+    """The same, as the view `runs` says it."""
+    names = ("first_position", "peak_position", "days", "gap_days", "most_days", "last_position")
+    return [[f"{run['entered_on']:%-d %b %Y}", *(run[name] for name in names)] for run in runs]
+
+
 def test_a_day_of_more_entries_than_the_page_has_says_so_alone_and_compared(chromium: Browser, lake: Lake) -> None:
     long, now = TODAY - timedelta(days=1), TODAY
     sizes = {long: 1300, now: 100}
@@ -227,14 +287,8 @@ def test_two_days_compared_say_what_the_lake_says(
             page.select_option("#from", old)
             page.select_option("#to", new)
             found = charts.compare(playlist_id, date.fromisoformat(old), date.fromisoformat(new))
-            shown = page.evaluate(
-                """() => [...document.querySelectorAll(".versus section")].map((part) => [
-                  part.querySelector("h3").firstChild.textContent.toLowerCase(),
-                  [...part.querySelectorAll("li")].map((li) => decodeURIComponent(li.querySelector(".track").hash.slice(7)))])"""
-            )
-            assert [change for change, _ in shown] == ["entered", "left", "up", "down"]
-            for change, items in shown:
-                assert sorted(items) == sorted(one["track_key"] for one in found.items if one["change"] == change)
+            assert list(shown_groups(page)) == ["entered", "left", "up", "down"]
+            assert shown_groups(page) == groups_of(found.items)
             same = sum(one["change"] == "same" for one in found.items)
             words = page.inner_text("#compared-days p")
             assert words.startswith(f"{same} entr")
@@ -255,16 +309,7 @@ def test_a_tracks_own_run_says_what_the_views_say(chromium: Browser, archive: La
             own = [run for run in runs if run["track_key"] == key]
             page.evaluate("key => { location.hash = `track=${encodeURIComponent(key)}` }", key)
             expect(page.locator("#run-title")).to_have_text(own[0]["name"])
-            cells = page.evaluate(
-                "() => [...document.querySelectorAll('#run tbody tr')].map((tr) => [...tr.cells].map((td) => td.textContent))"
-            )
-            assert [[int(row[1]), int(row[2]), int(row[3]), int(row[4]), int(row[6])] for row in cells] == [
-                [run["first_position"], run["peak_position"], run["days"], run["gap_days"], run["last_position"]]
-                for run in own
-            ]
-            assert [row[0].removeprefix("before or on ") for row in cells] == [
-                f"{run['entered_on']:%-d %b %Y}" for run in own
-            ]
+            assert shown_runs(page) == runs_of(own)
 
 
 def test_leavers_artists_and_coverage_say_what_the_views_say(chromium: Browser, demo: Lake) -> None:

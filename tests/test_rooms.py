@@ -34,6 +34,7 @@ BUNDLED = {
     "requests",
     "spotipy",
     "tenacity",
+    "urllib3",
 }
 LAPTOP_ONLY = {"cli": {"click", "dotenv", "filelock", "rich", "sqlglot"}, "lake": {"filelock"}}
 

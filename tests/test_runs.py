@@ -136,7 +136,7 @@ def test_a_worker_that_cannot_be_started_is_told(deployed: Client, aws_lambda: L
 
 
 def test_a_failed_run_tells_the_reason_and_stays_failed(deployed: Client, simulator: Simulator) -> None:
-    simulator.faults.add(Fault.premium_required(on="playlist"))
+    simulator.faults.add(Fault.premium_required(on="playlist", times=2))
     answer = post(deployed, {"key": "monday"})
     assert (answer.status_code, answer.json_body["state"], answer.json_body["stopped"]) == (
         502,

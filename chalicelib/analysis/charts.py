@@ -114,7 +114,7 @@ class Comparison:
 
 
 # What most of the others are made of, some of it several times: narrow rows, computed once.
-_HELD = ("known_days", "recordings", "slots", "keyed", "moves")
+HELD = ("known_days", "recordings", "slots", "keyed", "moves")
 
 
 @contextmanager
@@ -125,7 +125,7 @@ def open_charts(
     with open_warehouse(lake, playlist_ids, entries=entries, since=since) as warehouse:
         for name in VIEWS:
             warehouse.define(name, view_sql(name).replace("CURRENT_DATE", f"DATE '{today}'"))
-            if entries and name in _HELD:
+            if entries and name in HELD:
                 warehouse.narrow(name, "true", {})
         yield Charts(warehouse)
 

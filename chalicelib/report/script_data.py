@@ -35,6 +35,7 @@ class Past:
         self.cadence = known[0]["cadence_days"]
         items = [row | {"written": _item(row)} for row in _histories(charts, playlist_id)]
         slots = [row | {"written": _slot(row, {})} for row in _other_slots(charts, playlist_id)]
+        self._unsure = _unsure_days(charts, playlist_id)
         self.depth = _deepest_that_fits([*items, *slots])
         kept = _within(self.depth, items)
         self.numbers = {row["track_key"]: number for number, row in enumerate(kept)}
@@ -43,7 +44,8 @@ class Past:
 
     def to_json(self) -> dict[str, Any]:
         """`first` is the first known day and `days` are all of them, counted from it; `cadence` is how many days the
-        list's days are apart; `sizes` are the days' entry counts; of `items` see `_item`, of `slots` `_slot`."""
+        list's days are apart; `sizes` are the days' entry counts; of `items` see `_item`, of `slots` `_slot`, of
+        `unsure` `_unsure_days`."""
         first = self._days[0]
         return {
             "first": first.isoformat(),
@@ -53,6 +55,7 @@ class Past:
             "sizes": self._sizes,
             "items": self._items,
             "slots": self._slots,
+            "unsure": self._unsure,
         }
 
 
@@ -111,6 +114,24 @@ def _other_slots(charts: Charts, playlist_id: str) -> list[Row]:
         """,
         {"id": playlist_id, "depth": _DEPTHS[0]},
     )
+
+
+def _unsure_days(charts: Charts, playlist_id: str) -> list[list[int]]:
+    """[a day, the last before it on which who came is known to be away, the first after it on which who left is known
+    to be gone], as numbers of known days from -1 to their count: of the days whose neighbours have more empty slots,
+    so that these two are no neighbours."""
+    found = charts.warehouse.read(
+        """
+        SELECT day_number - 1 AS day, coalesce(away_number, 0) - 1 AS away, gone_number - 1 AS gone,
+          (SELECT count(*) FROM known_days WHERE playlist_id = $id) AS days
+        FROM slots
+        WHERE playlist_id = $id
+        ORDER BY day_number
+        """,
+        {"id": playlist_id},
+    )
+    bounds = [[row["day"], row["away"], row["days"] if row["gone"] is None else row["gone"]] for row in found]
+    return [one for one in bounds if one[1:] != [one[0] - 1, one[0] + 1]]
 
 
 def _deepest_that_fits(rows: Sequence[Row]) -> int:

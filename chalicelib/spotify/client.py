@@ -16,7 +16,7 @@ from typing import Any
 import requests
 import spotipy
 
-from ..errors import ChartlakeError, Final, QuotaExceeded, RateLimited, SpotifyUnavailable, UnknownShape
+from ..errors import ChartlakeError, Final, OutOfTime, QuotaExceeded, RateLimited, SpotifyUnavailable, UnknownShape
 from ..time_and_chance import World
 from .capture import KEPT_HEADERS, Answer
 from .pace import Pace
@@ -106,6 +106,9 @@ class Client:
         except ChartlakeError:
             raise
         except requests.RequestException as error:
+            # Silence is Spotify's; an answer that had begun was cut short by our own end.
+            if self._world.time_left() <= 0 and not isinstance(error, requests.Timeout):
+                raise OutOfTime(f"playlist {playlist_id}: its answer was not there when the time was over.") from None
             if self._last.response is None or self._last.response.status_code == 200:
                 raise SpotifyUnavailable(
                     f"playlist {playlist_id}: no complete answer from Spotify ({network_words(error)})."

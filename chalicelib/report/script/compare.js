@@ -4,9 +4,10 @@ function versus() {
   const [from, to] = ["#from", "#to"].map((one) => dayOf($(one).value));
   const both = items.map((item) => ({ item, old: placeOn(item, from), now: placeOn(item, to) }))
     .filter(({ old, now }) => Math.min(old ?? Infinity, now ?? Infinity) <= data.depth);
+  const unseen = both.filter(({ item }) => unseenOn(item, from) || unseenOn(item, to));
   const groups = [
-    ["Entered", both.filter(({ old }) => old === undefined), () => ""],
-    ["Left", both.filter(({ now }) => now === undefined), () => ""],
+    ["Entered", both.filter((one) => one.old === undefined && !unseen.includes(one)), () => ""],
+    ["Left", both.filter((one) => one.now === undefined && !unseen.includes(one)), () => ""],
     ["Up", both.filter(({ old, now }) => now < old), ({ old, now }) => `${old} → ${now}`],
     ["Down", both.filter(({ old, now }) => now > old), ({ old, now }) => `${old} → ${now}`],
   ];
@@ -16,6 +17,7 @@ function versus() {
   const words = `${counted(same, "entry", "entries")} in the same place.` + (unknown ? ` ${counted(unknown, unit)} between the two ${unknown === 1 ? "is" : "are"} not known.` : "");
   $("#compared-days").replaceChildren(
     element("p", { class: unknown ? "note warn" : "note" }, words),
+    unseen.length ? element("p", { class: "note warn" }, `${unseen.length.toLocaleString("en")} not seen on one of the two days: an empty slot may hold them.`) : "",
     cut.length ? element("p", { class: "note warn" }, `Looked at is only what is among the first ${data.depth.toLocaleString("en")} entries of one of the two days: there are ${cut.join(" and ")}. chartlake compare looks at all.`) : "",
     element("div", { class: "versus" }, ...groups.map(([title, list, tail]) => group(title, list, tail))));
 }

@@ -23,6 +23,10 @@ for (const [own, ...stays] of data.slots) {
     [place, ...unfolded(place, moves)].forEach((one, after) => { slots[start + after][one] = items[own] ?? own; });
   }
 }
+// Where an empty slot may hold an item, it is known to be away, or gone, only on a day with no such slot.
+const unsure = new Map(data.unsure.map(([day, away, gone]) => [day, { away, gone }]));
+const awayBefore = (day) => unsure.get(day)?.away ?? day - 1;
+const goneAfter = (day) => unsure.get(day)?.gone ?? day + 1;
 const byKey = new Map(items.map((item) => [item.key, item]));
 
 function* unfolded(place, moves) {
@@ -33,23 +37,45 @@ function* unfolded(place, moves) {
 }
 
 const end = (stay) => stay.start + stay.places.length - 1;
+const seen = (stays) => stays.reduce((sum, stay) => sum + stay.places.length, 0);
+
+// A run is stays that no known day ends: between two of them an empty slot may hold the item.
+function runsOf(stays) {
+  const runs = [];
+  for (const stay of stays) {
+    const last = runs.at(-1)?.at(-1);
+    if (last && goneAfter(end(last)) >= stay.start) runs.at(-1).push(stay);
+    else runs.push([stay]);
+  }
+  return runs;
+}
+
+for (const item of items) item.runs = runsOf(item.stays);
+
+const within = (run, day) => awayBefore(run[0].start) < day && day < goneAfter(end(run.at(-1)));
+const unseenOn = (item, day) => placeOn(item, day) === undefined && item.runs.some((run) => within(run, day));
 const stayOn = (item, day) => item.stays.find((stay) => stay.start <= day && day <= end(stay));
 const placeOn = (item, day) => { const stay = stayOn(item, day); return stay && stay.places[day - stay.start]; };
+// How many of the list's days lie between two known ones, and how many of those are not known.
+const apart = (from, to) => Math.floor((moments[to] - moments[from]) / DAY / data.cadence);
 const unknownBetween = (from, to) => Math.round((moments[to] - moments[from]) / DAY / data.cadence) - (to - from);
 const dayOf = (text) => (/^\d{4}-\d\d-\d\d$/.test(text) ? moments.indexOf(Date.parse(text)) : -1);
 
 function standing(item, day) {
   const until = item.stays.filter((stay) => stay.start <= day).map((stay) => stay.places.slice(0, day - stay.start + 1));
+  const runs = item.runs.filter((run) => run[0].start <= day);
+  const days = until.reduce((sum, one) => sum + one.length, 0);
+  const before = awayBefore(item.stays[0].start) < 0;
   const place = placeOn(item, day);
   const previous = day > 0 ? placeOn(item, day - 1) : undefined;
   let change = "";
-  if (day > 0 && previous === undefined) change = until.length > 1 ? "re-entry" : "new";
-  else if (day > 0) change = previous > place ? "up" : previous < place ? "down" : "same";
+  if (day > 0 && previous !== undefined) change = previous > place ? "up" : previous < place ? "down" : "same";
+  else if (day > 0 && runs.at(-1)[0].start < day) change = "unseen";
+  else if (day > 0 && runs.length > 1) change = "re-entry";
+  else if (day > 0) change = before ? "unseen" : "new";
   return {
-    place, previous, change,
+    place, previous, change, days, before,
     peak: Math.min(...until.map((one) => one.reduce((best, other) => Math.min(best, other)))),
-    days: until.reduce((sum, one) => sum + one.length, 0),
-    streak: until.at(-1).length,
-    before: item.stays[0].start === 0,
+    streak: days - seen(runs.slice(0, -1).flat()),
   };
 }

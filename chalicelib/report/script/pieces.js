@@ -9,6 +9,7 @@ function moved({ change, place, previous }) {
     new: ["NEW", "new on the list"],
     "re-entry": ["BACK", "back on the list"],
     duplicate: ["TWICE", "listed a second time"],
+    unseen: ["?", "an empty slot may have held it the known day before"],
   }[change] || ["", ""];
   return element("span", { class: `move ${change}` }, element("span", { "aria-hidden": "true" }, mark), element("span", { class: "sr" }, words));
 }
