@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from ..lake.lake import Lake
-from .charts import open_charts
+from .charts import Charts, open_charts
 
 ITEM_KINDS = ("entered", "re-entered", "left", "moved", "new_peak", "number_one", "milestone")
 LIST_KINDS = (
@@ -66,21 +66,28 @@ def read_events(
     `today` is the day that is not over yet, without it that of UTC. Raises as `open_charts`.
     """
     with open_charts(lake, today or lake.now().date(), playlists) as charts:
-        rows = charts.warehouse.read(
-            """
-            SELECT * FROM events
-            WHERE snapshot_date BETWEEN $since AND $until AND list_contains($kinds, kind)
-              AND (kind <> 'moved' OR abs(number) >= $min_move)
-              AND (kind <> 'followers_jump' OR abs(number) >= $min_followers)
-            ORDER BY snapshot_date, playlist_id, kind, position NULLS LAST, previous_position, event_id
-            """,
-            {
-                "since": since,
-                "until": until,
-                "kinds": list(kinds),
-                "min_move": min_move,
-                "min_followers": min_followers,
-            },
-        )
-    for row in rows:
-        yield Event(**row)
+        found = events_of(charts, since=since, until=until, kinds=kinds, min_move=min_move, min_followers=min_followers)
+    yield from found
+
+
+def events_of(
+    charts: Charts,
+    *,
+    since: date = date.min,
+    until: date = date.max,
+    kinds: Collection[str] = KINDS,
+    min_move: int = 1,
+    min_followers: int = 1,
+) -> list[Event]:
+    """The same of lists that are open already."""
+    rows = charts.warehouse.read(
+        """
+        SELECT * FROM events
+        WHERE snapshot_date BETWEEN $since AND $until AND list_contains($kinds, kind)
+          AND (kind <> 'moved' OR abs(number) >= $min_move)
+          AND (kind <> 'followers_jump' OR abs(number) >= $min_followers)
+        ORDER BY snapshot_date, playlist_id, kind, position NULLS LAST, previous_position, event_id
+        """,
+        {"since": since, "until": until, "kinds": list(kinds), "min_move": min_move, "min_followers": min_followers},
+    )
+    return [Event(**row) for row in rows]

@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo
 
 from ..analysis.charts import Charts, open_charts
+from ..analysis.events import Event, events_of
 from ..errors import ChartlakeError, DamagedFile, LakeUnavailable, NotKept
 from ..lake import keys
 from ..lake.lake import Lake
@@ -21,6 +22,7 @@ from ..lake.store import Conflict, ObjectStore
 from ..time_and_chance import World
 from .index_page import index_context, read_overview
 from .layout import render
+from .morning import LEAST_MOVE, news_of, songs_of
 from .playlist_page import card_of, read_page
 
 # Reckoning with this many entries takes some 500 MB; a Top 50 has as many after 21 years.
@@ -254,11 +256,18 @@ def _render_page(lake: Lake, today: date, playlist_id: str) -> dict[str, Any]:
         since = _since([(row["snapshot_date"], row["entry_count"] or 0) for row in coverage])
         with open_charts(lake, today, [playlist_id], since=since) as charts:
             page = read_page(charts, playlist_id, coverage, followers)
-        card = card_of(page) | {"commits": commits[playlist_id]}
+            events = _news(charts, page["day"])
+        morning = {"news": news_of(events), "songs": songs_of(page["rows"])}
+        card = card_of(page) | morning | {"commits": commits[playlist_id]}
         return render("playlist.html", page)
 
     _write(lake.store, keys.playlist_page(playlist_id), make)
     return card
+
+
+def _news(charts: Charts, day: date) -> list[Event]:
+    """What happened on a list's newest day and is news."""
+    return [one for one in events_of(charts, since=day, until=day, min_move=LEAST_MOVE) if one.is_news]
 
 
 def _since(counts: list[tuple[date, int]]) -> date:
