@@ -82,24 +82,33 @@ def read_events(
     with open_warehouse(lake, playlists) as warehouse:
         _refuse_more(warehouse, most_entries)
         _define(warehouse, today or lake.now().date(), since, until)
-        rows = warehouse.read(
-            """
-            SELECT * FROM events
-            WHERE snapshot_date BETWEEN $since AND $until AND list_contains($kinds, kind)
-              AND (kind <> 'moved' OR abs(number) >= $min_move)
-              AND (kind <> 'followers_jump' OR abs(number) >= $min_followers)
-            ORDER BY snapshot_date, playlist_id, kind, position NULLS LAST, previous_position, event_id
-            """,
-            {
-                "since": since,
-                "until": until,
-                "kinds": list(kinds),
-                "min_move": min_move,
-                "min_followers": min_followers,
-            },
+        found = events_of(
+            warehouse, since=since, until=until, kinds=kinds, min_move=min_move, min_followers=min_followers
         )
-    for row in rows:
-        yield Event(**row)
+    yield from found
+
+
+def events_of(
+    warehouse: Warehouse,
+    *,
+    since: date = date.min,
+    until: date = date.max,
+    kinds: Collection[str] = EVENT_KINDS,
+    min_move: int = 1,
+    min_followers: int = 1,
+) -> list[Event]:
+    """The same of lists that are open already, with the view `events` over them."""
+    rows = warehouse.read(
+        """
+        SELECT * FROM events
+        WHERE snapshot_date BETWEEN $since AND $until AND list_contains($kinds, kind)
+          AND (kind <> 'moved' OR abs(number) >= $min_move)
+          AND (kind <> 'followers_jump' OR abs(number) >= $min_followers)
+        ORDER BY snapshot_date, playlist_id, kind, position NULLS LAST, previous_position, event_id
+        """,
+        {"since": since, "until": until, "kinds": list(kinds), "min_move": min_move, "min_followers": min_followers},
+    )
+    return [Event(**row) for row in rows]
 
 
 def _refuse_more(warehouse: Warehouse, most_entries: int | None) -> None:

@@ -11,6 +11,7 @@ from ..analysis.charts import Charts
 from ..lake.schema import PUBLISHED
 from ..lake.tables import Row
 from .calendar import look, why
+from .morning import morning_context
 from .phrases import day_words
 from .playlist_page import playlist_facts
 
@@ -33,14 +34,16 @@ def read_overview(charts: Charts, today: date) -> list[dict[str, Any]]:
 
 
 def index_context(overview: list[dict[str, Any]], cards: Mapping[str, Any]) -> dict[str, Any]:
-    """What the template wants: the lists in groups, each with the card of its page (None: it has no page)."""
+    """What the template wants: what happened, who stands where, and the lists in groups, each with the card of its
+    page (None: it has no page)."""
     shown = [one | {"card": cards.get(one["id"])} for one in overview]
     running = [one for one in shown if one["state"] != "ended"]
     days = [one["last_date"] for one in running or shown if one["last_date"]]
-    return {
+    newest = max(days, default=None)
+    return morning_context(shown, newest) | {
         "groups": _groups(shown),
         "lists": len(shown),
-        "newest": max(days, default=None),
+        "newest": newest,
         "running": bool(running),
         "days_known": _total(shown, "days_known"),
         "days_failed": _total(shown, "days_failed"),

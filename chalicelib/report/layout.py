@@ -23,6 +23,7 @@ _HERE = Path(__file__).parent
 SCRIPT = (
     "basics",  # elements, dates and counts
     "every_page",  # what the index has too: how old it is, the filter
+    "songs",  # and its search over all lists
     "data",  # the list's past, as `script_data.py` wrote it
     "pieces",  # a name, a movement, a small line
     "chart",  # the table of any known day

@@ -7,12 +7,15 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from html import escape
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo
 
 from ..analysis.charts import Charts, open_charts
+from ..analysis.events import Event, events_of
+from ..analysis.watchlist import Watchlist, read_watchlist
 from ..errors import ChartlakeError, DamagedFile, LakeUnavailable, NotKept
 from ..lake import keys
 from ..lake.lake import Lake
@@ -21,6 +24,7 @@ from ..lake.store import Conflict, ObjectStore
 from ..time_and_chance import World
 from .index_page import index_context, read_overview
 from .layout import render
+from .morning import LEAST_MOVE, news_of, songs_of, watched_of
 from .playlist_page import card_of, read_page
 
 # Reckoning with this many entries takes some 500 MB; a Top 50 has as many after 21 years.
@@ -100,6 +104,10 @@ class _Work:
         self._cards: dict[str, Any] = {}
         self._page_seconds = self._overview_seconds = 0.0
 
+    @cached_property
+    def _watchlist(self) -> Watchlist:
+        return read_watchlist(self._lake)
+
     @property
     def told(self) -> set[str]:
         """The playlists that failed or were left."""
@@ -132,7 +140,7 @@ class _Work:
 
     def _page(self, playlist_id: str) -> None:
         try:
-            self._cards[playlist_id] = _render_page(self._lake, self._today, playlist_id)
+            self._cards[playlist_id] = _render_page(self._lake, self._today, playlist_id, self._watchlist)
             self.rendered.pages.append(playlist_id)
             return
         except LakeUnavailable:
@@ -240,7 +248,7 @@ def shared_index(store: ObjectStore, world: World, seconds: int) -> str:
     return store.link(key, seconds)
 
 
-def _render_page(lake: Lake, today: date, playlist_id: str) -> dict[str, Any]:
+def _render_page(lake: Lake, today: date, playlist_id: str, watchlist: Watchlist) -> dict[str, Any]:
     """Write a playlist's page; gives its card for the index, with what was committed when it was made."""
     card: dict[str, Any] = {}
 
@@ -254,11 +262,18 @@ def _render_page(lake: Lake, today: date, playlist_id: str) -> dict[str, Any]:
         since = _since([(row["snapshot_date"], row["entry_count"] or 0) for row in coverage])
         with open_charts(lake, today, [playlist_id], since=since) as charts:
             page = read_page(charts, playlist_id, coverage, followers)
-        card = card_of(page) | {"commits": commits[playlist_id]}
+            news = _news(charts, page["day"])
+        morning = {"news": news_of(news), "watched": watched_of(news, watchlist), "songs": songs_of(page["rows"])}
+        card = card_of(page) | morning | {"commits": commits[playlist_id]}
         return render("playlist.html", page)
 
     _write(lake.store, keys.playlist_page(playlist_id), make)
     return card
+
+
+def _news(charts: Charts, day: date) -> list[Event]:
+    """What happened on a list's newest day and is news."""
+    return [one for one in events_of(charts.warehouse, since=day, until=day, min_move=LEAST_MOVE) if one.is_news]
 
 
 def _since(counts: list[tuple[date, int]]) -> date:
