@@ -890,7 +890,7 @@ def test_a_page_rendered_alone_leaves_the_index_whole(small: Lake) -> None:
     keep(small, {TODAY: [r | {"playlist_id": other} for r in named(TODAY, "XYZ")]}, other)
     rendered(small.store.locate(""))
     index = small.store.get(keys.INDEX_PAGE).data
-    assert index.count(b"data-list=") == 2
+    assert index.count(b'.html" data-list="') == 2
     rendered(small.store.locate(""), NOON, other)
     assert small.store.get(keys.INDEX_PAGE).data == index
 
