@@ -11,12 +11,10 @@ from datetime import date
 from typing import Any
 
 from ..analysis.events import Event
-from ..analysis.watchlist import Watchlist
+from ..analysis.watchlist import ALL, Watchlist
 from .event_words import sentence, weight
 from .phrases import spotify_path
 
-# A smaller move is not told here; the list's page has it.
-LEAST_MOVE = 5
 # Of one list, of lists, and of what is watched: some 70 kB in all.
 _NEWS_OF_A_LIST = 5
 _NEWS_LISTS = 40
@@ -30,9 +28,10 @@ _LONGEST = 100
 def news_of(events: Iterable[Event]) -> dict[str, Any]:
     """What a list's card tells of its newest day: the sentences that matter first, and how many more there are.
 
-    An item is told once, by what matters most of it; what happened to the list itself is always told.
+    Small moves and a few followers are no news here. An item is told once, by what matters most of it; what happened to
+    the list itself is always told.
     """
-    ranked = sorted(events, key=weight)
+    ranked = sorted(filter(ALL.wants, events), key=weight)
     of_list = [event for event in ranked if event.item_key is None]
     of_items = _once_each(event for event in ranked if event.item_key is not None)
     return {

@@ -24,7 +24,7 @@ from ..lake.store import Conflict, ObjectStore
 from ..time_and_chance import World
 from .index_page import index_context, read_overview
 from .layout import render
-from .morning import LEAST_MOVE, news_of, songs_of, watched_of
+from .morning import news_of, songs_of, watched_of
 from .playlist_page import card_of, read_page
 
 # Reckoning with this many entries takes some 500 MB; a Top 50 has as many after 21 years.
@@ -273,7 +273,7 @@ def _render_page(lake: Lake, today: date, playlist_id: str, watchlist: Watchlist
 
 def _news(charts: Charts, day: date) -> list[Event]:
     """What happened on a list's newest day and is news."""
-    return [one for one in events_of(charts.warehouse, since=day, until=day, min_move=LEAST_MOVE) if one.is_news]
+    return [one for one in events_of(charts.warehouse, since=day, until=day) if one.is_news]
 
 
 def _since(counts: list[tuple[date, int]]) -> date:
