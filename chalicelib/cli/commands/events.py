@@ -14,7 +14,7 @@ import click
 from ...analysis.events import Event, newest_day, read_events
 from ...analysis.views import EVENT_KINDS
 from ...errors import BadSetting
-from ...text import harmless_cell
+from ...text import harmless_cell, printable
 from .. import chart_tables
 from ..base import a_console, as_json_option, day_option
 from ..lookup import Asked
@@ -109,7 +109,8 @@ def _write_csv(told: list[Event]) -> None:
 
 
 def _cell(value: object) -> str:
-    """Null is an empty field; a text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    """Null is an empty field; a text moves no cursor, and where a spreadsheet would take it for a formula an apostrophe
+    stands before it."""
     if isinstance(value, str):
-        return harmless_cell(value)
+        return harmless_cell(printable(value))
     return json.dumps(value) if isinstance(value, bool) else "" if value is None else str(value)
