@@ -167,6 +167,13 @@ def test_what_a_person_put_beside_a_demo_is_never_deleted(demo: Path, name: str)
     assert contents(demo) == before
 
 
+def test_a_demo_whose_watchlist_was_tried_out_is_made_anew(demo: Path) -> None:
+    (demo / "lake" / "config").mkdir()
+    (demo / "lake" / "config" / "watch.txt").write_text("all | entered\n")
+    with demo_folder(demo) as lake:
+        assert open_store(lake, World()).get(keys.WATCH) is None
+
+
 @pytest.mark.parametrize("mark", [None, "", "Made by somebody else."])
 def test_a_folder_that_is_not_a_demos_is_refused_and_untouched(tmp_path: Path, mark: str | None) -> None:
     folder = tmp_path / "demo"

@@ -24,7 +24,6 @@ from ..handlers.telling import tell_all
 from ..lake import keys
 from ..lake.address import open_store
 from ..lake.lake import Lake
-from ..lake.store import ObjectStore
 from ..report.event_words import document, weight
 from ..settings import Settings
 from ..snapshots.outcome import Run
@@ -223,14 +222,7 @@ def _what_no_demo_made(folder: Path) -> str | None:
 def _what_no_demo_kept(folder: Path) -> str | None:
     """One object of the demo's lake that a person put there: they used it for playlists of their own, and would lose
     them."""
-    store = open_store(str(folder / "lake"), World())
-    found = store.list("")
-    kept = (key for key in found if not key.startswith(("site/", "state/")))
-    foreign = (key for key in kept if not any(one in key for one in PLAYLISTS) and not _is_own(store, key))
-    return next((f"lake/{key}" for key in foreign), None)
-
-
-def _is_own(store: ObjectStore, key: str) -> bool:
-    """Whether this is the watchlist as a demo leaves it."""
-    found = store.get(key) if key == keys.WATCH else None
-    return found is not None and found.data == _WATCHLIST.encode()
+    found = open_store(str(folder / "lake"), World()).list("")
+    # The watchlist is the demo's own: trying it out there, as the README does, keeps nobody's playlists.
+    kept = (key for key in found if not key.startswith(("site/", "state/")) and key != keys.WATCH)
+    return next((f"lake/{key}" for key in kept if not any(one in key for one in PLAYLISTS)), None)
