@@ -13,6 +13,7 @@ from chalicelib.analysis.charts import open_charts
 from chalicelib.errors import NotKept
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import Status, empty_row
+from chalicelib.lake.tables import to_json
 from chalicelib.snapshots.purge import Wish, purge
 from chalicelib.snapshots.verify import verify
 from simulator import TOP_50, Simulator
@@ -191,6 +192,35 @@ def test_what_a_dead_run_has_read_counts_though_a_later_one_left_something_worse
     row = rig.lake.snapshot(TOP_50, TODAY + timedelta(days=1))
     assert (row["status"], row["source"]) == (Status.OK, "simulator")
     assert verify(rig.lake).findings == ()
+
+
+def test_what_a_dead_import_has_put_under_an_empty_day_goes(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Without its mark the simulator is Spotify, and worth more than an import.
+    monkeypatch.setattr("simulator.web.HEADER", "X-Nothing")
+    rig.extract("empty", "fifty")
+    rows = [to_json(one) | {"playlist_id": rig.id("empty")} for one in rig.lake.entries(rig.id("fifty"), TODAY)]
+    rig.lake.put_entries(rig.id("empty"), TODAY, rig.clock.now(), "import:of-that-day", rows)
+    rig.clock.advance(days=1)
+    rig.extract("empty")
+    assert rig.names("empty") == []
+    assert verify(rig.lake).findings == ()
+
+
+def test_a_dead_run_s_unchanged_day_does_not_stand_on_a_day_that_was_purged(rig: Rig) -> None:
+    rig.extract("hundred-and-one")
+    rig.clock.advance(days=1)
+    alive, day = rig.lake, TODAY + timedelta(days=1)
+    rig.lake = Lake(Mortal(alive.store, 2), rig.clock.world())
+    with pytest.raises(Killed):
+        rig.extract("hundred-and-one")
+    rig.lake = alive
+    assert len(rig.names("hundred-and-one", day)) == 101
+    purge(rig.lake, rig.clock.world(), Wish(day, rig.id("hundred-and-one")), dry_run=False)
+    rig.clock.advance(days=1)
+    rig.extract("hundred-and-one")
+    row = rig.lake.snapshot(rig.id("hundred-and-one"), day)
+    assert (row["status"], rig.names("hundred-and-one", day)) == (Status.INCOMPLETE, [])
+    assert row["reason"] == "It was to have the entries of an earlier day, which was purged."
 
 
 def test_what_a_dead_purge_has_left_is_not_taken_for_a_day(rig: Rig) -> None:

@@ -380,6 +380,25 @@ def test_an_empty_answer_takes_the_place_of_a_saved_one_of_its_day(lake: Lake, t
     assert verify(lake).findings == ()
 
 
+@pytest.mark.parametrize("writes", range(1, 5))
+def test_an_import_leaves_nothing_under_a_day_that_spotify_gives_as_empty_meanwhile(
+    lake: Lake, clock: Clock, tmp_path: Path, writes: int
+) -> None:
+    path, empty = saved(tmp_path, 1), row(entry_count=0, total=0, capture_id="an-empty-one")
+
+    class Between(Mortal):
+        """A store in which a run commits an empty list before the n-th change."""
+
+        def _age(self) -> None:
+            self._left -= 1
+            if self._left == 0:
+                assert lake.put_snapshot(empty)
+
+    assert only(import_path(Lake(Between(lake.store, writes), clock.world()), path)).error is None
+    assert lake.entries(PLAYLIST, DAY) == []
+    assert lake.snapshot(PLAYLIST, DAY)["capture_id"] == "an-empty-one"
+
+
 def test_a_commit_is_not_put_above_entries_that_are_worth_more(lake: Lake, clock: Clock, tmp_path: Path) -> None:
     put(lake)  # of Spotify, by a process that died before its commit
     track = {"type": "track", "id": TRACKS[0], "uri": f"spotify:track:{TRACKS[0]}", "name": "Other", "artists": []}

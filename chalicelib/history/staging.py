@@ -281,8 +281,17 @@ def _place(lake: Lake, playlist_id: str, year: int, staged: _Staged) -> set[date
     else:
         raise LakeUnavailable(f"{playlist_id}: its days were changed by other imports {_TRIES} times meanwhile.")
     after = _rows_by_day(lake, playlist_id, year)
+    for row in _empty_ones(staged, after):
+        # The list was read meanwhile and had no entries: those of the file may not stay under that day.
+        lake.clear_empty_day(row)
     lake.unmark(playlist_id, _still_marked(staged, after))
     return {day for day in staged.commits if day in changed or before.get(day) != after.get(day)}
+
+
+def _empty_ones(staged: _Staged, after: Mapping[date, Row]) -> list[Row]:
+    """The rows of the days of which the file has entries, and that were committed as empty."""
+    rows = (after[day] for day, facts in staged.commits.items() if facts["entry_count"] and day in after)
+    return [row for row in rows if _is_published(row) and not row["entry_count"]]
 
 
 def _still_marked(staged: _Staged, after: Mapping[date, Row]) -> dict[date, str]:

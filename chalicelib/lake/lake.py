@@ -473,6 +473,12 @@ class Lake:
                 self.store.delete(key)
         return touched
 
+    def clear_empty_day(self, row: Row) -> None:
+        """Take away what others have put under a day that was committed as empty, and commit it anew."""
+        playlist_id, day = row["playlist_id"], row["snapshot_date"]
+        self.put_days(playlist_id, {day: rank(row["source"], row["captured_at"])}, [], {day: row["capture_id"]})
+        self.put_snapshot(row)
+
     def drop_entries(self, playlist_id: str, day: date) -> None:
         """Take a day's entries away, whatever they are worth."""
         self.remove_rows(self.segment_of(playlist_id, day), ENTRIES, "snapshot_date = $day", {"day": day})

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from datetime import date, timedelta, tzinfo
 
 from ..errors import NotKept
-from ..lake.lake import Lake, is_imported, rank
+from ..lake.lake import Lake, is_imported
 from ..lake.schema import PUBLISHED, Status, empty_row
 from ..lake.tombstones import Tombstones, read_tombstones
 from ..spotify.entries import Row
@@ -23,16 +23,18 @@ _DAY = timedelta(days=1)
 _log = logging.getLogger(__name__)
 
 
-def heal(lake: Lake, world: World, playlist_id: str, history: list[Row], today: date) -> bool:
+def heal(lake: Lake, world: World, playlist_id: str, history: list[Row], timezone: tzinfo) -> bool:
     """Mend the days of a list that an earlier process left half done; gives whether there were any.
 
     `history` holds the list's rows up to today, which every run reads: it names the days that are marked, so nothing
     is asked of the store where nothing is wrong. Only where a day of the last month has no capture behind it is it
     asked whether raw knows of one: a process may have died before its commit, and another one have written down since
-    why the day failed, or imported it.
+    why the day failed, or imported it. And only where the list was empty on a day are its entries looked for: an
+    import may have died that had put some there. Days are those of `timezone`.
     """
+    today = world.now().astimezone(timezone).date()
     marked = [row["snapshot_date"] for row in history if row["replacing"]]
-    days = sorted({*marked, *_begun(lake, playlist_id, history, today)})
+    days = sorted({*marked, *_begun(lake, playlist_id, history, today), *_not_empty(lake, playlist_id, history, today)})
     purged = read_tombstones(lake) if days else Tombstones()
     known = {row["snapshot_date"] for row in history}
     for day in days:
@@ -40,7 +42,7 @@ def heal(lake: Lake, world: World, playlist_id: str, history: list[Row], today: 
             # What a purge has left when it died.
             lake.drop_entries(playlist_id, day)
             continue
-        mend(lake, world, playlist_id, day)
+        mend(lake, world, playlist_id, day, timezone)
         _log.warning("mended", extra={"playlist_id": playlist_id, "snapshot_date": day.isoformat()})
     return bool(days)
 
@@ -55,6 +57,18 @@ def _begun(lake: Lake, playlist_id: str, history: list[Row], today: date) -> Ite
     committed = {row["snapshot_date"]: row["raw_key"] for row in recent}
     kept = lake.raw_keys(playlist_id)
     yield from {day for _, day, key in kept if day in doubtful and committed.get(day) != key}
+
+
+def _not_empty(lake: Lake, playlist_id: str, history: list[Row], today: date) -> Iterator[date]:
+    """The days of the last month on which the list was empty, and that have entries all the same."""
+    empty = [
+        row["snapshot_date"]
+        for row in history
+        if row["snapshot_date"] >= today - _LOOKED_BACK and row["status"] in PUBLISHED and not row["entry_count"]
+    ]
+    for year in sorted({day.year for day in empty}):
+        held = lake.captures_of_year(playlist_id, year)
+        yield from (day for day in empty if day in held)
 
 
 def _doubtful(rows: list[Row], since: date, today: date) -> set[date]:
@@ -74,8 +88,9 @@ def _read(row: Row) -> bool:
     return row["raw_key"] is not None and not is_imported(row)
 
 
-def mend(lake: Lake, world: World, playlist_id: str, day: date) -> None:
-    """Make both tables tell of the newest complete capture in raw; where raw is gone, of the entries that are there."""
+def mend(lake: Lake, world: World, playlist_id: str, day: date, timezone: tzinfo) -> None:
+    """Make both tables tell of the newest complete capture in raw; where raw is gone, of the entries that are there, if
+    they were captured on that day, as `timezone` counts it."""
     try:
         replay(lake, world, playlist_ids=[playlist_id], first=day, last=day)
     except NotKept:
@@ -83,11 +98,9 @@ def mend(lake: Lake, world: World, playlist_id: str, day: date) -> None:
     history = lake.history(playlist_id, day)
     row = row_on(day, history)
     if row is not None and row["status"] in PUBLISHED and not row["entry_count"]:
-        # The list was empty: what an older capture has put there goes.
-        lake.put_days(playlist_id, {day: rank(row["source"], row["captured_at"])}, [], {day: row["capture_id"]})
-        lake.put_snapshot(row)
+        lake.clear_empty_day(row)
     if row is None or not is_whole(lake, row, history):
-        lake.correct(_as_found(lake, playlist_id, day, row))
+        lake.correct(_as_found(lake, playlist_id, day, row, timezone))
     lake.drop_marks(playlist_id, day)
 
 
@@ -107,13 +120,16 @@ def _is_same_list(one: Row, other: Row) -> bool:
     return all(one[name] == other[name] for name in ("snapshot_id", "total"))
 
 
-def _as_found(lake: Lake, playlist_id: str, day: date, row: Row | None) -> Row:
+def _as_found(lake: Lake, playlist_id: str, day: date, row: Row | None, timezone: tzinfo) -> Row:
     """The row of a day whose raw document is gone, made of the entries that are there: only complete ones ever are."""
     entries = lake.entries(playlist_id, day)
     if not entries:
-        lost = {"status": Status.INCOMPLETE, "reason": "Its entries and its raw document are gone."}
-        return (row or empty_row(playlist_id, day, lake.now())) | lost | {"entry_count": None, "entries_key": None}
+        return _lost(lake, playlist_id, day, row, "Its entries and its raw document are gone.")
     first = entries[0]
+    if not is_imported(first) and first["captured_at"].astimezone(timezone).date() != day:
+        # A run died that was about to let them stand for this day too, and their own day was purged since.
+        lake.drop_entries(playlist_id, day)
+        return _lost(lake, playlist_id, day, row, "It was to have the entries of an earlier day, which was purged.")
     reason = f"Its own row was never written and raw is gone: these are the entries of capture {first['capture_id']}."
     return empty_row(playlist_id, day, first["captured_at"]) | {
         "status": Status.OK,
@@ -124,3 +140,8 @@ def _as_found(lake: Lake, playlist_id: str, day: date, row: Row | None) -> Row:
         "source": first["source"],
         "position_quality": "exact",
     }
+
+
+def _lost(lake: Lake, playlist_id: str, day: date, row: Row | None, reason: str) -> Row:
+    lost = {"status": Status.INCOMPLETE, "reason": reason, "entry_count": None, "entries_key": None}
+    return (row or empty_row(playlist_id, day, lake.now())) | lost

@@ -204,7 +204,7 @@ class Pipeline:
         """Take today's snapshot of one playlist, or find that it is there. Raises the errors of `errors.py`."""
         today = self._day(self._world.now())
         history = self._lake.history(playlist_id, today)
-        if heal(self._lake, self._world, playlist_id, history, today):
+        if heal(self._lake, self._world, playlist_id, history, self._timezone):
             history = self._lake.history(playlist_id, today)
         standing = row_on(today, history)
         if standing and not again and _is_kept(standing):
@@ -288,7 +288,7 @@ class Pipeline:
         standing = self._lake.snapshot(playlist_id, day) or row
         if row["status"] in PUBLISHED and not standing["entry_count"]:
             # An empty list cannot keep older entries away, so these are there, under the row of a newer capture.
-            mend(self._lake, self._world, playlist_id, day)
+            mend(self._lake, self._world, playlist_id, day, self._timezone)
         return Outcome(playlist_id, day, Status(standing["status"]), standing, already=True, error=error)
 
     def _outrun(self, row: Row) -> Outcome:
@@ -297,7 +297,7 @@ class Pipeline:
         playlist_id, day = row["playlist_id"], row["snapshot_date"]
         standing = self._lake.snapshot(playlist_id, day)
         if standing is None or not _is_kept(standing):
-            mend(self._lake, self._world, playlist_id, day)
+            mend(self._lake, self._world, playlist_id, day, self._timezone)
             standing = self._lake.snapshot(playlist_id, day)
         if standing is None:
             raise InconsistentPlaylist(f"playlist {playlist_id}: another run is at work on {day}, or a purge.")
