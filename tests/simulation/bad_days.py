@@ -80,7 +80,7 @@ class BadDays:
         self.segment_rows = self.random.choice((8, 250_000))
         self.edits = self.random.choice((0.0, 0.02, 0.1, 0.3))
         self.schedule.between = self._meanwhile
-        self._unfinished: dict[str, Callable[[Lake], None]] = {}
+        self._unfinished: dict[int, tuple[str, Callable[[Lake], None]]] = {}
 
     def tell(self, line: str) -> None:
         if self._keeps_story:
@@ -157,11 +157,11 @@ class BadDays:
                 (found,) = import_path(lake, path, options, name=path.name)
             if found.error is not None:
                 raise Broken(found.error.message)
-            self._unfinished.pop(name, None)
+            self._unfinished.pop(process.number, None)
 
         # Whoever imports or purges does it again until it is done.
-        self._unfinished[name] = work
         process = self.schedule.process(name)
+        self._unfinished[process.number] = name, work
         return process, lambda: self._tolerantly(process, work)
 
     def _read(self) -> tuple[Process, Callable[[], None]]:
@@ -191,9 +191,9 @@ class BadDays:
             purging = self.promise.purge_begins(playlist_id, before)
             purge(lake, self.schedule.world(process), Wish(before, playlist_id), dry_run=False)
             self.promise.purge_ended(purging)
-            self._unfinished.pop(name, None)
+            self._unfinished.pop(process.number, None)
 
-        self._unfinished[name] = work
+        self._unfinished[process.number] = name, work
         return process, lambda: self._tolerantly(process, work)
 
     def _tolerantly(self, process: Process, work: Callable[[Lake], Any]) -> None:
@@ -245,7 +245,7 @@ class BadDays:
         if ban is not None and ban > self.clock.moment:
             self.clock.moment = ban + timedelta(seconds=1)
         self.tell("The trouble is over.")
-        for name, work in list(self._unfinished.items()):
+        for name, work in list(self._unfinished.values()):
             repeated = self.schedule.process(name)
             self.schedule.run([(repeated, partial(self._tolerantly, repeated, work))])
         process, job = self._extract()

@@ -16,7 +16,7 @@ from chalicelib.lake import keys
 from chalicelib.lake.schema import PUBLISHED, Status
 
 from .memory import Table
-from .schedule import Broken, Schedule
+from .schedule import Broken, Process, Schedule
 from .spotify import Spotify, State
 
 Row = dict[str, Any]
@@ -26,11 +26,12 @@ Day = tuple[str, date]
 @dataclass
 class Purging:
     """What a purge of the days before a day has to remove: the (day, capture) that were there when it began; and what
-    it has removed from which table."""
+    it has removed from which table. What another process replaces meanwhile was not removed by it."""
 
     playlist_id: str
     before: date
     doomed: set[tuple[date, str]]
+    process: Process | None
     removed: set[tuple[str, date, str]] = field(default_factory=set)
     ended: bool = False
 
@@ -61,8 +62,9 @@ class Promise:
         if owner is None:
             return
         for purging in self._purges:
-            gone = purging.doomed & (self._captures(before) - self._captures(after))
-            purging.removed |= {(_table_of(key), *one) for one in gone if owner[0] == purging.playlist_id}
+            if owner[0] == purging.playlist_id and purging.process is self._schedule.current:
+                gone = purging.doomed & (self._captures(before) - self._captures(after))
+                purging.removed |= {(_table_of(key), *one) for one in gone}
         self._check(*owner)
 
     def sent(self, key: str) -> None:
@@ -92,7 +94,7 @@ class Promise:
             raw = keys.raw_owner(key)
             if raw and raw[0] == playlist_id and raw[1] < before:
                 found.add((raw[1], _capture_of(key)))
-        purging = Purging(playlist_id, before, found)
+        purging = Purging(playlist_id, before, found, self._schedule.current)
         self._purges.append(purging)
         self._best = {day: row for day, row in self._best.items() if day[0] != playlist_id or day[1] >= before}
         return purging
