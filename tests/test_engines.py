@@ -308,7 +308,7 @@ def test_the_partition_column_of_athena_changes_no_view(lake: Lake, told: Views)
     with open_charts(lake, TODAY) as charts:
         for table in ("entries", "snapshots"):
             charts.warehouse.narrow(table, "true", {})
-            charts.warehouse.define(table, f"SELECT *, year(snapshot_date) AS year FROM narrow_{table}")
+            charts.warehouse.define(table, f"SELECT *, year(snapshot_date) AS year FROM held_{table}")
         for name in VIEWS:
             charts.warehouse.define(name, view_sql(name).replace("CURRENT_DATE", f"DATE '{TODAY}'"))
         assert "year" in charts.warehouse.read("SELECT * FROM entries LIMIT 1")[0]

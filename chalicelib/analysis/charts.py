@@ -114,7 +114,7 @@ class Comparison:
 
 
 # What most of the others are made of, some of it several times: narrow rows, computed once.
-HELD = ("known_days", "recordings", "slots", "keyed", "moves")
+HELD = ("known_days", "recordings", "slots", "keyed", "moves", "playlists")
 
 
 @contextmanager
@@ -124,9 +124,8 @@ def open_charts(
     """The views over these playlists (none: over all); see `open_warehouse`. `today` is the day not over yet."""
     with open_warehouse(lake, playlist_ids, entries=entries, since=since) as warehouse:
         for name in VIEWS:
-            warehouse.define(name, view_sql(name).replace("CURRENT_DATE", f"DATE '{today}'"))
-            if entries and name in HELD:
-                warehouse.narrow(name, "true", {})
+            query = view_sql(name).replace("CURRENT_DATE", f"DATE '{today}'")
+            warehouse.offer(name, query, held=entries and name in HELD)
         yield Charts(warehouse)
 
 

@@ -191,14 +191,21 @@ class Scratch:
     def define(self, name: str, query: str) -> None:
         """Name a query; the name ends with this piece of work."""
         self._execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")
-        self._names.append(name)
+        self.announce(name)
+
+    def announce(self, name: str) -> None:
+        """Tell a person of that name, where their SQL is not understood."""
+        if name not in self._names:
+            self._names.append(name)
 
     def narrow(self, name: str, condition: str, parameters: Mapping[str, Any]) -> None:
         """Let a named query keep only the rows that meet the condition, and hold them in memory."""
-        self._execute(
-            f"CREATE OR REPLACE TEMP TABLE narrow_{name} AS SELECT * FROM {name} WHERE {condition}", parameters
-        )
-        self.define(name, f"SELECT * FROM narrow_{name}")
+        self.hold(name, f"SELECT * FROM {name} WHERE {condition}", parameters)
+
+    def hold(self, name: str, query: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Do `define`, and compute the rows now, once."""
+        self._execute(f"CREATE OR REPLACE TEMP TABLE held_{name} AS {query}", parameters)
+        self.define(name, f"SELECT * FROM held_{name}")
 
     def write(self, query: str, parameters: Mapping[str, Any] | None = None) -> bytes:
         """The result of a query as a Parquet file: equal rows give equal bytes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,21 +25,33 @@ class Warehouse:
 
     def __init__(self, scratch: Scratch) -> None:
         self._scratch = scratch
+        # The views that no query has named yet, and whether their rows are to be held then.
+        self._offered: dict[str, tuple[str, bool]] = {}
 
     def define(self, name: str, query: str) -> None:
         """Make a view that later queries may name."""
+        self._make_what_is_named_in(query)
         self._scratch.define(name, query)
+
+    def offer(self, name: str, query: str, *, held: bool = False) -> None:
+        """Do `define` as soon as a query names it, since DuckDB takes some milliseconds to understand each view; where
+        its rows are `held`, they are computed once."""
+        self._offered[name] = query, held
+        self._scratch.announce(name)
 
     def narrow(self, name: str, condition: str, parameters: Mapping[str, Any]) -> None:
         """Let one of the relations keep only the rows that meet the condition; what is on top of it sees no others."""
+        self._make_what_is_named_in(f"{name} {condition}")
         self._scratch.narrow(name, condition, parameters)
 
     def columns(self, query: str) -> dict[str, str]:
         """The names and types of a query's columns, without computing it."""
+        self._make_what_is_named_in(query)
         return self._scratch.columns(query)
 
     def read(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """The rows of a query as dicts; instants come as aware UTC datetimes."""
+        self._make_what_is_named_in(query)
         return self._scratch.read(query, parameters)
 
     def ask(self, sql: str) -> Question:
@@ -46,7 +59,21 @@ class Warehouse:
 
         It works on copies, so whatever it says, the lake stays as it is.
         """
+        self._make_what_is_named_in(sql)
         return self._scratch.ask(sql)
+
+    def _make_what_is_named_in(self, sql: str, before: str | None = None) -> None:
+        """Define the views whose names occur in it, and those that they are made of: each was offered after these, so
+        none but those offered `before` that one are looked for. One too many does no harm."""
+        offered = [*self._offered]
+        words = set(re.findall(r"\w+", sql.lower()))
+        for name in offered[: offered.index(before) if before else None]:
+            if name in words:
+                query, held = self._offered[name]
+                self._make_what_is_named_in(query, name)
+                del self._offered[name]
+                make = self._scratch.hold if held else self._scratch.define
+                make(name, query)
 
 
 @contextmanager
