@@ -32,6 +32,11 @@ FIRST_PAGE, LATER_PAGES = 100, 50
 # The fifth metric is counted only where somebody is told what is watched.
 METRICS, ALARMS = 4, 10
 LINES_A_RUN = 20
+# From so many lists on a queue spreads them over workers: ten messages are sent, received and deleted with a request
+# each, and take a call of a worker. An empty queue is asked by five pollers every 20 seconds all the same
+# (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html).
+QUEUE_FROM = 300
+MESSAGES_A_REQUEST, POLLS_A_DAY = 10, 5 * 24 * 3600 // 20
 _SAMPLE = 20
 # What a function cannot see of itself: the start of its environment, which is billed since August 2025.
 _START_SECONDS = 1.0
@@ -192,6 +197,8 @@ def bill(load: Load, prices: Mapping[str, Any]) -> list[Line]:
     # Versions of a segment that were written over stay for 30 days: on average half a year of entries each.
     versions = load.entries * load.playlists * 182 * load.kb_in_tables.value * 30 / 1e6
     logs = (snapshots + LINES_A_RUN * DAYS) / 1e6
+    batches = snapshots / MESSAGES_A_REQUEST if load.playlists >= QUEUE_FROM else 0
+    polls = DAYS * POLLS_A_DAY if batches else 0
     requests = known(f"{GETS} reads, {PUTS} writes and {LISTS} lists a snapshot with its page")
     return [
         _line(
@@ -204,11 +211,19 @@ def bill(load: Load, prices: Mapping[str, Any]) -> list[Line]:
         ),
         _line(
             "Lambda: requests",
-            DAYS,
+            DAYS + batches,
             "requests",
             price["lambda_request"],
-            (known("a run a day"),),
+            (known("a run a day, and one for ten lists where a queue spreads them"),),
             free["lambda_requests"],
+        ),
+        _line(
+            "SQS: requests",
+            3 * batches + polls,
+            "requests",
+            price["sqs_request"],
+            (known(f"from {QUEUE_FROM} lists on: three for ten lists, and {POLLS_A_DAY:,} a day to an empty queue"),),
+            free["sqs_requests"],
         ),
         _line("S3: writing and listing", puts, "requests", price["s3_put_or_list"], (requests,)),
         _line("S3: reading", gets, "requests", price["s3_get"], (requests,)),

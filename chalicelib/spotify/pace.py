@@ -51,7 +51,7 @@ class Pace:
         """
         with self._places:
             self._refuse_while_banned(what)
-            pause = self._take()
+            pause = self.reserve()
             if pause >= self._world.time_left():
                 raise OutOfTime(f"{what}: a pace of {self._rate:g} requests a second leaves no time for it.")
             if pause > 0:
@@ -68,8 +68,8 @@ class Pace:
                 self._rate, self._changed_at = self._rate / 2, now
             self._not_before = max(self._not_before, now + (retry_after or 0.0))
 
-    def _take(self) -> float:
-        """Take the next place in the window; gives the seconds until then."""
+    def reserve(self) -> float:
+        """Take the next place in the window; gives the seconds until then, which whoever asks has to wait."""
         with self._lock:
             now = self._world.monotonic()
             while self._rate < self._fastest and now - self._changed_at >= _QUIET:
