@@ -31,6 +31,7 @@ class Warehouse:
     def define(self, name: str, query: str) -> None:
         """Make a view that later queries may name."""
         self._make_what_is_named_in(query)
+        self._offered.pop(name, None)
         self._scratch.define(name, query)
 
     def offer(self, name: str, query: str, *, held: bool = False) -> None:
