@@ -18,6 +18,7 @@ import pytest
 from sqlglot import exp, parse_one, transpile
 
 from chalicelib.analysis.charts import open_charts
+from chalicelib.analysis.copies import TABLES, make_copy
 from chalicelib.analysis.views import VIEWS, view_sql
 from chalicelib.cli.view_dialects import DIALECTS, create_statements, translated
 from chalicelib.history.importing import import_path
@@ -167,6 +168,13 @@ def without_instants(rows: list[Row]) -> list[Row]:
         }
         for row in rows
     ]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_spark_reads_the_copy_as_it_stands(spark: SparkSession, lake: Lake, told: Views, table: str) -> None:
+    make_copy(lake, Clock().world(), TODAY)
+    rows = spark.read.parquet(lake.store.locate(f"warehouse/{table}")).drop("shelf").collect()
+    assert in_order([row.asDict(recursive=True) for row in rows]) == in_order(told[table])
 
 
 @pytest.mark.parametrize("view", VIEWS)

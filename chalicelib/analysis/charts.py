@@ -5,7 +5,7 @@ Asked of the views over the lake; a day that is not known is an error that names
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -123,10 +123,15 @@ def open_charts(
 ) -> Iterator[Charts]:
     """The views over these playlists (none: over all); see `open_warehouse`. `today` is the day not over yet."""
     with open_warehouse(lake, playlist_ids, entries=entries, since=since) as warehouse:
-        for name in VIEWS:
-            query = view_sql(name).replace("CURRENT_DATE", f"DATE '{today}'")
-            warehouse.offer(name, query, held=entries and name in HELD)
+        offer_views(warehouse, today, held=HELD if entries else ())
         yield Charts(warehouse)
+
+
+def offer_views(warehouse: Warehouse, today: date, held: Collection[str] = HELD) -> None:
+    """Let questions name the views; the rows of those that are `held` are computed once."""
+    for name in VIEWS:
+        query = view_sql(name).replace("CURRENT_DATE", f"DATE '{today}'")
+        warehouse.offer(name, query, held=name in held)
 
 
 class Charts:
@@ -291,7 +296,7 @@ class Charts:
               SELECT uri FROM named UNION SELECT uri FROM recordings WHERE lake_key IN (SELECT lake_key FROM meant)
             )
             """,
-            {"text": reference.strip(), "bare": _bare(reference)},
+            {"text": reference.strip(), "bare": bare_id(reference)},
         )
 
     def find_tracks(self, text: str) -> list[Row]:
@@ -306,7 +311,7 @@ class Charts:
               WHERE standings.uri = $text OR standings.item_id = $bare
             )
             """,
-            {"text": asked, "bare": _bare(asked)},
+            {"text": asked, "bare": bare_id(asked)},
         )
         return found or self.warehouse.read(
             "SELECT * FROM tracks WHERE contains(lower(strip_accents(concat_ws(' ', name, artist))), "
@@ -423,6 +428,6 @@ class Charts:
         return found
 
 
-def _bare(reference: str) -> str:
+def bare_id(reference: str) -> str:
     """The id in an id, a URI or a link."""
     return reference.strip().split("?")[0].rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1]

@@ -31,6 +31,7 @@ _ROOMS = {
     "export": "answers",
     "query": "sql",
     "views": "sql",
+    "copy": "copy",
     "coverage": "snapshots",
     "verify": "snapshots",
     "report": "pages",

@@ -6,7 +6,10 @@ import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+import click
+
 from ..analysis.charts import Charts, open_charts
+from ..analysis.copies import lists_of_track, read_copy, words_for
 from ..errors import BadSetting, NotKept
 from ..lake.tables import Row
 from ..text import counted, printable
@@ -52,6 +55,20 @@ class Asked:
             raise NotKept(f"No playlist in {self.lake.store.locate('')} has {text!r} in its name.")
         which = "Which playlist is meant is not said" if text is None else f"{text!r} is in the names of {{}} playlists"
         return str(_one_of(playlists, text, which, _described_playlist)["playlist_id"])
+
+    def lists_of_track(self, text: str) -> list[str]:
+        """The lists that may know such a track, where the lake's copy tells that, and says so; else none: all of them.
+
+        Raises `NotKept` where no list can.
+        """
+        copy = read_copy(self.lake)
+        found = lists_of_track(self.lake, self.today, copy, text) if copy else None
+        if copy is None or found is None:
+            return []
+        click.echo(words_for(copy), err=True)
+        if not found:
+            one_track([], text)
+        return sorted(found)
 
     def kept_id(self, text: str) -> str:
         """The same, for what has no other word for a list that the lake does not have. Raises `NotKept`."""

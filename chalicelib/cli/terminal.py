@@ -179,6 +179,8 @@ def show_purged(console: Console, found: Purged, dry_run: bool) -> None:
         console.print(
             f"{counted(len(found.pages), 'rendered page')} removed; `chartlake report` renders the rest again."
         )
+    if found.copied:
+        console.print("The copy in warehouse/ removed; `chartlake copy` makes it again.")
     if dry_run:
         console.print("This was a dry run: nothing is gone. Add --yes to do it.")
 

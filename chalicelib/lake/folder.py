@@ -93,6 +93,9 @@ class FolderStore:
             found = sorted(key for key in self._below(folder) if key.startswith(prefix))
         yield from (key for key in found if not key.rpartition("/")[2].startswith("."))
 
+    def versions(self, prefix: str) -> Iterator[tuple[str, str]]:
+        yield from ((key, found.etag) for key in self.list(prefix) if (found := self.get(key)))
+
     def folders(self, prefix: str) -> Iterator[str]:
         names: list[str] = []
         with self._explained(prefix):

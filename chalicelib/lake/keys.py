@@ -27,6 +27,8 @@ WATCHED_FEED = "site/feeds/watched.xml"
 STATE = "state/"
 RUNS = "state/runs/"
 TOLD = "state/told/"
+COPY = "warehouse/"
+COPY_MADE = "warehouse/_made.json"
 IMPORTS = "imports/"
 KEPT_IMPORTS = "raw/imports/"
 # Of a long name its beginning is enough: the digest before it tells which file it is.
@@ -155,6 +157,16 @@ def list_feed(playlist_id: str) -> str:
 def is_feed(key: str) -> bool:
     """Whether chartlake wrote it as a feed."""
     return re.fullmatch(rf"{FEEDS}(all|watched|lists/[^/]+)\.xml", key) is not None
+
+
+def copied(table: str, shelf: int) -> str:
+    """The rows of a table of the copy (see `analysis.copies`), for the lists of one shelf."""
+    return f"{COPY}{table}/shelf={shelf:04d}/rows.parquet"
+
+
+def is_copied(key: str) -> bool:
+    """Whether it belongs to the copy."""
+    return key == COPY_MADE or re.fullmatch(rf"{COPY}[a-z_]+/shelf=\d{{4}}/[^/]+\.parquet", key) is not None
 
 
 def told(channel: str) -> str:

@@ -490,6 +490,10 @@ class Lake:
         found = self.store.get(key)
         return _state(found.data, self.store.locate(key)) if found else {}
 
+    def write_over(self, key: str, data: bytes) -> None:
+        """Make these an object's bytes, whatever it was: what is derived from the lake can be derived again."""
+        update(self.store, key, lambda _: data, self._world)
+
     def update_state(self, key: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         """Change a small JSON object by compare-and-swap."""
 

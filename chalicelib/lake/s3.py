@@ -97,13 +97,16 @@ class S3Store:
             self._s3.delete_object(Bucket=self._bucket, Key=self._prefix + key)
 
     def list(self, prefix: str) -> Iterator[str]:
+        yield from (key for key, _ in self.versions(prefix))
+
+    def versions(self, prefix: str) -> Iterator[tuple[str, str]]:
         with self._explained(prefix):
             pages = self._s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=self._prefix + prefix
             )
             for page in pages:
                 for found in page.get("Contents", []):
-                    yield found["Key"].removeprefix(self._prefix)
+                    yield found["Key"].removeprefix(self._prefix), found["ETag"]
 
     def folders(self, prefix: str) -> Iterator[str]:
         with self._explained(prefix):

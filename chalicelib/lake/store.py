@@ -59,6 +59,9 @@ class ObjectStore(Protocol):
     def list(self, prefix: str) -> Iterator[str]:
         """The keys that begin with `prefix`, sorted."""
 
+    def versions(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """The keys that begin with `prefix`, sorted, each with the tag of its version. In S3 as cheap as `list`."""
+
     def folders(self, prefix: str) -> Iterator[str]:
         """The folders directly below `prefix`, which ends with '/'; each is a prefix that ends with '/', sorted."""
 
@@ -112,6 +115,9 @@ class DryRun:
     def list(self, prefix: str) -> Iterator[str]:
         found = {*self._store.list(prefix), *(key for key in self._written if key.startswith(prefix))}
         yield from sorted(key for key in found if self._written.get(key, b"") is not None)
+
+    def versions(self, prefix: str) -> Iterator[tuple[str, str]]:
+        yield from ((key, found.etag) for key in self.list(prefix) if (found := self.get(key)))
 
     def folders(self, prefix: str) -> Iterator[str]:
         names = (key.removeprefix(prefix).split("/", 1) for key in self.list(prefix))

@@ -145,6 +145,10 @@ class Scratch:
             self._read.append((paths[-1], name, schema))
         return self._relation(paths, schema)
 
+    def own(self, files: Iterable[bytes]) -> str:
+        """A relation over Parquet files, one at least, whose bytes are known to be those that chartlake wrote."""
+        return f"(FROM read_parquet([{', '.join(_text(self._write('parquet', [data])) for data in files)}]))"
+
     def _relation(self, paths: Iterable[Path], schema: Mapping[str, str]) -> str:
         listed = ", ".join(map(_text, paths))
         if not listed:
@@ -206,6 +210,10 @@ class Scratch:
         """Do `define`, and compute the rows now, once."""
         self._execute(f"CREATE OR REPLACE TEMP TABLE held_{name} AS {query}", parameters)
         self.define(name, f"SELECT * FROM held_{name}")
+
+    def extend(self, name: str, relation: str) -> None:
+        """Add the rows of a relation to those that are held of a name."""
+        self.define(name, f"SELECT * FROM held_{name} UNION ALL BY NAME FROM {relation}")
 
     def write(self, query: str, parameters: Mapping[str, Any] | None = None) -> bytes:
         """The result of a query as a Parquet file: equal rows give equal bytes."""

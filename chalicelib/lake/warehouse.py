@@ -45,6 +45,20 @@ class Warehouse:
         self._make_what_is_named_in(f"{name} {condition}")
         self._scratch.narrow(name, condition, parameters)
 
+    def define_own(self, name: str, files: Sequence[bytes]) -> None:
+        """Make a view of the rows of Parquet files that chartlake wrote itself; there is one at least."""
+        self._scratch.define(name, f"FROM {self._scratch.own(files)}")
+
+    def extend(self, name: str, files: Sequence[bytes]) -> None:
+        """Add the rows of such files to a view that has the same columns."""
+        self.narrow(name, "true", {})
+        self._scratch.extend(name, self._scratch.own(files))
+
+    def save(self, query: str) -> bytes:
+        """The rows of a query as a Parquet file."""
+        self._make_what_is_named_in(query)
+        return self._scratch.write(query)
+
     def columns(self, query: str) -> dict[str, str]:
         """The names and types of a query's columns, without computing it."""
         self._make_what_is_named_in(query)

@@ -34,10 +34,12 @@ class Wish:
 
 @dataclass
 class Purged:
-    """What went (or would go): raw documents and rendered pages by key, and how many rows of which table objects."""
+    """What went (or would go): raw documents, rendered pages and objects of the copy by key, and how many rows of which
+    table objects."""
 
     raw_keys: list[str] = field(default_factory=list)
     pages: list[str] = field(default_factory=list)
+    copied: list[str] = field(default_factory=list)
     removed: dict[str, int] = field(default_factory=dict)
     redacted: dict[str, int] = field(default_factory=dict)
 
@@ -45,6 +47,7 @@ class Purged:
         return {
             "raw_keys": self.raw_keys,
             "pages": self.pages,
+            "copied": self.copied,
             "removed_rows": self.removed,
             "redacted_rows": self.redacted,
         }
@@ -107,7 +110,10 @@ def purge(
     if asked.playlist_id is not None or asked.user_id is not None:
         # All of them: the index names every playlist and owner, and the next run renders it again.
         done.pages = _pages(target, asked)
-    for key in (*done.raw_keys, *done.pages):
+        # What says that the copy holds goes first; it is made again without what is gone.
+        copied = filter(keys.is_copied, target.store.list(keys.COPY))
+        done.copied = sorted(copied, key=lambda key: key != keys.COPY_MADE)
+    for key in (*done.raw_keys, *done.copied, *done.pages):
         target.store.delete(key)
     return done
 

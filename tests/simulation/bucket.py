@@ -78,13 +78,15 @@ class S3Client:
         return self
 
     def paginate(self, *, Bucket: str, Prefix: str, Delimiter: str = "") -> Iterator[dict[str, Any]]:
-        def effect() -> list[str]:
-            return sorted(key for key in self._bucket.objects if key.startswith(_own(Prefix)))
+        def effect() -> list[tuple[str, str]]:
+            found = sorted(self._bucket.objects.items())
+            return [(key, etag_of(data)) for key, data in found if key.startswith(_own(Prefix))]
 
-        keys = [PREFIX + key for key in self._ask(f"LIST {_own(Prefix)}", effect)]
+        held = self._ask(f"LIST {_own(Prefix)}", effect)
         if not Delimiter:
-            yield {"Contents": [{"Key": key} for key in keys]}
+            yield {"Contents": [{"Key": PREFIX + key, "ETag": etag} for key, etag in held]}
             return
+        keys = [PREFIX + key for key, _ in held]
         folders = {Prefix + rest.split("/", 1)[0] + "/" for key in keys if "/" in (rest := key.removeprefix(Prefix))}
         yield {"CommonPrefixes": [{"Prefix": folder} for folder in sorted(folders)]}
 

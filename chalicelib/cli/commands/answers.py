@@ -79,7 +79,8 @@ def track(track: str, playlist: str | None, as_json: bool) -> None:
       chartlake track QZZZZ2619768 --playlist 37i9dQZEVXbMDoHDwVN2tF
     """
     asked = Asked()
-    with asked.charts(*([asked.playlist_id(playlist)] if playlist else [])) as found:
+    lists = [asked.playlist_id(playlist)] if playlist else asked.lists_of_track(track)
+    with asked.charts(*lists) as found:
         history = found.history(*one_track(found.find_tracks(track), track))
     if as_json:
         _print_json(history.to_json())

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from ...analysis.charts import Chart, open_charts
+from ...analysis.copies import check_copy
 from ...analysis.coverage import coverage as read_coverage
 from ...errors import BadSetting, ChartlakeError
 from ...history.replaying import verify_imports
@@ -43,6 +44,8 @@ from ..lookup import Asked
 
 # After a run: so many charts, each of at most so many entries.
 _CHARTS, _CHART_LENGTH = 3, 200
+# Shelves of the copy that `verify` computes anew.
+_SHELVES = 2
 
 
 @click.command()
@@ -123,11 +126,13 @@ def verify(ctx: click.Context, as_json: bool) -> None:
     Example:
       CHARTLAKE_LAKE=s3://my-charts/chartlake chartlake verify
     """
-    lake, console = open_lake_now(), Console()
+    settings, world = settings_now(), World()
+    lake, console = open_lake_now(settings, world), Console()
     with console.status("Reading the lake") as status:
         verdict = verify_lake(lake, lambda playlist_id, year: status.update(f"Reading {playlist_id} {year}"))
         problems, notes = verify_imports(lake, lambda key: status.update(f"Reading {key}"))
-    verdict.findings += tuple(Finding(*problem) for problem in problems)
+        copied = [Finding(None, None, problem) for problem in check_copy(lake, today_of(settings, world), _SHELVES)]
+    verdict.findings += (*(Finding(*problem) for problem in problems), *copied)
     verdict.notes += tuple(notes)
     if as_json:
         click.echo(json.dumps(verdict.to_json(), ensure_ascii=False))

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO
 
 import click
 from rich.console import Console
 
+from ...analysis.copies import TABLES, open_copy, read_copy, words_for
+from ...analysis.views import VIEWS
 from ...errors import BadSetting
 from ...lake.tables import Question
+from ...lake.warehouse import Warehouse
 from .. import chart_tables
 from ..base import CannotPrint, a_console, as_json_option
 from ..lookup import Asked
@@ -44,14 +50,28 @@ def query(sql: str, playlists: tuple[str, ...], as_csv: bool, parquet: IO[bytes]
         raise BadSetting("--csv, --json and --parquet are forms of one answer.", advice="Give one of them.")
     text = sys.stdin.read() if sql == "-" else sql
     asked, console = Asked(), a_console()
-    with asked.charts(*(asked.kept_id(one) for one in playlists)) as found:
-        question = found.warehouse.ask(text)
+    with _warehouse(asked, text, [asked.kept_id(one) for one in playlists]) as warehouse:
+        question = warehouse.ask(text)
         if console.is_terminal and not (parquet or as_csv or as_json):
             _show_first(console, question)
             return
         form = "parquet" if parquet else "json" if as_json else "csv"
         with question.save(form).open("rb") as file:
             _copy(file, parquet or sys.stdout.buffer)
+
+
+@contextmanager
+def _warehouse(asked: Asked, text: str, playlist_ids: list[str]) -> Iterator[Warehouse]:
+    """What a question can name: where the copy has all of it, the copy, and says so."""
+    named = {word for word in re.findall(r"\w+", text.lower()) if word in (*VIEWS, "entries", "snapshots")}
+    copy = read_copy(asked.lake) if named and named <= TABLES.keys() and not playlist_ids else None
+    if copy is None:
+        with asked.charts(*playlist_ids) as found:
+            yield found.warehouse
+        return
+    click.echo(words_for(copy), err=True)
+    with open_copy(asked.lake, asked.today, copy, named) as warehouse:
+        yield warehouse
 
 
 def _show_first(console: Console, question: Question) -> None:
