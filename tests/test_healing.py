@@ -239,6 +239,25 @@ def test_what_a_dead_purge_has_left_is_not_taken_for_a_day(rig: Rig) -> None:
     assert rig.names("fifty") == []
 
 
+def test_what_a_run_is_about_to_commit_after_a_purge_stays(rig: Rig) -> None:
+    rig.extract("fifty")
+    purge(rig.lake, rig.clock.world(), Wish(TODAY + timedelta(days=1), rig.id("fifty")), dry_run=False)
+    # Half an hour before midnight a run puts its entries in place, and commits them after midnight.
+    rig.clock.moment = rig.clock.moment.replace(hour=23, minute=30)
+    alive = rig.lake
+    rig.lake = Lake(Mortal(alive.store, 2), rig.clock.world())
+    with pytest.raises(Killed):
+        rig.extract("fifty")
+    rig.lake = alive
+    assert len(rig.names("fifty")) == 50
+    rig.clock.advance(minutes=40)
+    rig.extract("fifty")
+    assert len(rig.names("fifty")) == 50
+    rig.clock.advance(days=1)
+    rig.extract("fifty")
+    assert rig.names("fifty") == []
+
+
 def test_a_run_that_was_outrun_tells_of_a_day_that_is_there(rig: Rig) -> None:
     """Two runs of one day; the newer one puts its entries in place and dies."""
     slow = rig.lake

@@ -479,9 +479,11 @@ class Lake:
         self.put_days(playlist_id, {day: rank(row["source"], row["captured_at"])}, [], {day: row["capture_id"]})
         self.put_snapshot(row)
 
-    def drop_entries(self, playlist_id: str, day: date) -> None:
-        """Take a day's entries away, whatever they are worth."""
-        self.remove_rows(self.segment_of(playlist_id, day), ENTRIES, "snapshot_date = $day", {"day": day})
+    def drop_entries(self, playlist_id: str, day: date, captured_before: datetime = datetime.max) -> None:
+        """Take away a day's entries that were captured before that moment, whatever they are worth."""
+        moment = captured_before.replace(tzinfo=captured_before.tzinfo or UTC)
+        where = "snapshot_date = $day AND captured_at < $moment"
+        self.remove_rows(self.segment_of(playlist_id, day), ENTRIES, where, {"day": day, "moment": moment})
 
     # Small state.
 

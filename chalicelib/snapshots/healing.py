@@ -19,6 +19,8 @@ from .replay import replay
 # So far back is looked for what a process may have left, which is longer than any schedule pauses.
 _LOOKED_BACK = timedelta(days=31)
 _DAY = timedelta(days=1)
+# No process lives so long, though a clock may jump meanwhile.
+_SURELY_DEAD = timedelta(hours=12)
 
 _log = logging.getLogger(__name__)
 
@@ -39,8 +41,8 @@ def heal(lake: Lake, world: World, playlist_id: str, history: list[Row], timezon
     known = {row["snapshot_date"] for row in history}
     for day in days:
         if purged.covers(playlist_id, day) and day not in known:
-            # What a purge has left when it died.
-            lake.drop_entries(playlist_id, day)
+            # What a purge has left when it died, but not what a run that is alive is about to commit.
+            lake.drop_entries(playlist_id, day, world.now() - _SURELY_DEAD)
             continue
         mend(lake, world, playlist_id, day, timezone)
         _log.warning("mended", extra={"playlist_id": playlist_id, "snapshot_date": day.isoformat()})

@@ -20,7 +20,9 @@ Table = list[Row]
 
 # The conditions that are asked for.
 _CONDITIONS: dict[str, Callable[[Row, Mapping[str, Any]], bool]] = {
-    "snapshot_date = $day": lambda row, given: row["snapshot_date"] == given["day"],
+    "snapshot_date = $day AND captured_at < $moment": lambda row, given: (
+        row["snapshot_date"] == given["day"] and row["captured_at"] < given["moment"]
+    ),
     "snapshot_date < $before": lambda row, given: row["snapshot_date"] < given["before"],
     "snapshot_date < $before AND raw_key IS NOT NULL": lambda row, given: (
         row["snapshot_date"] < given["before"] and row["raw_key"] is not None

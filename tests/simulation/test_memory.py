@@ -105,7 +105,8 @@ def test_rows_are_removed_and_forgotten_alike(
     both: tuple[DayScratch, DayScratch], rows: list[dict[str, Any]], condition: str, before: date
 ) -> None:
     schema = SNAPSHOTS if not rows or "status" in rows[0] else ENTRIES
-    values = {"before": before, "day": before, "raw_keys": ["raw/2"], "user": "me"}
+    moment = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    values = {"before": before, "day": before, "moment": moment, "raw_keys": ["raw/2"], "user": "me"}
     parameters = {name: value for name, value in values.items() if f"${name}" in condition}
     columns = [name for name in ("raw_key", "owner_id", "added_by") if name in schema]
     if any(name in condition and name not in schema for name in ("raw_key", "owner_id", "added_by")):
