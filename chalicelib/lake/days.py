@@ -95,13 +95,9 @@ class DayScratch:
         )
         return [(fact["snapshot_date"], fact["source"], fact["captured_at"]) for fact in facts]
 
-    def has_rows(self, relation: str) -> bool:
-        """Whether there is any row."""
-        return self._scratch.has_rows(relation)
-
     def extent(self, relation: str) -> tuple[int, date]:
         """How many rows there are, and the last day (`date.min` where there is none)."""
-        rows, last = self._scratch.tuples(f"SELECT count(*), max(snapshot_date) FROM {relation}")[0]
+        rows, last = self._scratch.extent(relation)
         return rows, last or date.min
 
     def merged(self, kept: str | None, relation: str, schema: Mapping[str, str], days: Iterable[date]) -> bytes:

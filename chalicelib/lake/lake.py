@@ -49,6 +49,16 @@ class Placed:
 
 
 @dataclass(frozen=True)
+class Year:
+    """A playlist's rows of a year, by day, and the object that held them (None: there is none)."""
+
+    playlist_id: str
+    number: int
+    found: Stored | None
+    rows: list[Row]
+
+
+@dataclass(frozen=True)
 class _Segment:
     """A segment as just read (None: not there yet), what it holds, and its last day."""
 
@@ -86,7 +96,7 @@ class _Given:
         """Those of the days that have any entry."""
         if len(self.ranks) > 1:
             return [day for day in days if day in self.contents]
-        return list(days) if self.scratch.has_rows(self.relation) else []
+        return list(days) if self.scratch.extent(self.relation)[0] else []
 
 
 @dataclass(frozen=True)
@@ -306,15 +316,22 @@ class Lake:
 
     # Snapshots: the commit.
 
-    def put_snapshot(self, row: Mapping[str, Any]) -> bool:
+    def put_snapshot(self, row: Mapping[str, Any], read: Year | None = None) -> bool:
         """Commit what a day is worth; False where a better or newer row stands already.
 
-        A success replaces a failure and never the other way round; of two equals the newer `captured_at` stays.
+        A success replaces a failure and never the other way round; of two equals the newer `captured_at` stays. Where
+        the rows of the year were `read` before, that saves reading them again, if they are the same still.
         """
-        return bool(self.put_snapshots(row["playlist_id"], row["snapshot_date"].year, [row]))
+        return bool(self.put_snapshots(row["playlist_id"], row["snapshot_date"].year, [row], read=read))
 
     def put_snapshots(
-        self, playlist_id: str, year: int, rows: Iterable[Mapping[str, Any]], *, mark: bool = False
+        self,
+        playlist_id: str,
+        year: int,
+        rows: Iterable[Mapping[str, Any]],
+        *,
+        mark: bool = False,
+        read: Year | None = None,
     ) -> list[date]:
         """Do `put_snapshot` for many days of one year with one write; gives the days whose row is now the given one.
 
@@ -324,7 +341,7 @@ class Lake:
         given = {row["snapshot_date"]: row for row in rows}
         committed = partial(_committed_and_marked, self.now()) if mark else _committed_over
         changes = {day: partial(committed, row) for day, row in given.items()}
-        before = self._change_rows(playlist_id, year, changes)
+        before = self._change_rows(playlist_id, year, changes, read)
         return [day for day in given if day not in before or worth(before[day]) <= worth(given[day])]
 
     def correct(self, row: Row) -> None:
@@ -363,18 +380,33 @@ class Lake:
             self._change_rows(playlist_id, year, of_year)
 
     def _change_rows(
-        self, playlist_id: str, year: int, changes: Mapping[date, Callable[[Row | None], Row | None]]
+        self,
+        playlist_id: str,
+        year: int,
+        changes: Mapping[date, Callable[[Row | None], Row | None]],
+        read: Year | None = None,
     ) -> dict[date, Row]:
         """Change the rows of some days by compare-and-swap; gives what stood there before."""
         key = keys.snapshots(playlist_id, year)
+        known = [read.found] if read and (read.playlist_id, read.number) == (playlist_id, year) else []
+
+        def make_plan() -> _RowsPlan:
+            if known and (plan := self._plan_rows(scratch, key, known.pop(), changes)).data is not None:
+                return plan
+            # To leave the rows as they are needs a look at how they are now: no write would find them changed.
+            return self._plan_rows(scratch, key, self.store.get(key), changes)
+
         with self._tables.open(self.store.locate(key)) as scratch:
-            plan = carry_out(self.store, partial(self._plan_rows, scratch, key, changes), self._world)
+            plan = carry_out(self.store, make_plan, self._world)
         return plan.before
 
     def _plan_rows(
-        self, scratch: DayScratch, key: str, changes: Mapping[date, Callable[[Row | None], Row | None]]
+        self,
+        scratch: DayScratch,
+        key: str,
+        found: Stored | None,
+        changes: Mapping[date, Callable[[Row | None], Row | None]],
     ) -> _RowsPlan:
-        found = self.store.get(key)
         rows = scratch.rows_of(found.data, SNAPSHOTS) if found else []
         before = {row["snapshot_date"]: row for row in rows if row["snapshot_date"] in changes}
         after = {day: row for day, change in changes.items() if (row := change(before.get(day))) is not None}
@@ -387,12 +419,16 @@ class Lake:
 
     def snapshots(self, playlist_id: str, year: int) -> list[Row]:
         """A playlist's rows of a year, by day."""
+        return self.read_year(playlist_id, year).rows
+
+    def read_year(self, playlist_id: str, year: int) -> Year:
+        """The same, with what `put_snapshot` needs to write them without reading them again."""
         key = keys.snapshots(playlist_id, year)
         found = self.store.get(key)
         if found is None:
-            return []
+            return Year(playlist_id, year, None, [])
         with self._tables.open(self.store.locate(key)) as scratch:
-            return scratch.rows_of(found.data, SNAPSHOTS)
+            return Year(playlist_id, year, found, scratch.rows_of(found.data, SNAPSHOTS))
 
     def snapshot(self, playlist_id: str, day: date) -> Row | None:
         """The row of one day."""

@@ -160,8 +160,7 @@ class Scratch:
         self._numbers = numbers
         self._known = known
         self._files: list[Path] = []
-        # How many rows a relation has, where that is known.
-        self._counts: dict[str, int] = {}
+        self._extents: dict[str, tuple[int, date | None]] = {}
         self._names: list[str] = []
         # The Parquet files with the names by which a person knows them, and their schemas: for errors.
         self._read: list[tuple[Path, str, Mapping[str, str]]] = []
@@ -169,10 +168,30 @@ class Scratch:
     def parquet(self, data: bytes, schema: Mapping[str, str]) -> str:
         """A relation over a Parquet file's bytes: the schema's columns and no others, in its order and of its types. A
         column that the file does not have yet is null."""
-        if self._known.rows(data, schema) is None:
-            return self.parquets([("", data)], schema)
-        # Its rows came whole and sound out of these casts.
-        return _casts(self._write("parquet", [data]), schema)
+        path = self._write("parquet", [data])
+        relation = _casts(path, schema)
+        # What is known came whole and sound out of these casts.
+        if self._known.rows(data, schema) is not None or self._is_sound(relation):
+            return relation
+        self._read.append((path, "", schema))
+        return self._relation([path], schema)
+
+    def _is_sound(self, relation: str) -> bool:
+        """Whether a relation has all columns and no row that `_check` refuses; if not, that takes a closer look."""
+        asked = f"SELECT count(*), max(snapshot_date), bool_or(({_SOUND}) IS NOT TRUE) FROM {relation}"
+        try:
+            ((rows, last, unsound),) = self.tuples(asked)
+        except duckdb.Error:
+            return False
+        self._extents[relation] = rows, last
+        return not unsound
+
+    def extent(self, relation: str) -> tuple[int, date | None]:
+        """How many rows there are, and the last day (None where there is none)."""
+        if relation not in self._extents:
+            ((rows, last),) = self.tuples(f"SELECT count(*), max(snapshot_date) FROM {relation}")
+            self._extents[relation] = rows, last
+        return self._extents[relation]
 
     def rows_of(self, data: bytes, schema: Mapping[str, str]) -> list[Row]:
         """All rows of a small Parquet file; as `read` of `parquet`, with one query."""
@@ -191,7 +210,7 @@ class Scratch:
         except duckdb.Error:
             found = []
         if not found or any(row.pop("unsound") for row in found):
-            # An empty one, a strange one, or one without a newer column: that takes a closer look.
+            # An empty one, a strange one, or one that lacks a newer column.
             self._read.append((path, "", schema))
             return self.select(f"SELECT * FROM {self._relation([path], schema)}", schema)
         return found
@@ -258,12 +277,8 @@ class Scratch:
         longest = max(_SMALL, *map(len, lines))
         options = f"format='newline_delimited', columns={{{columns}}}, maximum_object_size={longest}"
         relation = f"(FROM read_json({_text(self._write('ndjson', lines))}, {options}))"
-        self._counts[relation] = len(lines)
+        self._extents[relation] = len(rows), max(date.fromisoformat(str(row["snapshot_date"])) for row in rows)
         return relation
-
-    def has_rows(self, relation: str) -> bool:
-        """Whether a relation has any row."""
-        return bool(self._counts.get(relation) or self.tuples(f"SELECT 1 FROM {relation} LIMIT 1"))
 
     def define(self, name: str, query: str) -> None:
         """Name a query; the name ends with this piece of work."""

@@ -13,11 +13,9 @@ from ..lake.schema import PUBLISHED, Status, empty_row
 from ..lake.tombstones import Tombstones, read_tombstones
 from ..spotify.entries import Row
 from ..time_and_chance import World
-from .judgement import row_on
+from .judgement import LOOKED_BACK, row_on
 from .replay import replay
 
-# So far back is looked for what a process may have left, which is longer than any schedule pauses.
-_LOOKED_BACK = timedelta(days=31)
 _DAY = timedelta(days=1)
 
 _log = logging.getLogger(__name__)
@@ -47,7 +45,7 @@ def heal(lake: Lake, world: World, playlist_id: str, history: list[Row], today: 
 
 def _begun(lake: Lake, playlist_id: str, history: list[Row], today: date) -> Iterator[date]:
     """The days of which raw holds another capture than the one of their row, if they have a row at all."""
-    since = today - _LOOKED_BACK
+    since = today - LOOKED_BACK
     recent = [row for row in history if row["snapshot_date"] >= since]
     doubtful = _doubtful(recent, since, today)
     if not doubtful:

@@ -105,9 +105,6 @@ class _MemoryScratch(DayScratch):
             newest[key] = max(row["captured_at"], newest.get(key, row["captured_at"]))
         return [(*key, moment) for key, moment in newest.items()]
 
-    def has_rows(self, relation: str) -> bool:
-        return bool(self._tables[relation])
-
     def extent(self, relation: str) -> tuple[int, date]:
         rows = self._tables[relation]
         return len(rows), max((row["snapshot_date"] for row in rows), default=date.min)
