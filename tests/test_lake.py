@@ -159,6 +159,19 @@ def test_of_two_failures_the_newer_stays(lake: Lake) -> None:
     assert lake.snapshot(PLAYLIST, DAY)["status"] == "deferred"
 
 
+def test_rows_that_were_read_before_are_read_again_where_another_was_faster(lake: Lake) -> None:
+    nothing = lake.read_year(PLAYLIST, DAY.year)
+    assert lake.put_snapshot(row(day=DAY - timedelta(days=1)))
+    assert lake.put_snapshot(row("unavailable"), nothing)
+    assert [one["snapshot_date"] for one in lake.snapshots(PLAYLIST, DAY.year)] == [DAY - timedelta(days=1), DAY]
+    failed = lake.read_year(PLAYLIST, DAY.year)
+    assert lake.put_snapshot(row("ok", captured_at=NOON))
+    assert not lake.put_snapshot(row("ok", captured_at=NOON - timedelta(hours=1)), failed)
+    good = lake.read_year(PLAYLIST, DAY.year)
+    lake.remove_rows(keys.snapshots(PLAYLIST, DAY.year), SNAPSHOTS, "true", {})
+    assert lake.put_snapshot(row("unavailable"), good), "what was better is gone"
+
+
 def test_history_crosses_the_turn_of_the_year(lake: Lake) -> None:
     days = [date(2025, 12, 31), date(2026, 1, 1), date(2026, 1, 2)]
     for day in days:

@@ -21,12 +21,12 @@ from ..lake.schema import PUBLISHED
 
 Basis = Literal["measured", "partly", "assumed", "known"]
 DAYS = 30.4
-# What a snapshot reads (last year's rows, this year's before and at the commit, its segment), writes (raw, segment,
-# commit) and lists (segments). Then what its page reads (the year's rows, these and the segment, the page as it stands,
+# What a snapshot reads (this year's rows, its segment; in January last year's rows too), writes (raw, segment, commit)
+# and lists (segments). Then what its page reads (the year's rows, these and the segment, the page as it stands,
 # and twice the rows for the index), writes (the page) and lists (the years, twice). And what a run does besides, with
 # its list of playlists, the watchlist (for pages and for channels), its state, the index and its cards. Each further
 # year adds four reads.
-GETS, PUTS, LISTS = 4 + 6, 3 + 1, 1 + 2
+GETS, PUTS, LISTS = 2 + 6, 3 + 1, 1 + 2
 GETS_A_RUN, PUTS_A_RUN, LISTS_A_RUN = 12, 4, 2
 FIRST_PAGE, LATER_PAGES = 100, 50
 # The fifth metric is counted only where somebody is told what is watched.

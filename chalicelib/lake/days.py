@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .schema import ENTRIES
 from .tables import Row, Scratch, Tables
 
 
@@ -55,21 +57,25 @@ class DayScratch:
         """A relation over a table object's bytes."""
         return self._scratch.parquet(data, schema)
 
+    def rows_of(self, data: bytes, schema: Mapping[str, str]) -> list[Row]:
+        """All rows of a table object's bytes, in order."""
+        return _in_order(self._scratch.rows_of(data, schema), schema)
+
     def rows(self, rows: Iterable[Mapping[str, Any]] | Path, schema: Mapping[str, str]) -> str:
         """A relation over rows as `Scratch.rows` takes them."""
         return self._scratch.rows(rows, schema)
 
     def select(self, relation: str, schema: Mapping[str, str], days: Iterable[date] | None = None) -> list[Row]:
         """The rows of these days (None: of all), by day and position."""
-        return self._scratch.read(f"SELECT * FROM {relation} WHERE {_of(days)} ORDER BY {_order(schema)}")
+        return _in_order(self._scratch.select(f"SELECT * FROM {relation} WHERE {_of(days)}", schema), schema)
 
     def contents(self, relation: str, days: Iterable[date] | None = None) -> dict[date, Content]:
         """What each of these days (None: of all) holds that has any row."""
-        rows = self._scratch.read(
+        rows = self._scratch.tuples(
             "SELECT snapshot_date, count(*) AS rows, sum(hash(entry)) AS digest, min(capture_id) AS capture_id "
             f"FROM {relation} AS entry WHERE {_of(days)} GROUP BY snapshot_date"
         )
-        return {row["snapshot_date"]: Content(row["rows"], row["digest"], row["capture_id"]) for row in rows}
+        return {day: Content(*content) for day, *content in rows}
 
     def summaries(self, relation: str) -> list[Row]:
         """For each day, in order: a capture_id, how many entries, positions and captures there are, and the digest that
@@ -82,16 +88,17 @@ class DayScratch:
 
     def moments(self, relation: str, days: Iterable[date]) -> list[tuple[date, str, datetime]]:
         """The newest `captured_at` of each of these days and each source on it."""
-        facts = self._scratch.read(
+        facts = self._scratch.select(
             f"SELECT snapshot_date, source, max(captured_at) AS captured_at FROM {relation} "
-            f"WHERE {_of(days)} GROUP BY snapshot_date, source"
+            f"WHERE {_of(days)} GROUP BY snapshot_date, source",
+            {name: ENTRIES[name] for name in ("snapshot_date", "source", "captured_at")},
         )
         return [(fact["snapshot_date"], fact["source"], fact["captured_at"]) for fact in facts]
 
     def extent(self, relation: str) -> tuple[int, date]:
         """How many rows there are, and the last day (`date.min` where there is none)."""
-        found = self._scratch.read(f"SELECT count(*) AS rows, max(snapshot_date) AS last FROM {relation}")[0]
-        return found["rows"], found["last"] or date.min
+        rows, last = self._scratch.extent(relation)
+        return rows, last or date.min
 
     def merged(self, kept: str | None, relation: str, schema: Mapping[str, str], days: Iterable[date]) -> bytes:
         """A table object with these days from `relation` in place of the ones in `kept`."""
@@ -104,7 +111,7 @@ class DayScratch:
 
     def count(self, relation: str, where: str, parameters: Mapping[str, Any]) -> int:
         """How many rows meet the SQL condition."""
-        found: int = self._scratch.read(f"SELECT count(*) AS rows FROM {relation} WHERE {where}", parameters)[0]["rows"]
+        found: int = self._scratch.tuples(f"SELECT count(*) FROM {relation} WHERE {where}", parameters)[0][0]
         return found
 
     def without(self, relation: str, schema: Mapping[str, str], where: str, parameters: Mapping[str, Any]) -> bytes:
@@ -131,6 +138,13 @@ def _of(days: Iterable[date] | None) -> str:
         return "true"
     named = ", ".join(f"DATE '{day}'" for day in days)
     return f"(snapshot_date IN ({named}))"
+
+
+def _in_order(rows: list[Row], schema: Mapping[str, str]) -> list[Row]:
+    """Rows by day and position, those without a position last. Few as they are, DuckDB would take longer."""
+    if "position" not in schema:
+        return sorted(rows, key=itemgetter("snapshot_date"))
+    return sorted(rows, key=lambda row: (row["snapshot_date"], row["position"] is None, row["position"] or 0))
 
 
 def _order(schema: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,16 @@ class Placed:
 
 
 @dataclass(frozen=True)
+class Year:
+    """A playlist's rows of a year, by day, and the object that held them (None: there is none)."""
+
+    playlist_id: str
+    number: int
+    found: Stored | None
+    rows: list[Row]
+
+
+@dataclass(frozen=True)
 class _Segment:
     """A segment as just read (None: not there yet), what it holds, and its last day."""
 
@@ -61,14 +71,32 @@ class _Segment:
 
 @dataclass(frozen=True)
 class _Given:
-    """Days that are to be put: what each is worth, the relation of their entries, what that holds of each, and the
-    capture that is going to commit it."""
+    """Days that are to be put: what each is worth, the relation of their entries, and the captures that are going to
+    commit some of them."""
 
     playlist_id: str
     ranks: Mapping[date, Rank]
     relation: str
-    contents: Mapping[date, Content]
-    captures: Mapping[date, str]
+    scratch: DayScratch
+    named: Mapping[date, str]
+
+    @cached_property
+    def contents(self) -> Mapping[date, Content]:
+        """What each day has; asked for only where there is something to compare it with."""
+        return self.scratch.contents(self.relation)
+
+    @cached_property
+    def captures(self) -> Mapping[date, str]:
+        """The capture that is going to commit each day: the one that was named, else that of its entries."""
+        if self.named.keys() >= self.ranks.keys():
+            return self.named
+        return {day: content.capture_id for day, content in self.contents.items()} | dict(self.named)
+
+    def some(self, days: Iterable[date]) -> list[date]:
+        """Those of the days that have any entry."""
+        if len(self.ranks) > 1:
+            return [day for day in days if day in self.contents]
+        return list(days) if self.scratch.extent(self.relation)[0] else []
 
 
 @dataclass(frozen=True)
@@ -161,9 +189,7 @@ class Lake:
         """
         with self._tables.open(f"the entries of {playlist_id}") as scratch:
             relation = scratch.rows(rows, ENTRIES)
-            contents = scratch.contents(relation)
-            own = {day: content.capture_id for day, content in contents.items()} | dict(captures or {})
-            return self._put_days(scratch, _Given(playlist_id, ranks, relation, contents, own))
+            return self._put_days(scratch, _Given(playlist_id, ranks, relation, scratch, captures or {}))
 
     def carry_entries(self, playlist_id: str, earlier: date, day: date, capture_id: str) -> Placed:
         """Let the entries of an earlier day stand for `day` too, with their own capture and moment; `capture_id` is
@@ -236,9 +262,13 @@ class Lake:
         segment = self._find_segment(scratch, given.playlist_id, todo[0])
         days = self._days_of_segment(segment, given, todo)
         kept = segment.relation if segment.found else None
-        there = scratch.contents(kept, days) if kept else {}
-        other = [day for day in days if given.contents.get(day) != there.get(day)]
-        better = _better(scratch, kept, {day: given.ranks[day] for day in other})
+        if kept is None or segment.last < days[0]:
+            # What is later than all that stands there has nothing to be compared with.
+            there, other, better = {}, given.some(days), set()
+        else:
+            there = scratch.contents(kept, days)
+            other = [day for day in days if given.contents.get(day) != there.get(day)]
+            better = _better(scratch, kept, {day: given.ranks[day] for day in other})
         changed = [day for day in other if day not in better]
         self._mark(given, sorted(there.keys() & changed))
         data = scratch.merged(kept, given.relation, ENTRIES, changed) if changed else None
@@ -286,15 +316,22 @@ class Lake:
 
     # Snapshots: the commit.
 
-    def put_snapshot(self, row: Mapping[str, Any]) -> bool:
+    def put_snapshot(self, row: Mapping[str, Any], read: Year | None = None) -> bool:
         """Commit what a day is worth; False where a better or newer row stands already.
 
-        A success replaces a failure and never the other way round; of two equals the newer `captured_at` stays.
+        A success replaces a failure and never the other way round; of two equals the newer `captured_at` stays. Where
+        the rows of the year were `read` before, that saves reading them again, if they are the same still.
         """
-        return bool(self.put_snapshots(row["playlist_id"], row["snapshot_date"].year, [row]))
+        return bool(self.put_snapshots(row["playlist_id"], row["snapshot_date"].year, [row], read=read))
 
     def put_snapshots(
-        self, playlist_id: str, year: int, rows: Iterable[Mapping[str, Any]], *, mark: bool = False
+        self,
+        playlist_id: str,
+        year: int,
+        rows: Iterable[Mapping[str, Any]],
+        *,
+        mark: bool = False,
+        read: Year | None = None,
     ) -> list[date]:
         """Do `put_snapshot` for many days of one year with one write; gives the days whose row is now the given one.
 
@@ -304,7 +341,7 @@ class Lake:
         given = {row["snapshot_date"]: row for row in rows}
         committed = partial(_committed_and_marked, self.now()) if mark else _committed_over
         changes = {day: partial(committed, row) for day, row in given.items()}
-        before = self._change_rows(playlist_id, year, changes)
+        before = self._change_rows(playlist_id, year, changes, read)
         return [day for day in given if day not in before or worth(before[day]) <= worth(given[day])]
 
     def correct(self, row: Row) -> None:
@@ -343,36 +380,55 @@ class Lake:
             self._change_rows(playlist_id, year, of_year)
 
     def _change_rows(
-        self, playlist_id: str, year: int, changes: Mapping[date, Callable[[Row | None], Row | None]]
+        self,
+        playlist_id: str,
+        year: int,
+        changes: Mapping[date, Callable[[Row | None], Row | None]],
+        read: Year | None = None,
     ) -> dict[date, Row]:
         """Change the rows of some days by compare-and-swap; gives what stood there before."""
         key = keys.snapshots(playlist_id, year)
+        known = [read.found] if read and (read.playlist_id, read.number) == (playlist_id, year) else []
+
+        def make_plan() -> _RowsPlan:
+            if known and (plan := self._plan_rows(scratch, key, known.pop(), changes)).data is not None:
+                return plan
+            # To leave the rows as they are needs a look at how they are now: no write would find them changed.
+            return self._plan_rows(scratch, key, self.store.get(key), changes)
+
         with self._tables.open(self.store.locate(key)) as scratch:
-            plan = carry_out(self.store, partial(self._plan_rows, scratch, key, changes), self._world)
+            plan = carry_out(self.store, make_plan, self._world)
         return plan.before
 
     def _plan_rows(
-        self, scratch: DayScratch, key: str, changes: Mapping[date, Callable[[Row | None], Row | None]]
+        self,
+        scratch: DayScratch,
+        key: str,
+        found: Stored | None,
+        changes: Mapping[date, Callable[[Row | None], Row | None]],
     ) -> _RowsPlan:
-        found = self.store.get(key)
-        kept = scratch.parquet(found.data, SNAPSHOTS) if found else ""
-        those = scratch.select(kept, SNAPSHOTS, changes) if kept else []
-        before = {row["snapshot_date"]: row for row in those}
+        rows = scratch.rows_of(found.data, SNAPSHOTS) if found else []
+        before = {row["snapshot_date"]: row for row in rows if row["snapshot_date"] in changes}
         after = {day: row for day, change in changes.items() if (row := change(before.get(day))) is not None}
         fresh = {day: row for day, row in after.items() if row != before.get(day)}
         if not fresh:
             return _RowsPlan(key, found, None, before)
         relation = scratch.rows(map(to_json, fresh.values()), SNAPSHOTS)
-        return _RowsPlan(key, found, scratch.merged(kept or None, relation, SNAPSHOTS, fresh), before)
+        kept = scratch.parquet(found.data, SNAPSHOTS) if found else None
+        return _RowsPlan(key, found, scratch.merged(kept, relation, SNAPSHOTS, fresh), before)
 
     def snapshots(self, playlist_id: str, year: int) -> list[Row]:
         """A playlist's rows of a year, by day."""
+        return self.read_year(playlist_id, year).rows
+
+    def read_year(self, playlist_id: str, year: int) -> Year:
+        """The same, with what `put_snapshot` needs to write them without reading them again."""
         key = keys.snapshots(playlist_id, year)
         found = self.store.get(key)
         if found is None:
-            return []
+            return Year(playlist_id, year, None, [])
         with self._tables.open(self.store.locate(key)) as scratch:
-            return scratch.select(scratch.parquet(found.data, SNAPSHOTS), SNAPSHOTS)
+            return Year(playlist_id, year, found, scratch.rows_of(found.data, SNAPSHOTS))
 
     def snapshot(self, playlist_id: str, day: date) -> Row | None:
         """The row of one day."""
@@ -534,9 +590,9 @@ def worth(row: Mapping[str, Any]) -> tuple[bool, int, bool, datetime]:
     return row["status"] in PUBLISHED, trust, row["status"] != Status.UNCHANGED, captured_at
 
 
-def _better(scratch: DayScratch, kept: str | None, ranks: Mapping[date, Rank]) -> set[date]:
-    """The days on which the segment `kept` (None: not there yet) holds what is worth more."""
-    if kept is None or not ranks:
+def _better(scratch: DayScratch, kept: str, ranks: Mapping[date, Rank]) -> set[date]:
+    """The days on which the segment `kept` holds what is worth more."""
+    if not ranks:
         return set()
     held = scratch.moments(kept, ranks)
     return {day for day, source, captured_at in held if rank(source, captured_at) > ranks[day]}

@@ -6,12 +6,14 @@ import json
 import re
 import shutil
 import tempfile
+import threading
 import weakref
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from itertools import islice
+from itertools import chain, count, islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -46,10 +48,16 @@ _FAULT = "concat('a row has the day ', snapshot_date, ' and the moment ', captur
 # Rows that are written and read as one JSON object, and the bytes that it may have: a buffer of that size is filled.
 _PACKED_ROWS = 200
 LONGEST_PACK = 16 << 20
+# Small files whose rows are remembered, and the bytes that such a one may have.
+_REMEMBERED, _SMALL = 16, 1 << 18
 
 
 class Tables:
     """One DuckDB connection (opening one costs more than rewriting a small file) and what is done with it."""
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+        self._known = _Known()
 
     @cached_property
     def _room(self) -> tuple[Path, duckdb.DuckDBPyConnection]:
@@ -68,14 +76,17 @@ class Tables:
     def scratch(self, what: str) -> Iterator[Scratch]:
         """A temporary folder and a cursor, for work on the object that a person knows as `what`."""
         try:
-            with self.folder() as folder, self._room[1].cursor() as cursor:
-                scratch = Scratch(cursor, folder)
+            folder, connection = self._room
+            with connection.cursor() as cursor:
+                scratch = Scratch(cursor, folder, self._numbers, self._known)
                 try:
                     yield scratch
                 except _NO_ROOM:
                     raise
                 except duckdb.Error as error:
                     raise scratch.damage(error, what) from error
+                finally:
+                    scratch.tidy()
         except _NO_ROOM as error:
             advice = _MEMORY if isinstance(error, duckdb.OutOfMemoryException) else _room_in(tempfile.gettempdir())
             words = str(error).partition("\n")[0]
@@ -120,13 +131,36 @@ def _locked(folder: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+class _Known:
+    """The rows of small files that were read and found sound, by the files' very bytes: a run reads a year's rows
+    before it asks Spotify, and again at its commit."""
+
+    def __init__(self) -> None:
+        self._rows: OrderedDict[tuple[bytes, tuple[str, ...]], list[Row]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def rows(self, data: bytes, schema: Mapping[str, str]) -> list[Row] | None:
+        """What is remembered of a file, to be changed by nobody; None where nothing is."""
+        with self._lock:
+            return self._rows.get((data, tuple(schema)))
+
+    def remember(self, data: bytes, schema: Mapping[str, str], rows: list[Row]) -> None:
+        with self._lock:
+            self._rows[data, tuple(schema)] = rows
+            while len(self._rows) > _REMEMBERED:
+                self._rows.popitem(last=False)
+
+
 class Scratch:
     """SQL relations over local files, for the time of one piece of work."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, folder: Path, numbers: Iterator[int], known: _Known) -> None:
         self._cursor = cursor
         self._folder = folder
-        self._files = 0
+        self._numbers = numbers
+        self._known = known
+        self._files: list[Path] = []
+        self._extents: dict[str, tuple[int, date | None]] = {}
         self._names: list[str] = []
         # The Parquet files with the names by which a person knows them, and their schemas: for errors.
         self._read: list[tuple[Path, str, Mapping[str, str]]] = []
@@ -134,7 +168,52 @@ class Scratch:
     def parquet(self, data: bytes, schema: Mapping[str, str]) -> str:
         """A relation over a Parquet file's bytes: the schema's columns and no others, in its order and of its types. A
         column that the file does not have yet is null."""
-        return self.parquets([("", data)], schema)
+        path = self._write("parquet", [data])
+        relation = _casts(path, schema)
+        # What is known came whole and sound out of these casts.
+        if self._known.rows(data, schema) is not None or self._is_sound(relation):
+            return relation
+        self._read.append((path, "", schema))
+        return self._relation([path], schema)
+
+    def _is_sound(self, relation: str) -> bool:
+        """Whether a relation has all columns and no row that `_check` refuses; if not, that takes a closer look."""
+        asked = f"SELECT count(*), max(snapshot_date), bool_or(({_SOUND}) IS NOT TRUE) FROM {relation}"
+        try:
+            ((rows, last, unsound),) = self.tuples(asked)
+        except duckdb.Error:
+            return False
+        self._extents[relation] = rows, last
+        return not unsound
+
+    def extent(self, relation: str) -> tuple[int, date | None]:
+        """How many rows there are, and the last day (None where there is none)."""
+        if relation not in self._extents:
+            ((rows, last),) = self.tuples(f"SELECT count(*), max(snapshot_date) FROM {relation}")
+            self._extents[relation] = rows, last
+        return self._extents[relation]
+
+    def rows_of(self, data: bytes, schema: Mapping[str, str]) -> list[Row]:
+        """All rows of a small Parquet file; as `read` of `parquet`, with one query."""
+        rows = self._known.rows(data, schema)
+        if rows is None:
+            rows = self._all_rows(data, schema)
+            if len(data) <= _SMALL:
+                self._known.remember(data, schema, rows)
+        return [dict(row) for row in rows]
+
+    def _all_rows(self, data: bytes, schema: Mapping[str, str]) -> list[Row]:
+        path = self._write("parquet", [data])
+        query = f"SELECT *, ({_SOUND}) IS NOT TRUE AS unsound FROM {_casts(path, schema)}"
+        try:
+            found = self.select(query, {**schema, "unsound": "BOOLEAN"})
+        except duckdb.Error:
+            found = []
+        if not found or any(row.pop("unsound") for row in found):
+            # An empty one, a strange one, or one that lacks a newer column.
+            self._read.append((path, "", schema))
+            return self.select(f"SELECT * FROM {self._relation([path], schema)}", schema)
+        return found
 
     def parquets(self, files: Iterable[tuple[str, bytes]], schema: Mapping[str, str]) -> str:
         """One relation over any number of Parquet files, each with the name by which a person knows it; else as
@@ -186,11 +265,24 @@ class Scratch:
     def rows(self, rows: Iterable[Mapping[str, Any]] | Path, schema: Mapping[str, str]) -> str:
         """A relation over Python rows, typed by `schema`: they go to a file, some at a time, or are in one already
         that holds what `packed` gave."""
-        path = rows if isinstance(rows, Path) else self._write("ndjson", packed(rows, schema))
-        columns = ", ".join(f"'{name}': '{kind}[]'" for name, kind in schema.items())
-        options = f"format='newline_delimited', columns={{{columns}}}, maximum_object_size={LONGEST_PACK}"
-        lists = ", ".join(f'unnest("{name}") AS "{name}"' for name in schema)
-        return f"(SELECT {lists} FROM read_json({_text(path)}, {options}))"
+        if isinstance(rows, Path):
+            return _unpacked(rows, schema)
+        remaining = iter(rows)
+        some = list(islice(remaining, _PACKED_ROWS))
+        if len(some) == _PACKED_ROWS:
+            return _unpacked(self._write("ndjson", packed(chain(some, remaining), schema)), schema)
+        return self._few(some, schema) if some else self._relation([], schema)
+
+    def _few(self, rows: Sequence[Mapping[str, Any]], schema: Mapping[str, str]) -> str:
+        """A relation over so few rows that planning a list for each column would take longer than reading them."""
+        told = ({name: row[name] for name in schema if row[name] is not None} for row in rows)
+        lines = [json.dumps(one).encode() + b"\n" for one in told]
+        columns = ", ".join(f"'{name}': '{kind}'" for name, kind in schema.items())
+        longest = max(_SMALL, *map(len, lines))
+        options = f"format='newline_delimited', columns={{{columns}}}, maximum_object_size={longest}"
+        relation = f"(FROM read_json({_text(self._write('ndjson', lines))}, {options}))"
+        self._extents[relation] = len(rows), max(date.fromisoformat(str(row["snapshot_date"])) for row in rows)
+        return relation
 
     def define(self, name: str, query: str) -> None:
         """Name a query; the name ends with this piece of work."""
@@ -227,7 +319,10 @@ class Scratch:
 
     def read(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """The result of a query as dicts; instants come as aware UTC datetimes."""
-        columns = self.columns(query, parameters)
+        return self.select(query, self.columns(query, parameters), parameters)
+
+    def select(self, query: str, columns: Mapping[str, str], parameters: Mapping[str, Any] | None = None) -> list[Row]:
+        """Do `read` where the names and types of the columns are known: one statement less."""
         instants = [name for name, kind in columns.items() if kind == _INSTANT]
         replaced = ", ".join(f"epoch_us({_quoted(name)}) AS {_quoted(name)}" for name in instants)
         select = f"SELECT * REPLACE ({replaced}) FROM ({query})" if instants else query
@@ -284,8 +379,13 @@ class Scratch:
         return path
 
     def _path(self, ending: str) -> Path:
-        self._files += 1
-        return self._folder / f"{self._files}.{ending}"
+        self._files.append(self._folder / f"{next(self._numbers)}.{ending}")
+        return self._files[-1]
+
+    def tidy(self) -> None:
+        """Remove the files of this piece of work."""
+        for path in self._files:
+            path.unlink(missing_ok=True)
 
 
 class Question:
@@ -326,6 +426,20 @@ def _in_form(form: str, name: str, kind: str) -> str:
         text = f"CAST(to_json({_quoted(name)}) AS VARCHAR)" if nested else _quoted(name)
         return f"regexp_replace({text}, {_text(FORMULA)}, {_text(_APOSTROPHE)}, 'g')"
     return _quoted(name)
+
+
+def _casts(path: Path, schema: Mapping[str, str]) -> str:
+    """The schema's columns of a file that has them all."""
+    casts = ", ".join(f"CAST({_quoted(name)} AS {kind}) AS {_quoted(name)}" for name, kind in schema.items())
+    return f"(SELECT {casts} FROM read_parquet({_text(path)}))"
+
+
+def _unpacked(path: Path, schema: Mapping[str, str]) -> str:
+    """A relation over what `packed` gave."""
+    columns = ", ".join(f"'{name}': '{kind}[]'" for name, kind in schema.items())
+    options = f"format='newline_delimited', columns={{{columns}}}, maximum_object_size={LONGEST_PACK}"
+    lists = ", ".join(f'unnest("{name}") AS "{name}"' for name in schema)
+    return f"(SELECT {lists} FROM read_json({_text(path)}, {options}))"
 
 
 def _quoted(name: str) -> str:

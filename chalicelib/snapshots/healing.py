@@ -13,11 +13,9 @@ from ..lake.schema import PUBLISHED, Status, empty_row
 from ..lake.tombstones import Tombstones, read_tombstones
 from ..spotify.entries import Row
 from ..time_and_chance import World
-from .judgement import row_on
+from .judgement import LOOKED_BACK, row_on
 from .replay import replay
 
-# So far back is looked for what a process may have left, which is longer than any schedule pauses.
-_LOOKED_BACK = timedelta(days=31)
 _DAY = timedelta(days=1)
 # No process lives so long, though a clock may jump meanwhile.
 _SURELY_DEAD = timedelta(hours=12)
@@ -51,7 +49,7 @@ def heal(lake: Lake, world: World, playlist_id: str, history: list[Row], timezon
 
 def _begun(lake: Lake, playlist_id: str, history: list[Row], today: date) -> Iterator[date]:
     """The days of which raw holds another capture than the one of their row, if they have a row at all."""
-    since = today - _LOOKED_BACK
+    since = today - LOOKED_BACK
     recent = [row for row in history if row["snapshot_date"] >= since]
     doubtful = _doubtful(recent, since, today)
     if not doubtful:
@@ -66,7 +64,7 @@ def _not_empty(lake: Lake, playlist_id: str, history: list[Row], today: date) ->
     empty = [
         row["snapshot_date"]
         for row in history
-        if row["snapshot_date"] >= today - _LOOKED_BACK and row["status"] in PUBLISHED and not row["entry_count"]
+        if row["snapshot_date"] >= today - LOOKED_BACK and row["status"] in PUBLISHED and not row["entry_count"]
     ]
     for year in sorted({day.year for day in empty}):
         held = lake.captures_of_year(playlist_id, year)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 from ..errors import ChartlakeError, InconsistentPlaylist, UnknownShape
 from ..lake.schema import PUBLISHED, Status, empty_row
@@ -12,6 +12,8 @@ from ..spotify.refusals import unexpected_status
 
 # A long list whose snapshot_id stands still is read whole every so many days all the same.
 _LONGEST_UNCHANGED = 6
+# So far back is looked for what a process may have left, which is longer than any schedule pauses.
+LOOKED_BACK = timedelta(days=31)
 _BY_HEAD = "Liked Songs have no snapshot_id: their total and their newest entries were the same before and after."
 _BELIEVED = "The next reading that says the same is believed."
 
@@ -90,6 +92,13 @@ def row_on(day: date, history: list[Row]) -> Row | None:
 def last_published(history: list[Row]) -> Row | None:
     """The newest day that has its entries."""
     return next((row for row in reversed(history) if row["status"] in PUBLISHED), None)
+
+
+def needs_year_before(rows: list[Row], today: date) -> bool:
+    """Whether the days that a run looks back on may lie in the year before the one of these rows: all of January, and
+    until the year has as many published days as decide whether a list is due to be read whole."""
+    published = sum(row["status"] in PUBLISHED for row in rows)
+    return (today - LOOKED_BACK).year < today.year or published < _LONGEST_UNCHANGED
 
 
 def known_snapshot(history: list[Row]) -> tuple[str, int] | None:

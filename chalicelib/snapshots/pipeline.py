@@ -28,7 +28,7 @@ from ..errors import (
 )
 from ..lake import keys
 from ..lake.address import open_store
-from ..lake.lake import Lake, is_imported, rank
+from ..lake.lake import Lake, Year, is_imported, rank
 from ..lake.schema import PUBLISHED, Status, empty_row
 from ..settings import Settings
 from ..spotify.capture import NOT_UNDERSTOOD, UNCHANGED, Capture
@@ -44,7 +44,15 @@ from ..time_and_chance import World
 from .at_once import in_order
 from .following import Followed, resolve
 from .healing import heal, mend
-from .judgement import judge, known_snapshot, last_published, row_on, suspect_row, unchanged_row
+from .judgement import (
+    judge,
+    known_snapshot,
+    last_published,
+    needs_year_before,
+    row_on,
+    suspect_row,
+    unchanged_row,
+)
 from .outcome import Outcome, Run
 
 RUN_BUDGET = 300.0
@@ -203,21 +211,44 @@ class Pipeline:
     def snapshot(self, playlist_id: str, *, again: bool = False) -> Outcome:
         """Take today's snapshot of one playlist, or find that it is there. Raises the errors of `errors.py`."""
         today = self._day(self._world.now())
-        history = self._lake.history(playlist_id, today)
-        if heal(self._lake, self._world, playlist_id, history, self._timezone):
-            history = self._lake.history(playlist_id, today)
+        year = self._lake.read_year(playlist_id, today.year)
+        if not again and (done := _done(year, today)):
+            return _already(done)
+        year, history = self._mended(year, today)
         standing = row_on(today, history)
         if standing and not again and _is_kept(standing):
-            return Outcome(playlist_id, today, Status(standing["status"]), standing, already=True)
-        try:
-            reading = self._reader.read(playlist_id, None if again or standing else known_snapshot(history))
-        except UnknownShape as error:
-            return self._keep_evidence(playlist_id, error)
-        if isinstance(reading, Unchanged):
-            return self._carry(playlist_id, reading, history)
-        return self._keep(reading, history)
+            return _already(standing)
+        return self._take(year, history, standing, again)
 
-    def _keep(self, capture: Capture, history: list[Row]) -> Outcome:
+    def _take(self, year: Year, history: list[Row], standing: Row | None, again: bool) -> Outcome:
+        """Read the list and keep it; `standing` is the row that today has already."""
+        known = None if again or standing else known_snapshot(history)
+        # Where entries are replaced, the day is marked before; then the year's rows are other ones than these.
+        read = None if standing and standing["status"] in PUBLISHED else year
+        try:
+            reading = self._reader.read(year.playlist_id, known)
+        except UnknownShape as error:
+            return self._keep_evidence(year.playlist_id, error)
+        if isinstance(reading, Unchanged):
+            return self._carry(year.playlist_id, reading, history, read)
+        return self._keep(reading, history, read)
+
+    def _mended(self, year: Year, today: date) -> tuple[Year, list[Row]]:
+        """The year's rows and the history up to today, after what others left half done was mended."""
+        history = self._history(year, today)
+        if heal(self._lake, self._world, year.playlist_id, history, self._timezone):
+            year = self._lake.read_year(year.playlist_id, year.number)
+            history = self._history(year, today)
+        return year, history
+
+    def _history(self, year: Year, today: date) -> list[Row]:
+        """The rows up to today of this year, and of the one before where this one alone does not tell enough."""
+        rows = [row for row in year.rows if row["snapshot_date"] <= today]
+        if not needs_year_before(rows, today):
+            return rows
+        return self._lake.snapshots(year.playlist_id, year.number - 1) + rows
+
+    def _keep(self, capture: Capture, history: list[Row], read: Year | None) -> Outcome:
         """Raw, entries, commit."""
         day = self._day(capture.captured_at)
         row, error = judge(capture, day, self._put_raw(capture, day), history)
@@ -230,9 +261,9 @@ class Pipeline:
             if day in placed.stayed:
                 return self._outrun(row)
             row["entries_key"] = placed.keys[day] if row["entry_count"] else None
-        return self._commit(row, error)
+        return self._commit(row, error, read)
 
-    def _carry(self, playlist_id: str, reading: Unchanged, history: list[Row]) -> Outcome:
+    def _carry(self, playlist_id: str, reading: Unchanged, history: list[Row], read: Year | None) -> Outcome:
         """The list is the one already kept: its entries stand for today too, marked by status and capture."""
         last = last_published(history)
         if last is None:
@@ -252,7 +283,7 @@ class Pipeline:
         if day in placed.stayed:
             return self._outrun(row)
         row["entries_key"] = placed.keys[day]
-        return self._commit(row)
+        return self._commit(row, read=read)
 
     def _keep_evidence(self, playlist_id: str, error: UnknownShape) -> Outcome:
         """Keep the answers that the reader could not understand, and publish nothing of them."""
@@ -280,10 +311,10 @@ class Pipeline:
                 playlist_id, row["snapshot_date"], Status(error.status), row | {"reason": damage.message}, error=damage
             )
 
-    def _commit(self, row: Row, error: ChartlakeError | None = None) -> Outcome:
+    def _commit(self, row: Row, error: ChartlakeError | None = None, read: Year | None = None) -> Outcome:
         """Put the row in place; where a better one stands already, that one is the outcome."""
         playlist_id, day = row["playlist_id"], row["snapshot_date"]
-        if self._lake.put_snapshot(row):
+        if self._lake.put_snapshot(row, read):
             return Outcome(playlist_id, day, row["status"], row, error=error)
         standing = self._lake.snapshot(playlist_id, day) or row
         if row["status"] in PUBLISHED and not standing["entry_count"]:
@@ -363,6 +394,18 @@ def note_newest(lake: Lake, newest: datetime, read_now: bool) -> None:
 def _is_kept(row: Row) -> bool:
     """Whether a day was read from Spotify and committed, and nobody has begun to replace it since."""
     return row["status"] in PUBLISHED and not is_imported(row) and not row["replacing"]
+
+
+def _done(year: Year, today: date) -> Row | None:
+    """Today's row, where it is kept and nothing that the year's rows tell of is left to mend: then nothing more has to
+    be asked. The run that committed it has looked at the days before; tomorrow's looks again."""
+    if any(row["replacing"] for row in year.rows):
+        return None
+    return next((row for row in year.rows if row["snapshot_date"] == today and _is_kept(row)), None)
+
+
+def _already(row: Row) -> Outcome:
+    return Outcome(row["playlist_id"], row["snapshot_date"], Status(row["status"]), row, already=True)
 
 
 def _hours_since(moment: str, now: datetime) -> float:

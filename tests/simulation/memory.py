@@ -71,6 +71,9 @@ class _MemoryScratch(DayScratch):
             raise DamagedFile(f"{self._what} is not a table that chartlake wrote.")
         return self._named(self._files[data])
 
+    def rows_of(self, data: bytes, schema: Mapping[str, str]) -> list[Row]:
+        return self.select(self.parquet(data, schema), schema)
+
     def rows(self, rows: Iterable[Mapping[str, Any]] | Path, schema: Mapping[str, str]) -> str:
         given = _unpacked(rows, schema) if isinstance(rows, Path) else rows
         return self._named([{name: _typed(row[name], kind) for name, kind in schema.items()} for row in given])
