@@ -1,7 +1,7 @@
 # make run    set-up, then today's snapshot (the simulator and a local folder unless you set up more)
 # make test   set-up, then every check and test
 # make demo   set-up, then ninety invented days of three playlists into demo/, and their page in the browser
-# make prove  ten thousand simulated bad days and ten thousand damaged answers: what can fail fails, and no promise may break
+# make prove  ten thousand simulated bad days, ten thousand damaged answers, the events of planned years: no promise may break
 # make docs   the documentation as a site on 127.0.0.1:8001;   make site   builds it into site/, and fails on a broken link
 # make lint   the checks alone;   make local   the HTTP routes on 127.0.0.1:8000;   make clean   removes .venv
 # make wheel  set-up, then dist/chartlake-….whl, which `pipx install` and `uvx --from` take
@@ -19,8 +19,9 @@ LOCK = pyproject.toml locked/run.txt locked/tests.txt
 STAGE = prod
 SCHEDULES = 10000
 MUTATIONS = 10000
+EVENTS = 60x365
 
-.PHONY: run demo test prove prove-mutants prove-kills lint audit docs site local wheel clean lock deploy undeploy
+.PHONY: run demo test prove prove-mutants prove-kills prove-events lint audit docs site local wheel clean lock deploy undeploy
 
 run: .venv/ready
 	@.venv/bin/chartlake extract
@@ -37,6 +38,7 @@ test: lint
 prove: .venv/ready-for-tests
 	.venv/bin/python -m tests.simulation --schedules $(SCHEDULES)
 	CHARTLAKE_MUTATIONS=$(MUTATIONS) .venv/bin/python -m pytest -n auto tests/prove/test_mutated_answers.py
+	CHARTLAKE_EVENTS=$(EVENTS) .venv/bin/python -m pytest -s tests/prove/test_true_events.py
 
 # That the proof sees what it should, and the same promise on a real S3 server: each takes long.
 prove-mutants: .venv/ready-for-tests
@@ -44,6 +46,9 @@ prove-mutants: .venv/ready-for-tests
 
 prove-kills: .venv/ready-for-tests
 	CHARTLAKE_KILLS=200 CHARTLAKE_RACERS=24 .venv/bin/python -m pytest -s tests/prove/test_real_processes.py
+
+prove-events: .venv/ready-for-tests
+	CHARTLAKE_EVENTS=500x365 .venv/bin/python -m pytest -s tests/prove/test_true_events.py
 
 lint: .venv/ready-for-tests
 	.venv/bin/ruff check .

@@ -8,8 +8,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+
+import xmlschema
 
 from chalicelib.analysis.events import Event
 from chalicelib.handlers.webhooks import SIGNATURE, is_genuine
@@ -43,6 +47,16 @@ def an_event(which: int = 0, **told: Any) -> Event:
     } | told
     parts = (known["playlist_id"], known["kind"], known["item_key"], known["snapshot_date"], known["number"])
     return Event(**({"event_id": hashlib.md5(repr(parts).encode()).hexdigest()} | known))
+
+
+@cache
+def _atom() -> xmlschema.XMLSchema11:
+    return xmlschema.XMLSchema11(Path(__file__).parent / "atom.xsd")
+
+
+def atom_faults(feed: bytes) -> list[str]:
+    """What of a feed is not as RFC 4287 has it."""
+    return [f"{error.path}: {error.reason}" for error in _atom().iter_errors(feed.decode())]
 
 
 class Receiver(ThreadingHTTPServer):

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from hashlib import md5
 from itertools import groupby, pairwise
 from operator import itemgetter
@@ -16,10 +17,13 @@ from typing import Any
 from chalicelib.analysis.charts import HELD
 from chalicelib.analysis.views import VIEWS, view_sql
 from chalicelib.lake.schema import ENTRIES, empty_row
-from tests.chart_model import Watch, best_places, chart_rows, stays
+from tests.chart_model import History, Watch, best_places, chart_rows, stays
 
 Row = dict[str, Any]
 Views = dict[str, list[Row]]
+# When what stands at a place of a day was put on the list.
+Place = tuple[date, int]
+Stamps = dict[Place, datetime | None]
 
 _KNOWN = ("ok", "unchanged")
 _CHART = (
@@ -489,7 +493,7 @@ def events(entries: list[Row], stood: list[Row], snapshots: list[Row], today: da
     for playlist_id, history in histories(stood, known).items():
         rows = {row["snapshot_date"]: row for row in snapshots if row["playlist_id"] == playlist_id}
         told = [
-            *item_events(history, lacking[playlist_id]),
+            *item_events(history, lacking[playlist_id], _stamps(whole, playlist_id)),
             *list_events(rows, sorted(history), lacking[playlist_id]),
             *gap_events(rows, sorted(history), cadence(playlist_id), today),
         ]
@@ -520,51 +524,90 @@ def event(kind: str, day: date, after: date, **facts: Any) -> Row:
     return dict.fromkeys(names) | {"kind": kind, "snapshot_date": day, "after_date": after} | facts
 
 
-def item_events(history: dict[date, list[tuple[int, str | None]]], lacking: Mapping[date, int]) -> Iterator[Row]:
+def _stamps(whole: Mapping[tuple[str, date, int], Row], playlist_id: str) -> Stamps:
+    return {(day, place): row["added_at"] for (one, day, place), row in whole.items() if one == playlist_id}
+
+
+def item_events(history: History, lacking: Mapping[date, int], stamps: Stamps) -> Iterator[Row]:
     """What each item of one list did; `shown` is the entry that shows it."""
     watch = Watch.over(history, lacking)
     places = {day: best_places(history[day]) for day in watch.days}
     for key in {key for day in watch.days for key in places[day]}:
         seen = [day for day in watch.days if key in places[day]]
         facts = [{"item_key": key, "shown": (day, places[day][key])} for day in seen]
-        for one in itertools.chain(
-            run_events(watch, lacking, watch.runs(seen)), place_events(watch, history, lacking, places, key)
-        ):
+        came_and_went = run_events(watch, lacking, watch.runs(seen), partial(is_proven, history, stamps, places, key))
+        for one in itertools.chain(came_and_went, place_events(watch, history, lacking, stamps, places, key)):
             day = one["after_date"] if one["kind"] == "left" else one["snapshot_date"]
             place = "previous_position" if one["kind"] == "left" else "position"
             yield one | facts[seen.index(day)] | {place: places[day][key]}
 
 
-def run_events(watch: Watch, lacking: Mapping[date, int], runs: list[list[date]]) -> Iterator[Row]:
+def anothers(stamps: Stamps, places: Mapping[date, Mapping[str, int]], key: str, seen: date, slot: Place) -> bool:
+    """Whether an empty slot is surely not that of who is seen on that day: what was put on the list at its moment stands
+    there on that day too, and who is seen was put on it at another one."""
+    own, moment = stamps[seen, places[seen][key]], stamps[slot]
+    there = {one for (day, _), one in stamps.items() if day == seen}
+    return None not in (moment, own) and moment != own and moment in there
+
+
+def is_proven(
+    history: History, stamps: Stamps, places: Mapping[date, Mapping[str, int]], key: str, seen: date, unseen: date
+) -> bool:
+    """Whether who is seen on one day stands in none of another's empty slots."""
+    slots = [(unseen, place) for place, one in history[unseen] if one is None]
+    return all(anothers(stamps, places, key, seen, slot) for slot in slots)
+
+
+def hidden_places(watch: Watch, history: History, last: date | None, day: date) -> list[Place]:
+    """Which empty slots may hold an item, between two days on which it is seen, or before the first one."""
+    came, gone = watch.away(day) or date.min, (watch.gone(last) or date.max) if last else date.min
+    days = [one for one in watch.days if (last or date.min) < one < day and (one > came or one < gone)]
+    return [(one, place) for one in days for place, key in history[one] if key is None]
+
+
+def run_events(
+    watch: Watch, lacking: Mapping[date, int], runs: list[list[date]], proven: Callable[[date, date], bool]
+) -> Iterator[Row]:
     """Where an item came and went."""
 
-    def sure(day: date, unseen: date) -> bool:
+    def sure(day: date, unseen: date | None) -> bool:
         """Whether who is seen on the one day was surely not there on the other one."""
-        return watch.slots[unseen] == 0 or not (lacking[day] or lacking[unseen])
+        return unseen is not None and (watch.slots[unseen] == 0 or not (lacking[day] or lacking[unseen]))
 
-    left = None
-    for run in runs:
+    whole = [day for day in watch.days if watch.slots[day] == 0]
+    left, last = None, date.min
+    for run, following in zip(runs, [*runs[1:], [date.max]], strict=True):
         came = watch.away(run[0])
         came = max(left, came or left) if left else came
-        if came and sure(run[0], came):
+        if came and not proven(run[0], came):
+            came = max((day for day in whole if last < day < run[0]), default=None)
+        if sure(run[0], came):
             yield event("re-entered" if left else "entered", run[0], came)
-        left = watch.gone(run[-1])
-        if left and sure(run[-1], left):
-            yield event("left", left, run[-1])
+        last = run[-1]
+        gone = left = watch.gone(last)
+        if gone and not proven(last, gone):
+            gone = min((day for day in whole if last < day < following[0]), default=None)
+        if sure(last, gone):
+            yield event("left", gone, last)
 
 
 def place_events(
     watch: Watch,
-    history: dict[date, list[tuple[int, str | None]]],
+    history: History,
     lacking: Mapping[date, int],
+    stamps: Stamps,
     places: Mapping[date, Mapping[str, int]],
     key: str,
 ) -> Iterator[Row]:
     """What an item's places tell."""
-    count, peak = 0, None
+    count, peak, last = 0, None, None
+    hidden: list[int] = []
     for before, day in zip([None, *watch.days], watch.days, strict=False):
         if key not in places[day]:
             continue
+        slots = hidden_places(watch, history, last, day)
+        hidden += [slot[1] for slot in slots if last or not anothers(stamps, places, key, day, slot)]
+        last = day
         old, new = places[before].get(key) if before else None, places[day][key]
         count, past, peak = count + 1, peak, min(new, peak or new)
         if before is None:
@@ -573,7 +616,7 @@ def place_events(
         nobody = not history[before] and not lacking[before]
         told = {
             "moved": old and old != new and old - new,
-            "new_peak": past and new < past and new,
+            "new_peak": past and new < min([past, *hidden]) and new,
             "milestone": count in (7, 30, 100, 365) and count,
             "number_one": new == 1 and old != 1 and (old or first not in (None, key) or nobody) and 1,
         }

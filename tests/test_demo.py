@@ -28,6 +28,7 @@ from chalicelib.text import printable
 from chalicelib.time_and_chance import World
 from simulator import CURATED, TOP_50, VIRAL_50
 
+from .channels import atom_faults
 from .conftest import NOON
 
 ROOT = Path(__file__).parents[1]
@@ -119,7 +120,9 @@ def test_it_ends_with_what_happened_on_the_newest_day_to_the_list_it_watches(
     happened = {printable(sentence(event)) for event in read_events(lake, playlists=[TOP_50], since=newest)}
     assert {line.strip() for line in told} <= happened
     assert [one.kind for one in read_watchlist(lake).channels] == ["feeds"]
-    assert lake.store.get(keys.WATCHED_FEED) is not None
+    feeds = {key: lake.store.get(key) for key in lake.store.list(keys.FEEDS)}
+    assert {keys.ALL_FEED, keys.WATCHED_FEED, keys.list_feed(TOP_50)} <= set(feeds)
+    assert [fault for found in feeds.values() if found for fault in atom_faults(found.data)] == []
 
 
 def test_a_demo_is_made_anew_and_machines_get_one_document(tmp_path: Path) -> None:

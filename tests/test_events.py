@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, timedelta
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -86,6 +87,48 @@ def test_whom_an_empty_slot_may_hold_has_not_left(lake: Lake) -> None:
 def test_whom_an_empty_slot_held_does_not_come_again(lake: Lake) -> None:
     kept(lake, "AB", "A.", "AB")
     assert told(lake) == [("gap_began", 3, 2, None)]
+
+
+def kept_by_people(lake: Lake, *days: str, moment: Callable[[int, str], int] = lambda day, letter: ord(letter)) -> None:
+    """Days of one list whose entries were put on it at moments of their own (in seconds); a small letter is a slot that
+    Spotify emptied, which keeps its moment."""
+
+    def slot(number: int, place: int, letter: str) -> dict[str, Any]:
+        shown = {"uri": f"spotify:track:{letter}"} if letter.isupper() else {"item_type": "unavailable"}
+        added = datetime.fromtimestamp(moment(number, letter.upper()) + 10**9, UTC)
+        return entry(FIRST + timedelta(days=number), place, added_at=f"{added:%Y-%m-%dT%H:%M:%SZ}", **shown)
+
+    rows = [[slot(number, *one) for one in enumerate(day, start=1)] for number, day in enumerate(days)]
+    keep(lake, {FIRST + timedelta(days=number): row for number, row in enumerate(rows)})
+
+
+def test_a_slot_that_is_empty_again_may_be_another_one(lake: Lake) -> None:
+    # On the third day A is gone for good, and B is hidden: one slot is empty, as it was on the day before.
+    kept_by_people(lake, "ABC", "aBC", "bC", "BC")
+    assert told(lake, "entered", "left", "re-entered") == [("left", 3, 0, "A")]
+
+
+def test_a_slot_that_stays_empty_is_known_by_the_moment_at_which_it_was_filled(lake: Lake) -> None:
+    kept_by_people(lake, "AbC", "AbD")
+    assert told(lake, "entered", "left") == [("entered", 1, 0, "D"), ("left", 1, 0, "C")]
+
+
+def test_beside_empty_slots_that_nothing_tells_apart_a_day_without_one_tells_who_came_and_went(lake: Lake) -> None:
+    kept(lake, "AB", "A.C", "A.D", "A.E", "AE")
+    assert told(lake, "entered", "left") == [
+        *[("entered", day, 0, letter) for day, letter in ((1, "C"), (2, "D"), (3, "E"))],
+        *[("left", 4, after, letter) for after, letter in ((0, "B"), (1, "C"), (2, "D"))],
+    ]
+
+
+def test_a_peak_is_none_where_a_better_place_may_have_been_hidden(lake: Lake) -> None:
+    kept_by_people(lake, "DCBA", "DaCB", "DCAB", "ADCB")
+    assert told(lake, "new_peak") == [("new_peak", 3, 2, "A")]
+
+
+def test_who_was_put_on_a_list_twice_may_have_been_hidden_under_its_first_moment(lake: Lake) -> None:
+    kept_by_people(lake, "DCBA", "DaCB", "DCB", "DCAB", moment=lambda day, letter: letter == "A" and day > 2)
+    assert told(lake, "left", "re-entered", "new_peak") == [("left", 2, 0, "A"), ("re-entered", 3, 2, "A")]
 
 
 def test_the_first_place_is_taken_from_somebody_who_was_seen_there(lake: Lake) -> None:

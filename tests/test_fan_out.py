@@ -29,7 +29,8 @@ from chalicelib.snapshots.pipeline import open_pipeline
 from chalicelib.spotify.retry import RetryBudget
 from simulator import EXTENDED, Fault, Simulator
 
-from .conftest import NOON, Clock
+from .channels import SECRET, Receiver, receiver
+from .conftest import NOON, Clock, Killed
 from .poller import event_of
 
 NAMES = ("one", "fifty", "followed", "empty")
@@ -254,6 +255,57 @@ def test_a_run_whose_lists_never_come_is_given_up_after_a_day(desk: Desk) -> Non
     desk.clock.advance(days=1, seconds=1)
     told = desk.close()
     assert (told["state"], told["done"], told["total"]) == ("failed", 2, 4)
+
+
+# What people are told of a run.
+
+
+@pytest.fixture
+def watched(desk: Desk) -> Iterator[Receiver]:
+    """A webhook to which everything is told, of lists that were there the day before with nothing on them."""
+    day = NOON.date() - timedelta(days=1)
+    for one in desk.ids:
+        row = empty_row(one, day, NOON - timedelta(days=1)) | {
+            "status": Status.OK,
+            "entry_count": 0,
+            "source": "spotify",
+        }
+        desk.lake.put_snapshot(row)
+    with receiver(desk.clock.now) as server:
+        desk.settings = replace(desk.settings, webhook_secret=SECRET)
+        desk.lake.store.create(keys.WATCH, f"all | entered\ntell webhook {server.url} private\n".encode())
+        yield server
+
+
+def test_who_is_told_is_told_once_when_all_lists_of_the_run_are_there(desk: Desk, watched: Receiver) -> None:
+    desk.worker().work(desk.messages(*desk.ids[:2]))
+    assert desk.close()["state"] == "queued"
+    assert watched.asked == 0
+    desk.worker(2).work(desk.messages(*desk.ids[2:]))
+    assert watched.asked == 0, "the last list is there, and the run is not closed"
+    assert desk.close()["state"] == "done"
+    ids = list(watched.ids)
+    lists = {event["playlist_id"] for body in watched.taken for event in body["events"]}
+    assert lists == {one for one, name in zip(desk.ids, NAMES, strict=True) if name != "empty"}
+    assert len(ids) == len(set(ids))
+    # The message that closes a run may be delivered twice.
+    desk.close(desk.worker(3))
+    assert watched.ids == ids
+
+
+def test_a_worker_that_dies_while_it_closes_a_run_is_followed_by_one_that_tells(
+    desk: Desk, watched: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.worker().work(desk.messages())
+    with monkeypatch.context() as patch:
+        patch.setattr(fan_out, "render_pages", Mock(side_effect=Killed))
+        with pytest.raises(Killed):
+            desk.close()
+    assert watched.ids == []
+    # Its message is not done, so the queue delivers it again.
+    assert desk.close(desk.worker(2))["state"] == "done"
+    assert len(watched.ids) == len(set(watched.ids)) > 0
+    assert desk.lake.store.get(keys.INDEX_PAGE) is not None
 
 
 # What workers tell.

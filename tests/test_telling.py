@@ -17,6 +17,7 @@ import feedparser
 import pytest
 
 from chalicelib.analysis.events import Event
+from chalicelib.analysis.views import EVENT_KINDS
 from chalicelib.errors import BadSetting, ChannelFailed, LakeUnavailable
 from chalicelib.handlers import amazon_channels, telling, webhooks
 from chalicelib.handlers.amazon_channels import MailDoubtful, digest
@@ -29,7 +30,7 @@ from chalicelib.report.event_words import sentence
 from chalicelib.report.feeds import add_to_feed
 from chalicelib.settings import Settings
 
-from .channels import LIST, SECRET, TODAY, Receiver, an_event, receiver
+from .channels import LIST, SECRET, TODAY, Receiver, an_event, atom_faults, receiver
 from .conftest import Clock, Killed
 
 SETTINGS = Settings(webhook_secret=SECRET, topic="arn:aws:sns:eu-west-1:123456789012:mail", bus="lists")
@@ -69,6 +70,7 @@ def of_kind(accounts: list[Account], kind: str) -> Account:
 def feed(lake: Lake, key: str = keys.ALL_FEED) -> Any:
     found = lake.store.get(key)
     assert found
+    assert atom_faults(found.data) == []
     parsed = feedparser.parse(found.data)
     assert not parsed.bozo
     return parsed
@@ -146,6 +148,39 @@ def test_hostile_names_are_text_in_every_form(lake: Lake, clock: Clock, happened
     assert json.loads(discord)["allowed_mentions"] == {"parse": []}
     assert "**x**" not in json.loads(discord)["content"]
     assert "\x1b" not in digest(happened, [], TODAY)[1]
+
+
+def test_a_feed_of_every_kind_of_event_is_of_atoms_schema(lake: Lake, clock: Clock, happened: list[Event]) -> None:
+    for number, kind in enumerate(EVENT_KINDS):
+        names = dict.fromkeys(
+            ("name", "artist_names", "playlist_name", "was", "became"), HOSTILE if number % 2 else None
+        )
+        place = {"position": 3, "previous_position": 5, "number": 7}
+        happened.append(
+            an_event(number, kind=kind, uri=None if number % 3 else f"spotify:local:{HOSTILE}", **place | names)
+        )
+    watching(lake, "all", "tell feeds")
+    told(lake, clock)
+    assert all(feed(lake, key).entries for key in lake.store.list(keys.FEEDS))
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("<name>chartlake</name>", ""),
+        ("Z</updated>", "</updated>"),
+        ("<published>", "<published>x"),
+        (' term="entered"', ""),
+        ('type="text/html"', 'type="html"'),
+        ('type="html"', 'type="xhtml"'),
+        ("<generator>", "<id>tag:another</id><generator>"),
+        ("</feed>", "<icon>/x.png</icon></feed>"),
+    ],
+)
+def test_a_broken_feed_is_not_of_atoms_schema(clock: Clock, right: str, wrong: str) -> None:
+    whole = add_to_feed(None, "x", "X", [an_event()], clock.now()).decode()
+    assert atom_faults(whole.encode()) == []
+    assert atom_faults(whole.replace(right, wrong, 1).encode())
 
 
 def test_a_damaged_feed_stops_no_other_channel(

@@ -136,16 +136,22 @@ def _define(warehouse: Warehouse, today: date, since: date, until: date) -> None
 
 
 # The whole history, up to the last day that is asked for, of those who are seen on one of these days or before them: on
-# the known day before, or on an earlier one, as long as an empty slot held them after it.
+# the known day before, or on an earlier one, as long as an empty slot held them after it, or might have.
 _NEEDED = """
 snapshot_date <= $until AND (
   uri IS NULL OR (playlist_id, uri) IN (
-    WITH starts AS (
-      SELECT slots.playlist_id, min(slots.snapshot_date) AS day
-      FROM slots LEFT JOIN known_days AS gone
-        ON slots.playlist_id = gone.playlist_id AND slots.gone_number = gone.day_number
-      WHERE slots.snapshot_date >= $since OR gone.snapshot_date >= $since
-      GROUP BY slots.playlist_id
+    WITH watched AS (
+      SELECT slots.*, min(CASE WHEN empty_slots = 0 THEN snapshot_date END) OVER (
+        PARTITION BY playlist_id ORDER BY day_number ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+      ) AS whole_after
+      FROM slots
+    ),
+    starts AS (
+      SELECT watched.playlist_id, min(watched.snapshot_date) AS day
+      FROM watched LEFT JOIN known_days AS gone
+        ON watched.playlist_id = gone.playlist_id AND watched.gone_number = gone.day_number
+      WHERE watched.snapshot_date >= $since OR gone.snapshot_date >= $since OR whole_after BETWEEN $since AND $until
+      GROUP BY watched.playlist_id
     ),
     seen AS (
       SELECT DISTINCT

@@ -159,7 +159,11 @@ class Worker:
     def _close(self, run_id: str) -> bool:
         """End a run whose lists all have their status; else look again later. Gives whether the message is done."""
         run = runs.read(self._lake, run_id)
-        if run is None or run.ended:
+        if run is None:
+            return True
+        if run.ended:
+            # Its message comes again: whoever ended it may have died before anybody was told.
+            self._publish([])
             return True
         found = shares.gather(self._lake, run_id)
         result = found.to_json(run.total)
@@ -187,7 +191,11 @@ class Worker:
         told = {name: value for name, value in run.result.items() if name not in ("without", "message")}
         _log.log(logging.INFO if run.result["complete"] else logging.ERROR, "run finished", extra=told)
         runs.end(self._lake, self._world, run, DONE if whole else FAILED)
-        render_pages(found.taken, self._settings, self._world)
+        self._publish(found.taken)
+
+    def _publish(self, playlist_ids: Sequence[str]) -> None:
+        """Make these pages anew and those that were missed, and tell what nobody was told yet."""
+        render_pages(playlist_ids, self._settings, self._world)
         tell_news(self._settings, self._world)
 
     def _stopped_by(self, error: ChartlakeError, run_id: str) -> dict[str, str]:

@@ -17,7 +17,14 @@ WITH known AS (
     snapshots.owner_id,
     COALESCE(snapshots.owner_name, snapshots.owner_id) AS owner_name,
     snapshots.followers,
-    COALESCE(snapshots.source, '') NOT LIKE 'import:%' AS captured
+    COALESCE(snapshots.source, '') NOT LIKE 'import:%' AS captured,
+    -- The nearest known days on which each place was seen to be held.
+    MAX(CASE WHEN slots.empty_slots = 0 THEN known_days.day_number END) OVER (
+      PARTITION BY known_days.playlist_id ORDER BY known_days.day_number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ) AS whole_before,
+    MIN(CASE WHEN slots.empty_slots = 0 THEN known_days.day_number END) OVER (
+      PARTITION BY known_days.playlist_id ORDER BY known_days.day_number ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+    ) AS whole_after
   FROM known_days
   JOIN snapshots
     ON known_days.playlist_id = snapshots.playlist_id AND known_days.snapshot_date = snapshots.snapshot_date
@@ -86,20 +93,128 @@ of_items AS (
       OR (before.entry_count = 0 AND before.missing_places = 0)
     )
 ),
+emptied AS (
+  SELECT entries.playlist_id, known_days.day_number, entries.position, entries.added_at
+  FROM entries
+  JOIN known_days ON entries.playlist_id = known_days.playlist_id AND entries.snapshot_date = known_days.snapshot_date
+  WHERE uri IS NULL AND item_id IS NULL AND isrc IS NULL AND COALESCE(name, '') = ''
+),
+-- The best place at which an empty slot may have held an item: before it was seen here, or after it was seen before. What
+-- is still on the list, and was put on it at another moment than the item, is another's; but who was seen before may have
+-- been put on it twice.
+hidden AS (
+  SELECT beside.playlist_id, beside.track_key, beside.day_number, MIN(emptied.position) AS position
+  FROM beside
+  JOIN emptied
+    ON beside.playlist_id = emptied.playlist_id
+    AND emptied.day_number > COALESCE(beside.last_number, 0)
+    AND emptied.day_number < beside.day_number
+    AND (
+      emptied.day_number > COALESCE(beside.away_number, 0)
+      OR (beside.last_number > 0 AND emptied.day_number < COALESCE(beside.gone_before, beside.day_number))
+    )
+  JOIN entries
+    ON beside.playlist_id = entries.playlist_id
+    AND beside.snapshot_date = entries.snapshot_date
+    AND beside.position = entries.position
+  LEFT JOIN entries AS same
+    ON beside.playlist_id = same.playlist_id
+    AND beside.snapshot_date = same.snapshot_date
+    AND emptied.added_at = same.added_at
+    AND emptied.added_at <> entries.added_at
+    AND beside.last_number IS NULL
+  WHERE
+    same.playlist_id IS NULL
+    AND (
+      COALESCE(beside.away_number, 0) < beside.day_number - 1
+      OR COALESCE(beside.gone_before, beside.day_number) > beside.last_number + 1
+    )
+  GROUP BY beside.playlist_id, beside.track_key, beside.day_number
+),
+-- As many slots are empty as on the day on which it was seen. But one of these may be filled or taken away, and the item
+-- stand in another one, unless the moments at which they were put on the list show that each is another's.
+doubted AS (
+  SELECT DISTINCT of_items.*
+  FROM of_items
+  JOIN entries
+    ON of_items.playlist_id = entries.playlist_id
+    AND of_items.seen_on = entries.snapshot_date
+    AND of_items.seen_at = entries.position
+  JOIN emptied
+    ON of_items.playlist_id = emptied.playlist_id
+    AND CASE WHEN of_items.kind = 'left' THEN of_items.day_number ELSE of_items.after_number END = emptied.day_number
+  LEFT JOIN entries AS same
+    ON of_items.playlist_id = same.playlist_id
+    AND of_items.seen_on = same.snapshot_date
+    AND emptied.added_at = same.added_at
+    AND emptied.added_at <> entries.added_at
+  WHERE of_items.kind IN ('entered', 're-entered', 'left') AND same.playlist_id IS NULL
+),
+-- Then it is known by the nearest day without an empty slot; by none, where it was seen in between.
+of_whole_days AS (
+  SELECT
+    doubted.playlist_id,
+    doubted.kind,
+    CASE WHEN doubted.kind = 'left' THEN seen.whole_after ELSE doubted.day_number END AS day_number,
+    CASE WHEN doubted.kind = 'left' THEN doubted.after_number ELSE seen.whole_before END AS after_number,
+    doubted.track_key,
+    doubted.seen_on,
+    doubted.seen_at,
+    doubted.position,
+    doubted.previous_position,
+    doubted.number
+  FROM doubted
+  JOIN beside
+    ON doubted.playlist_id = beside.playlist_id
+    AND doubted.track_key = beside.track_key
+    AND doubted.seen_on = beside.snapshot_date
+  JOIN known AS seen ON beside.playlist_id = seen.playlist_id AND beside.day_number = seen.day_number
+  WHERE
+    CASE
+      WHEN doubted.kind = 'left' THEN beside.next_number IS NULL OR seen.whole_after < beside.next_number
+      ELSE seen.whole_before > COALESCE(beside.last_number, 0)
+    END
+),
+no_peaks AS (
+  SELECT DISTINCT of_items.playlist_id, of_items.track_key, of_items.day_number
+  FROM of_items
+  JOIN hidden
+    ON of_items.playlist_id = hidden.playlist_id
+    AND of_items.track_key = hidden.track_key
+    AND of_items.day_number >= hidden.day_number
+    AND of_items.position >= hidden.position
+  WHERE of_items.kind = 'new_peak'
+),
+believed AS (
+  SELECT of_items.*
+  FROM of_items
+  LEFT JOIN doubted
+    ON of_items.playlist_id = doubted.playlist_id
+    AND of_items.kind = doubted.kind
+    AND of_items.track_key = doubted.track_key
+    AND of_items.day_number = doubted.day_number
+  LEFT JOIN no_peaks
+    ON of_items.playlist_id = no_peaks.playlist_id
+    AND of_items.track_key = no_peaks.track_key
+    AND of_items.day_number = no_peaks.day_number
+  WHERE doubted.kind IS NULL AND (of_items.kind <> 'new_peak' OR no_peaks.track_key IS NULL)
+  UNION ALL
+  SELECT * FROM of_whole_days
+),
 -- A place that an imported day lacks need not be the one that another day lacks.
 certain AS (
   SELECT
-    of_items.*,
+    believed.*,
     here.snapshot_date,
     here.captured AND before.captured AS is_news,
     before.snapshot_date AS after_date
-  FROM of_items
-  JOIN known AS here ON of_items.playlist_id = here.playlist_id AND of_items.day_number = here.day_number
-  JOIN known AS before ON of_items.playlist_id = before.playlist_id AND of_items.after_number = before.day_number
+  FROM believed
+  JOIN known AS here ON believed.playlist_id = here.playlist_id AND believed.day_number = here.day_number
+  JOIN known AS before ON believed.playlist_id = before.playlist_id AND believed.after_number = before.day_number
   WHERE
     here.missing_places + before.missing_places = 0
-    OR of_items.kind NOT IN ('entered', 're-entered', 'left')
-    OR CASE WHEN of_items.kind = 'left' THEN here.empty_slots ELSE before.empty_slots END = 0
+    OR believed.kind NOT IN ('entered', 're-entered', 'left')
+    OR CASE WHEN believed.kind = 'left' THEN here.empty_slots ELSE before.empty_slots END = 0
 ),
 -- What a list tells of itself, on the days on which it tells it.
 told AS (
