@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
@@ -24,21 +24,30 @@ class Warehouse:
 
     def __init__(self, scratch: Scratch) -> None:
         self._scratch = scratch
+        self._before: Callable[[str], None] = lambda text: None
+
+    def before_each(self, prepare: Callable[[str], None]) -> None:
+        """Let `prepare` have the text of every query first: it may define what the text names."""
+        self._before = prepare
 
     def define(self, name: str, query: str) -> None:
         """Make a view that later queries may name."""
+        self._before(f"{name} {query}")
         self._scratch.define(name, query)
 
     def narrow(self, name: str, condition: str, parameters: Mapping[str, Any]) -> None:
         """Let one of the relations keep only the rows that meet the condition; what is on top of it sees no others."""
+        self._before(f"{name} {condition}")
         self._scratch.narrow(name, condition, parameters)
 
     def columns(self, query: str) -> dict[str, str]:
         """The names and types of a query's columns, without computing it."""
+        self._before(query)
         return self._scratch.columns(query)
 
     def read(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """The rows of a query as dicts; instants come as aware UTC datetimes."""
+        self._before(query)
         return self._scratch.read(query, parameters)
 
     def ask(self, sql: str) -> Question:
@@ -46,6 +55,7 @@ class Warehouse:
 
         It works on copies, so whatever it says, the lake stays as it is.
         """
+        self._before(sql)
         return self._scratch.ask(sql)
 
 

@@ -45,7 +45,7 @@ def query(sql: str, playlists: tuple[str, ...], as_csv: bool, parquet: IO[bytes]
     text = sys.stdin.read() if sql == "-" else sql
     asked, console = Asked(), a_console()
     with asked.charts(*(asked.kept_id(one) for one in playlists)) as found:
-        question = found.warehouse.ask(text)
+        question = found.ask(text)
         if console.is_terminal and not (parquet or as_csv or as_json):
             _show_first(console, question)
             return
