@@ -14,7 +14,7 @@ from operator import itemgetter
 from random import Random
 from typing import Any
 
-from chalicelib.analysis.charts import HELD
+from chalicelib.analysis.asked_views import HELD
 from chalicelib.analysis.views import VIEWS, view_sql
 from chalicelib.lake.schema import ENTRIES, empty_row
 from tests.chart_model import History, Watch, best_places, chart_rows, stays
@@ -31,6 +31,7 @@ _CHART = (
     *("album_release_date", "album_image_url", "isrc", "duration_ms", "explicit", "popularity", "streams", "added_at"),
     *("label", "reported_peak", "reported_previous", "reported_days", "source", "occurrence"),
 )
+_DAYS = ("previous_date", "next_date", "cadence_days")
 _TRACK = (
     *("item_type", "item_id", "uri", "url", "name", "artist", "album_id", "album_name", "album_release_date"),
     *("album_image_url", "isrc", "duration_ms", "explicit", "popularity"),
@@ -57,6 +58,7 @@ def reckoned(entries: list[Row], snapshots: list[Row], today: date) -> Views:
         "recordings": told,
         "known_days": known,
         "slots": slots(stood, known),
+        "placed": placed(stood, known),
         "keyed": keyed(stood),
         "standings": stood,
         "moves": moves(stood, known),
@@ -266,6 +268,27 @@ def key_of(row: Row, artist: str | None) -> str | None:
     return given
 
 
+def placed(stood: list[Row], known: list[Row]) -> list[Row]:
+    names = ("playlist_id", "snapshot_date", "position", "day_number", *_DAYS, "track_key", "occurrence")
+    days = {(row["playlist_id"], row["snapshot_date"]): row for row in slots(stood, known)}
+    charted = {(row["playlist_id"], row["snapshot_date"], row["position"]): row for row in chart(stood, known)}
+    told = ("days_on_list", "peak_position", "previous_position", "debut_date", "listed_before", "streak")
+    moved = {(row["playlist_id"], row["snapshot_date"], row["track_key"]): row for row in moves(stood, known)}
+    found = []
+    for row in stood:
+        place = charted[row["playlist_id"], row["snapshot_date"], row["position"]]
+        move = moved.get((row["playlist_id"], row["snapshot_date"], row["track_key"]), {})
+        day = days[row["playlist_id"], row["snapshot_date"]]
+        facts = {name: row[name] for name in names} | {name: place[name] for name in told}
+        facts |= {name: day[name] for name in ("away_number", "gone_number")}
+        facts |= {
+            "run_number": move.get("run_number"),
+            "last_number": move.get("last_number") if row["occurrence"] == 1 else None,
+        }
+        found.append(facts)
+    return found
+
+
 def keyed(stood: Iterable[Row]) -> list[Row]:
     names = ("playlist_id", "snapshot_date", "position", "day_number", "track_key", "occurrence")
     return [{name: row[name] for name in names} for row in stood]
@@ -273,6 +296,7 @@ def keyed(stood: Iterable[Row]) -> list[Row]:
 
 def slots(stood: Iterable[Row], known: list[Row]) -> list[Row]:
     numbers = {(row["playlist_id"], row["snapshot_date"]): row["day_number"] for row in known}
+    beside = {(row["playlist_id"], row["snapshot_date"]): row for row in known}
     lacking = missing(known)
     found = []
     for playlist_id, history in histories(stood, known).items():
@@ -282,7 +306,7 @@ def slots(stood: Iterable[Row], known: list[Row]) -> list[Row]:
                 {
                     "playlist_id": playlist_id,
                     "snapshot_date": day,
-                    "day_number": numbers[playlist_id, day],
+                    **{name: beside[playlist_id, day][name] for name in ("day_number", *_DAYS)},
                     "empty_slots": watch.slots[day],
                     "away_number": numbers.get((playlist_id, watch.away(day))),
                     "gone_number": numbers.get((playlist_id, watch.gone(day))),

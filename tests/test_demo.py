@@ -116,7 +116,7 @@ def test_it_ends_with_what_happened_on_the_newest_day_to_the_list_it_watches(
     told = made.stdout.partition("The newest day of the list that is watched:\n")[2].splitlines()[:3]
     world = World()
     lake = Lake(open_store(str(folder / "demo" / "lake"), world), world)
-    newest = newest_day(lake, lake.now().date(), [TOP_50])
+    newest = newest_day(lake, [TOP_50])
     happened = {printable(sentence(event)) for event in read_events(lake, playlists=[TOP_50], since=newest)}
     assert {line.strip() for line in told} <= happened
     assert [one.kind for one in read_watchlist(lake).channels] == ["feeds"]

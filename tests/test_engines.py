@@ -262,7 +262,7 @@ _DOCUMENTED = {
     "datetime": {"DATE_DIFF": 3, "DATE_TRUNC": 2},
     "math": {"TRUNCATE": 1},
     "string": {"CONCAT": (2, 3, 4, 5, 8), "LOWER": 1, "REPLACE": 3, "STRPOS": 2, "UPPER": 1},
-    "window": {"LAG": 1, "LEAD": 1, "ROW_NUMBER": 0},
+    "window": {"DENSE_RANK": 0, "FIRST_VALUE": 1, "LAG": 1, "LEAD": 1, "RANK": 0, "ROW_NUMBER": 0},
 }
 # Written like functions, but part of SELECT: https://trino.io/docs/current/sql/select.html
 _SYNTAX = {"CAST", "FILTER", "UNNEST"}

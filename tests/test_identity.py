@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from random import Random
 
 import pytest
 from click.testing import CliRunner
@@ -16,6 +17,8 @@ from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
 from tests.conftest import Clock
 from tests.histories import entry, keep
+from tests.lake_model import invented
+from tests.test_engines import keep as commit
 
 TODAY = date(2026, 11, 26)
 DAILY = ("charts_daily_official", "charts_viral_official")
@@ -69,3 +72,17 @@ def test_a_song_under_two_ids_that_no_list_joins_is_found_by_its_title(
     assert shown.exit_code == 0
     assert "1111111111111111111111" in shown.output
     assert "2222222222222222222222" in shown.output
+
+
+def test_a_track_that_is_asked_for_alone_has_the_history_that_it_has_among_all(tmp_path: Path, clock: Clock) -> None:
+    lake = Lake(open_store(str(tmp_path), clock.world()), clock.world())
+    commit(lake, *invented(Random(11), days=30, longest=8, songs=6))
+    with open_charts(lake, TODAY) as among_all:
+        tracks = among_all.warehouse.read("SELECT * FROM tracks WHERE uris > 1 OR isrc IS NULL ORDER BY days_seen DESC")
+        references = [next(row[name] for row in tracks if row[name]) for name in ("isrc", "uri", "item_id", "name")]
+        for reference in [*references, tracks[0]["track_key"], tracks[-1]["track_key"]]:
+            expected = [among_all.history(one).to_json() for one in among_all.find_tracks(reference)]
+            assert expected
+            with open_charts(lake, TODAY) as alone:
+                alone.narrow(reference)
+                assert [alone.history(one).to_json() for one in alone.find_tracks(reference)] == expected, reference

@@ -5,7 +5,7 @@ Asked of the views over the lake; a day that is not known is an error that names
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -13,9 +13,10 @@ from typing import Any
 
 from ..errors import NotKept
 from ..lake.lake import Lake
+from ..lake.tables import Question as SqlQuestion
 from ..lake.tables import Row, to_json
 from ..lake.warehouse import Warehouse, open_warehouse
-from .views import VIEWS, view_sql
+from .asked_views import AskedViews
 
 # The columns of the view `runs` that are told of what left.
 LEAVER = (
@@ -113,32 +114,26 @@ class Comparison:
         }
 
 
-# What most of the others are made of, some of it several times: narrow rows, computed once.
-HELD = ("known_days", "recordings", "slots", "keyed", "moves", "playlists")
-
-
 @contextmanager
 def open_charts(
     lake: Lake, today: date, playlist_ids: Iterable[str] = (), *, entries: bool = True, since: date = date.min
 ) -> Iterator[Charts]:
     """The views over these playlists (none: over all); see `open_warehouse`. `today` is the day not over yet."""
     with open_warehouse(lake, playlist_ids, entries=entries, since=since) as warehouse:
-        offer_views(warehouse, today, held=HELD if entries else ())
-        yield Charts(warehouse)
-
-
-def offer_views(warehouse: Warehouse, today: date, held: Collection[str] = HELD) -> None:
-    """Let questions name the views; the rows of those that are `held` are computed once."""
-    for name in VIEWS:
-        query = view_sql(name).replace("CURRENT_DATE", f"DATE '{today}'")
-        warehouse.offer(name, query, held=name in held)
+        yield Charts(warehouse, AskedViews(warehouse, today))
 
 
 class Charts:
     """What can be asked. Raises `NotKept` for a playlist, day or track that is not in the lake."""
 
-    def __init__(self, warehouse: Warehouse) -> None:
+    def __init__(self, warehouse: Warehouse, views: AskedViews) -> None:
         self.warehouse = warehouse
+        self._views = views
+
+    def ask(self, sql: str) -> SqlQuestion:
+        """A person's own SELECT over the tables and views; see `Warehouse.ask`."""
+        self._views.define_all()
+        return self.warehouse.ask(sql)
 
     def playlists(self) -> list[Row]:
         """Rows of the view `playlists`, those with the newest known day first."""
@@ -279,24 +274,27 @@ class Charts:
         return Comparison(playlist, from_date, to_date, unknown, cadence, items)
 
     def narrow(self, reference: str) -> None:
-        """Forget every track but the one with this ISRC, id, URI, link or key, under all of its URIs.
+        """Forget every track but the one with this ISRC, id, URI, link or key, under all of its URIs; none, where no
+        entry has it.
 
         What is asked of it afterwards is answered the same, and soon however much is in the lake.
         """
+        asked = {"text": reference.strip(), "bare": bare_id(reference)}
+        named = "uri = $text OR item_id = $bare OR upper(replace(isrc, '-', '')) = upper(replace($text, '-', ''))"
+        self._views.hold("recordings", "slots")
+        if not self.warehouse.read(f"SELECT 1 AS one FROM entries WHERE uri IS NOT NULL AND ({named}) LIMIT 1", asked):
+            return
         self.warehouse.narrow(
             "entries",
-            """
-            -- Empty slots stay: they may hold it.
-            (uri IS NULL AND (item_id = $bare OR ends_with($text, ':' || name) OR coalesce(name, '') = '')) OR uri IN (
-              WITH named AS (
-                SELECT uri FROM entries
-                WHERE uri = $text OR item_id = $bare OR upper(replace(isrc, '-', '')) = upper(replace($text, '-', ''))
-              ),
+            f"""
+            -- What has no URI stays: an empty slot may hold it.
+            uri IS NULL OR uri IN (
+              WITH named AS (SELECT uri FROM entries WHERE {named}),
               meant AS (SELECT lake_key FROM recordings WHERE uri IN (SELECT uri FROM named))
               SELECT uri FROM named UNION SELECT uri FROM recordings WHERE lake_key IN (SELECT lake_key FROM meant)
             )
             """,
-            {"text": reference.strip(), "bare": bare_id(reference)},
+            asked,
         )
 
     def find_tracks(self, text: str) -> list[Row]:

@@ -26,7 +26,8 @@ from ..lake.lake import Lake
 from ..lake.warehouse import Warehouse, open_empty, open_warehouse
 from ..text import counted
 from ..time_and_chance import World
-from .charts import bare_id, offer_views, open_charts
+from .asked_views import AskedViews
+from .charts import bare_id, open_charts
 from .views import VIEWS, view_sql
 
 # The views that are kept, each with the order of its rows: that by which it is mostly asked.
@@ -143,7 +144,7 @@ def open_copy(lake: Lake, today: date, copy: Copy, tables: set[str]) -> Iterator
     held = {table: [data for shelf, data in those.items() if shelf in copy.shelves] for table, those in found.items()}
     with open_warehouse(lake, copy.stale) if copy.stale else open_empty() as warehouse:
         if copy.stale:
-            offer_views(warehouse, today)
+            AskedViews(warehouse, today)
         add = warehouse.extend if copy.stale else warehouse.define_own
         for table, files in held.items():
             if files:
@@ -161,7 +162,7 @@ def lists_of_track(lake: Lake, today: date, copy: Copy, text: str) -> set[str] |
     with open_warehouse(lake, copy.stale) if copy.stale else open_empty() as warehouse:
         if copy.stale:
             # They may tell that two songs of others are one.
-            offer_views(warehouse, today)
+            AskedViews(warehouse, today)
             warehouse.define(SONGS, _SONGS)
         add = warehouse.extend if copy.stale else warehouse.define_own
         add(SONGS, files)

@@ -10,12 +10,13 @@ from typing import Any
 from ..errors import NotKept, TooLarge
 from ..lake.lake import Lake
 from ..lake.warehouse import Warehouse, open_warehouse
-from .charts import open_charts
 from .views import EVENT_KINDS, view_sql
 
 # The views that `events` is made of, in their order: those of all days, and those that only need what is told of.
 _OF_ALL_DAYS = ("mixed_days", "known_days", "recordings", "slots", "playlists")
-_OF_ITEMS = ("keyed", "moves")
+_OF_ITEMS = ("placed", "keyed", "moves")
+# What of `recordings` these views ask for; DuckDB leaves the rest uncomputed.
+_IDENTITY = "SELECT playlist_id, uri, track_key FROM ({})"
 
 
 @dataclass(frozen=True)
@@ -49,16 +50,19 @@ class Event:
         return vars(self) | days
 
 
-def newest_day(lake: Lake, today: date, playlists: Iterable[str] = ()) -> date:
+def newest_day(lake: Lake, playlists: Iterable[str] = ()) -> date:
     """The newest known day of these lists (none: of all). Raises `NotKept` where no day of them is known."""
-    with open_charts(lake, today, playlists, entries=False) as charts:
-        days: list[date] = [row["last_date"] for row in charts.playlists() if row["last_date"]]
-    if not days:
+    with open_warehouse(lake, playlists, entries=False) as warehouse:
+        for name in ("mixed_days", "known_days"):
+            warehouse.define(name, view_sql(name))
+        (found,) = warehouse.read("SELECT max(snapshot_date) AS newest FROM known_days")
+    newest: date | None = found["newest"]
+    if newest is None:
         raise NotKept(
             f"No day of any of these lists is known in {lake.store.locate('')}.",
             advice="`chartlake coverage` says why; `chartlake extract` takes today's snapshots.",
         )
-    return max(days)
+    return newest
 
 
 def read_events(
@@ -112,8 +116,10 @@ def events_of(
 
 
 def _refuse_more(warehouse: Warehouse, most_entries: int | None) -> None:
+    if most_entries is None:
+        return
     (held,) = warehouse.read("SELECT count(*) AS entries FROM entries")
-    if most_entries is not None and held["entries"] > most_entries:
+    if held["entries"] > most_entries:
         raise TooLarge(
             f"Events would be told of {held['entries']:,} entries in the lake; {most_entries:,} are the most here.",
             advice="Name one list, or ask `chartlake events`.",
@@ -125,20 +131,26 @@ def _define(warehouse: Warehouse, today: date, since: date, until: date) -> None
     # They are read many times, and each view's text would open all files anew.
     warehouse.narrow("snapshots", "true", {})
     for name in _OF_ALL_DAYS:
-        warehouse.define(name, view_sql(name))
+        warehouse.define(name, _IDENTITY.format(view_sql(name)) if name == "recordings" else view_sql(name))
         warehouse.narrow(name, "true", {})
     if since > date.min:
-        warehouse.narrow("entries", _NEEDED, {"since": since, "until": until})
+        condition = _NEEDED.format(since=since, until=until)
+        warehouse.define("needed", f"SELECT {_OF_ENTRIES} FROM entries WHERE {condition}")
+        warehouse.narrow("needed", "true", {})
+        warehouse.define("entries", "SELECT * FROM needed")
     for name in _OF_ITEMS:
         warehouse.define(name, view_sql(name))
-        warehouse.narrow(name, "true", {})
+        if name == "placed":
+            warehouse.narrow(name, "true", {})
     warehouse.define("events", view_sql("events").replace("CURRENT_DATE", f"DATE '{today}'"))
 
 
+# The columns of `entries` that the views of items and `events` ask for: most of what an entry holds is left unread.
+_OF_ENTRIES = "playlist_id, snapshot_date, position, item_type, item_id, uri, name, artists, isrc, label, added_at"
 # The whole history, up to the last day that is asked for, of those who are seen on one of these days or before them: on
 # the known day before, or on an earlier one, as long as an empty slot held them after it, or might have.
 _NEEDED = """
-snapshot_date <= $until AND (
+snapshot_date <= DATE '{until}' AND (
   uri IS NULL OR (playlist_id, uri) IN (
     WITH watched AS (
       SELECT slots.*, min(CASE WHEN empty_slots = 0 THEN snapshot_date END) OVER (
@@ -150,14 +162,15 @@ snapshot_date <= $until AND (
       SELECT watched.playlist_id, min(watched.snapshot_date) AS day
       FROM watched LEFT JOIN known_days AS gone
         ON watched.playlist_id = gone.playlist_id AND watched.gone_number = gone.day_number
-      WHERE watched.snapshot_date >= $since OR gone.snapshot_date >= $since OR whole_after BETWEEN $since AND $until
+      WHERE watched.snapshot_date >= DATE '{since}' OR gone.snapshot_date >= DATE '{since}'
+        OR whole_after BETWEEN DATE '{since}' AND DATE '{until}'
       GROUP BY watched.playlist_id
     ),
     seen AS (
       SELECT DISTINCT
         one.playlist_id, one.uri, CASE WHEN one.uri IS NULL THEN upper(replace(one.isrc, '-', '')) END AS isrc
       FROM entries AS one JOIN starts ON one.playlist_id = starts.playlist_id AND one.snapshot_date >= starts.day
-      WHERE one.snapshot_date <= $until
+      WHERE one.snapshot_date <= DATE '{until}'
     ),
     meant AS (
       SELECT seen.playlist_id, coalesce(recordings.track_key, seen.isrc) AS track_key

@@ -198,7 +198,7 @@ def events(asked: Question) -> Reply:
     from ..analysis.views import EVENT_KINDS
 
     lists = [asked["playlist"]] if asked["playlist"] else []
-    since = asked["since"] or newest_day(asked.lake, asked.today, lists)
+    since = asked["since"] or newest_day(asked.lake, lists)
     found = read_events(
         asked.lake,
         playlists=lists,

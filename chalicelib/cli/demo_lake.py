@@ -169,7 +169,7 @@ def tell_news(settings: Settings, lake: Lake, world: World) -> tuple[Event, ...]
     lake.store.create(keys.WATCH, _WATCHLIST.encode())
     tell_all(settings, lake, world)
     today, watchlist = world.now().astimezone(settings.timezone).date(), read_watchlist(lake)
-    events = read_events(lake, since=newest_day(lake, today), today=today)
+    events = read_events(lake, since=newest_day(lake), today=today)
     return tuple(sorted(filter(watchlist.wants, events), key=weight)[:3])
 
 

@@ -287,12 +287,7 @@ class Scratch:
     def define(self, name: str, query: str) -> None:
         """Name a query; the name ends with this piece of work."""
         self._execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")
-        self.announce(name)
-
-    def announce(self, name: str) -> None:
-        """Tell a person of that name, where their SQL is not understood."""
-        if name not in self._names:
-            self._names.append(name)
+        self._names.append(name)
 
     def narrow(self, name: str, condition: str, parameters: Mapping[str, Any]) -> None:
         """Let a named query keep only the rows that meet the condition, and hold them in memory."""
@@ -362,7 +357,7 @@ class Scratch:
         except but:
             raise
         except duckdb.Error as error:
-            views = f"There are {', '.join(sorted(self._names))}; `DESCRIBE {self._names[-1]}` shows one's columns."
+            views = f"There are {', '.join(sorted(set(self._names)))}; `DESCRIBE {self._names[-1]}` shows one's columns."
             raise BadSetting(str(error), advice=views) from None
 
     def _execute(self, sql: str, parameters: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyConnection:

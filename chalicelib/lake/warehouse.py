@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
@@ -25,24 +24,25 @@ class Warehouse:
 
     def __init__(self, scratch: Scratch) -> None:
         self._scratch = scratch
-        # The views that no query has named yet, and whether their rows are to be held then.
-        self._offered: dict[str, tuple[str, bool]] = {}
+        self._before: Callable[[str], None] = lambda text: None
+
+    def before_each(self, prepare: Callable[[str], None]) -> None:
+        """Let `prepare` have the text of every query first: it may define what the text names."""
+        self._before = prepare
 
     def define(self, name: str, query: str) -> None:
         """Make a view that later queries may name."""
-        self._make_what_is_named_in(query)
-        self._offered.pop(name, None)
+        self._before(f"{name} {query}")
         self._scratch.define(name, query)
 
-    def offer(self, name: str, query: str, *, held: bool = False) -> None:
-        """Do `define` as soon as a query names it, since DuckDB takes some milliseconds to understand each view; where
-        its rows are `held`, they are computed once."""
-        self._offered[name] = query, held
-        self._scratch.announce(name)
+    def hold(self, name: str, query: str) -> None:
+        """Do `define`, and compute the rows now, once."""
+        self._before(f"{name} {query}")
+        self._scratch.hold(name, query)
 
     def narrow(self, name: str, condition: str, parameters: Mapping[str, Any]) -> None:
         """Let one of the relations keep only the rows that meet the condition; what is on top of it sees no others."""
-        self._make_what_is_named_in(f"{name} {condition}")
+        self._before(f"{name} {condition}")
         self._scratch.narrow(name, condition, parameters)
 
     def define_own(self, name: str, files: Sequence[bytes]) -> None:
@@ -56,17 +56,17 @@ class Warehouse:
 
     def save(self, query: str) -> bytes:
         """The rows of a query as a Parquet file."""
-        self._make_what_is_named_in(query)
+        self._before(query)
         return self._scratch.write(query)
 
     def columns(self, query: str) -> dict[str, str]:
         """The names and types of a query's columns, without computing it."""
-        self._make_what_is_named_in(query)
+        self._before(query)
         return self._scratch.columns(query)
 
     def read(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """The rows of a query as dicts; instants come as aware UTC datetimes."""
-        self._make_what_is_named_in(query)
+        self._before(query)
         return self._scratch.read(query, parameters)
 
     def ask(self, sql: str) -> Question:
@@ -74,21 +74,8 @@ class Warehouse:
 
         It works on copies, so whatever it says, the lake stays as it is.
         """
-        self._make_what_is_named_in(sql)
+        self._before(sql)
         return self._scratch.ask(sql)
-
-    def _make_what_is_named_in(self, sql: str, before: str | None = None) -> None:
-        """Define the views whose names occur in it, and those that they are made of: each was offered after these, so
-        none but those offered `before` that one are looked for. One too many does no harm."""
-        offered = [*self._offered]
-        words = set(re.findall(r"\w+", sql.lower()))
-        for name in offered[: offered.index(before) if before else None]:
-            if name in words:
-                query, held = self._offered[name]
-                self._make_what_is_named_in(query, name)
-                del self._offered[name]
-                make = self._scratch.hold if held else self._scratch.define
-                make(name, query)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ VIEWS = (
     "known_days",
     "recordings",
     "slots",
+    "placed",
     "keyed",
     "standings",
     "moves",

@@ -11,6 +11,9 @@ counted AS (
     known_days.playlist_id,
     known_days.snapshot_date,
     known_days.day_number,
+    known_days.previous_date,
+    known_days.next_date,
+    known_days.cadence_days,
     COALESCE(emptied.slots, 0) + known_days.missing_places AS empty_slots
   FROM known_days
   LEFT JOIN emptied
@@ -41,6 +44,9 @@ SELECT
   neighbours.playlist_id,
   neighbours.snapshot_date,
   neighbours.day_number,
+  neighbours.previous_date,
+  neighbours.next_date,
+  neighbours.cadence_days,
   neighbours.empty_slots,
   CASE
     WHEN neighbours.slots_before IS NULL THEN NULL

@@ -1,4 +1,4 @@
--- Every entry of every known day, whole, beside its key (`keyed`).
+-- Every entry of every known day, whole, beside its key (`placed`).
 -- By name, not `*`: Athena keeps a view's columns as they were, and its tables have `year` besides.
 SELECT
   entries.snapshot_date,
@@ -38,16 +38,14 @@ SELECT
   entries.captured_at,
   entries.capture_id,
   entries.source,
-  known_days.day_number,
-  known_days.previous_date,
-  known_days.next_date,
-  known_days.cadence_days,
-  keyed.track_key,
-  keyed.occurrence
-FROM keyed
-JOIN entries
-  ON keyed.playlist_id = entries.playlist_id
-  AND keyed.snapshot_date = entries.snapshot_date
-  AND keyed.position = entries.position
-JOIN known_days
-  ON keyed.playlist_id = known_days.playlist_id AND keyed.snapshot_date = known_days.snapshot_date
+  placed.day_number,
+  placed.previous_date,
+  placed.next_date,
+  placed.cadence_days,
+  placed.track_key,
+  placed.occurrence
+FROM entries
+JOIN placed
+  ON entries.playlist_id = placed.playlist_id
+  AND entries.snapshot_date = placed.snapshot_date
+  AND entries.position = placed.position

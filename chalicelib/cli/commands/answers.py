@@ -81,6 +81,7 @@ def track(track: str, playlist: str | None, as_json: bool) -> None:
     asked = Asked()
     lists = [asked.playlist_id(playlist)] if playlist else asked.lists_of_track(track)
     with asked.charts(*lists) as found:
+        found.narrow(track)
         history = found.history(*one_track(found.find_tracks(track), track))
     if as_json:
         _print_json(history.to_json())

@@ -70,7 +70,7 @@ def events(
     span = _span(day, since, until)
     asked, console = Asked(), a_console()
     ids = [asked.kept_id(one) for one in playlists]
-    first, last = span or (newest_day(asked.lake, asked.today, ids), date.max)
+    first, last = span or (newest_day(asked.lake, ids), date.max)
     found = read_events(
         asked.lake,
         playlists=ids,

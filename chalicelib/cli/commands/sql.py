@@ -13,6 +13,7 @@ from typing import IO
 import click
 from rich.console import Console
 
+from ...analysis.charts import Charts
 from ...analysis.copies import TABLES, open_copy, read_copy, words_for
 from ...analysis.views import VIEWS
 from ...errors import BadSetting
@@ -50,8 +51,8 @@ def query(sql: str, playlists: tuple[str, ...], as_csv: bool, parquet: IO[bytes]
         raise BadSetting("--csv, --json and --parquet are forms of one answer.", advice="Give one of them.")
     text = sys.stdin.read() if sql == "-" else sql
     asked, console = Asked(), a_console()
-    with _warehouse(asked, text, [asked.kept_id(one) for one in playlists]) as warehouse:
-        question = warehouse.ask(text)
+    with _open(asked, text, [asked.kept_id(one) for one in playlists]) as found:
+        question = found.ask(text)
         if console.is_terminal and not (parquet or as_csv or as_json):
             _show_first(console, question)
             return
@@ -61,13 +62,13 @@ def query(sql: str, playlists: tuple[str, ...], as_csv: bool, parquet: IO[bytes]
 
 
 @contextmanager
-def _warehouse(asked: Asked, text: str, playlist_ids: list[str]) -> Iterator[Warehouse]:
+def _open(asked: Asked, text: str, playlist_ids: list[str]) -> Iterator[Charts | Warehouse]:
     """What a question can name: where the copy has all of it, the copy, and says so."""
     named = {word for word in re.findall(r"\w+", text.lower()) if word in (*VIEWS, "entries", "snapshots")}
     copy = read_copy(asked.lake) if named and named <= TABLES.keys() and not playlist_ids else None
     if copy is None:
         with asked.charts(*playlist_ids) as found:
-            yield found.warehouse
+            yield found
         return
     click.echo(words_for(copy), err=True)
     with open_copy(asked.lake, asked.today, copy, named) as warehouse:

@@ -1,0 +1,81 @@
+"""The views over an open warehouse, each made when a query first names it: to define all of them takes longer than most
+answers, and to compute those that the others are made of takes longer than the rest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from functools import cache
+
+from ..lake.warehouse import Warehouse
+from .views import VIEWS, view_sql
+
+# What most of the others are made of, some of it several times: narrow rows, computed once.
+HELD = ("mixed_days", "known_days", "recordings", "slots", "placed", "playlists")
+
+
+class AskedViews:
+    """The views over a warehouse; `today` is the day that is not over yet."""
+
+    def __init__(self, warehouse: Warehouse, today: date) -> None:
+        self._warehouse = warehouse
+        self._today = today
+        self._defined: set[str] = set()
+        self._held: set[str] = set()
+        warehouse.before_each(self._expect)
+
+    def hold(self, *names: str) -> None:
+        """Have these views, and those that they are made of: of `HELD` their rows as they are now."""
+        needed = {one for name in names for one in _made_of(name)}
+        with self._making():
+            for name in VIEWS:
+                if name in needed:
+                    self._make(name)
+
+    def define_all(self) -> None:
+        """Have a name for every view, for who asks what there is."""
+        with self._making():
+            for name in VIEWS:
+                self._define(name)
+
+    def _expect(self, text: str) -> None:
+        self.hold(*_words(text))
+
+    @contextmanager
+    def _making(self) -> Iterator[None]:
+        """Around what is asked for the views' own sake: it needs none but those that are there."""
+        self._warehouse.before_each(lambda text: None)
+        try:
+            yield
+        finally:
+            self._warehouse.before_each(self._expect)
+
+    def _define(self, name: str) -> None:
+        if name not in self._defined:
+            self._defined.add(name)
+            self._warehouse.define(name, self._text(name))
+
+    def _make(self, name: str) -> None:
+        if name not in HELD:
+            self._define(name)
+        elif name not in self._held:
+            self._defined.add(name)
+            self._held.add(name)
+            self._warehouse.hold(name, self._text(name))
+
+    def _text(self, name: str) -> str:
+        return view_sql(name).replace("CURRENT_DATE", f"DATE '{self._today}'")
+
+
+@cache
+def _made_of(name: str) -> frozenset[str]:
+    """A view and all that its text names, and theirs."""
+    inner = _words(view_sql(name)) & set(VIEWS[: VIEWS.index(name)])
+    return frozenset({name}).union(*map(_made_of, inner))
+
+
+def _words(text: str) -> set[str]:
+    """The views whose names are in a text, whatever they mean there."""
+    return {word.lower() for word in re.findall(r"\w+", text)} & set(VIEWS)
