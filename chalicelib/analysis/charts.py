@@ -120,6 +120,8 @@ def open_charts(
 ) -> Iterator[Charts]:
     """The views over these playlists (none: over all); see `open_warehouse`. `today` is the day not over yet."""
     with open_warehouse(lake, playlist_ids, entries=entries, since=since) as warehouse:
+        # Most views read it, some of them several times, and each time would open a file a list anew.
+        warehouse.narrow("snapshots", "true", {})
         yield Charts(warehouse, AskedViews(warehouse, today))
 
 
@@ -308,6 +310,7 @@ class Charts:
               FROM standings LEFT JOIN (SELECT DISTINCT uri, lake_key FROM recordings) AS lake USING (uri)
               WHERE standings.uri = $text OR standings.item_id = $bare
             )
+            ORDER BY days_seen DESC, name, track_key
             """,
             {"text": asked, "bare": _bare(asked)},
         )
