@@ -34,12 +34,6 @@ class AskedViews:
                 if name in needed:
                     self._make(name)
 
-    def define_all(self) -> None:
-        """Have a name for every view, for who asks what there is."""
-        with self._making():
-            for name in VIEWS:
-                self._define(name)
-
     def _expect(self, text: str) -> None:
         self.hold(*_words(text))
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from ..errors import NotKept
+from ..errors import BadSetting, NotKept
 from ..lake.lake import Lake
 from ..lake.tables import Question as SqlQuestion
 from ..lake.tables import Row, to_json
 from ..lake.warehouse import Warehouse, open_warehouse
 from .asked_views import AskedViews
+from .views import VIEWS
 
 # The columns of the view `runs` that are told of what left.
 LEAVER = (
@@ -120,6 +121,8 @@ def open_charts(
 ) -> Iterator[Charts]:
     """The views over these playlists (none: over all); see `open_warehouse`. `today` is the day not over yet."""
     with open_warehouse(lake, playlist_ids, entries=entries, since=since) as warehouse:
+        # Most views read it, some of them several times, and each time would open a file a list anew.
+        warehouse.narrow("snapshots", "true", {})
         yield Charts(warehouse, AskedViews(warehouse, today))
 
 
@@ -132,7 +135,13 @@ class Charts:
 
     def ask(self, sql: str) -> SqlQuestion:
         """A person's own SELECT over the tables and views; see `Warehouse.ask`."""
-        self._views.define_all()
+        try:
+            if "show" not in sql.lower():
+                return self.warehouse.ask(sql)
+        except BadSetting:
+            pass
+        # Who asks what there is, or for what there is not, is told of all views.
+        self._views.hold(*VIEWS)
         return self.warehouse.ask(sql)
 
     def playlists(self) -> list[Row]:
@@ -308,6 +317,7 @@ class Charts:
               FROM standings LEFT JOIN (SELECT DISTINCT uri, lake_key FROM recordings) AS lake USING (uri)
               WHERE standings.uri = $text OR standings.item_id = $bare
             )
+            ORDER BY days_seen DESC, name, track_key
             """,
             {"text": asked, "bare": bare_id(asked)},
         )
