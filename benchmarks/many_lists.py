@@ -3,7 +3,8 @@
     .venv/bin/python benchmarks/many_lists.py [--lists 150] [--latency 0]
 
 chartlake runs as a process of its own beside the embedded simulator; what is printed is of that process alone. The pace
-is set out of the way, so what counts is chartlake's own work and the waiting for Spotify.
+is set out of the way, so what counts is chartlake's own work and the waiting for Spotify. The start of the process is
+taken off: that of a run of one list.
 """
 
 from __future__ import annotations
@@ -51,13 +52,11 @@ def main() -> None:
             "CHARTLAKE_LAKE": lake,
             "CHARTLAKE_RATE": "1000",
         }
-        start, _ = run(ids[:1], environment | {"CHARTLAKE_LAKE": f"{lake}/one"})
+        start, start_cpu = run(ids[:1], environment | {"CHARTLAKE_LAKE": f"{lake}/one"})
         for name in ("first run", "second run"):
             wall, cpu = run(ids, environment)
-            a_list = 1000 * (wall - start) / (asked.lists - 1)
-            print(
-                f"{name:10}  {a_list:6.1f} ms a list  {1000 * cpu / asked.lists:6.1f} ms of CPU  {wall:6.1f} s in all"
-            )
+            a_list, of_cpu = (1000 * seconds / (asked.lists - 1) for seconds in (wall - start, cpu - start_cpu))
+            print(f"{name:10}  {a_list:6.1f} ms a list  {of_cpu:6.1f} ms of CPU  {wall:6.1f} s in all", flush=True)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import json
+import threading
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,8 @@ _LONGEST = 256 << 20
 UNCHANGED = "unchanged snapshot_id"
 EQUAL_HEAD = "equal total and head"
 NOT_UNDERSTOOD = "none"
+
+_thread = threading.local()
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Answer:
 
     def json(self) -> Any:
         """The body, parsed; not to be changed, since the next caller may be given the same objects."""
-        return _parsed(self.body)
+        return parsed(self.body)
 
 
 @dataclass(frozen=True)
@@ -157,10 +160,13 @@ def _unpacked(data: bytes) -> bytes:
     return text
 
 
-# A Top 50's one answer is looked at five times; of a long list no more than two pages are held parsed.
-@lru_cache(maxsize=2)
-def _parsed(body: bytes) -> Any:
-    return json.loads(body)
+def parsed(body: bytes) -> Any:
+    """An answer's JSON, not to be changed. Raises `ValueError` where it is none."""
+    # A Top 50's one answer is looked at six times, all in the thread that has asked for it, beside others with theirs;
+    # of a long list no more than two pages are held parsed.
+    if not hasattr(_thread, "parse"):
+        _thread.parse = lru_cache(maxsize=2)(json.loads)
+    return _thread.parse(body)
 
 
 def _answer_to_json(answer: Answer) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import spotipy
 
 from ..errors import ChartlakeError, Final, OutOfTime, QuotaExceeded, RateLimited, SpotifyUnavailable, UnknownShape
 from ..time_and_chance import World
-from .capture import KEPT_HEADERS, Answer
+from .capture import KEPT_HEADERS, Answer, parsed
 from .pace import Pace
 from .references import ME, called, is_liked
 from .refusals import error_of, excerpt, network_words
@@ -86,6 +86,8 @@ class Client:
         )
 
     def _keep(self, response: requests.Response, *_: Any, **__: Any) -> None:
+        # Where spotipy parses it, the answer takes it from there.
+        response.__class__ = _ParsedOnce
         self._last.response = response
 
     def _get(self, playlist_id: str, call: Callable[[], Any]) -> Answer:
@@ -149,6 +151,11 @@ class Client:
             if self._last.response is None:
                 raise
         return None
+
+
+class _ParsedOnce(requests.Response):
+    def json(self, **_: Any) -> Any:
+        return parsed(self.content)
 
 
 def _words(response: requests.Response) -> bytes:
