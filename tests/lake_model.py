@@ -584,7 +584,8 @@ def is_proven(
 
 def hidden_places(watch: Watch, history: History, last: date | None, day: date) -> list[Place]:
     """Which empty slots may hold an item, between two days on which it is seen, or before the first one."""
-    came, gone = watch.away(day) or date.min, (watch.gone(last) or date.max) if last else date.min
+    whole = (one for one in watch.days if last and one > last and watch.slots[one] == 0)
+    came, gone = watch.away(day) or date.min, next(whole, date.max) if last else date.min
     days = [one for one in watch.days if (last or date.min) < one < day and (one > came or one < gone)]
     return [(one, place) for one in days for place, key in history[one] if key is None]
 

@@ -105,13 +105,14 @@ emptied AS (
 hidden AS (
   SELECT beside.playlist_id, beside.track_key, beside.day_number, MIN(emptied.position) AS position
   FROM beside
+  LEFT JOIN known AS earlier ON beside.playlist_id = earlier.playlist_id AND beside.last_number = earlier.day_number
   JOIN emptied
     ON beside.playlist_id = emptied.playlist_id
     AND emptied.day_number > COALESCE(beside.last_number, 0)
     AND emptied.day_number < beside.day_number
     AND (
       emptied.day_number > COALESCE(beside.away_number, 0)
-      OR (beside.last_number > 0 AND emptied.day_number < COALESCE(beside.gone_before, beside.day_number))
+      OR (beside.last_number > 0 AND emptied.day_number < COALESCE(earlier.whole_after, beside.day_number))
     )
   JOIN entries
     ON beside.playlist_id = entries.playlist_id
@@ -127,7 +128,7 @@ hidden AS (
     same.playlist_id IS NULL
     AND (
       COALESCE(beside.away_number, 0) < beside.day_number - 1
-      OR COALESCE(beside.gone_before, beside.day_number) > beside.last_number + 1
+      OR beside.last_number < beside.day_number - 1
     )
   GROUP BY beside.playlist_id, beside.track_key, beside.day_number
 ),
