@@ -15,7 +15,7 @@ from ..errors import NotKept
 from ..lake.lake import Lake
 from ..lake.tables import Row, to_json
 from ..lake.warehouse import Warehouse, open_warehouse
-from .views import VIEWS, view_sql
+from .views import MEASURES, VIEWS, view_sql
 
 # The columns of the view `runs` that are told of what left.
 LEAVER = (
@@ -119,11 +119,22 @@ HELD = ("known_days", "recordings", "slots", "keyed", "moves")
 
 @contextmanager
 def open_charts(
-    lake: Lake, today: date, playlist_ids: Iterable[str] = (), *, entries: bool = True, since: date = date.min
+    lake: Lake,
+    today: date,
+    playlist_ids: Iterable[str] = (),
+    *,
+    entries: bool = True,
+    since: date = date.min,
+    measures: bool = False,
 ) -> Iterator[Charts]:
-    """The views over these playlists (none: over all); see `open_warehouse`. `today` is the day not over yet."""
+    """The views over these playlists (none: over all); see `open_warehouse`. `today` is the day not over yet.
+
+    With `measures` those too that measure lists, which a question that does not ask for them need not wait for.
+    """
     with open_warehouse(lake, playlist_ids, entries=entries, since=since) as warehouse:
         for name in VIEWS:
+            if name in MEASURES and not measures:
+                continue
             warehouse.define(name, view_sql(name).replace("CURRENT_DATE", f"DATE '{today}'"))
             if entries and name in HELD:
                 warehouse.narrow(name, "true", {})

@@ -29,8 +29,9 @@ def query(sql: str, playlists: tuple[str, ...], as_csv: bool, parquet: IO[bytes]
     """Answer a question in SQL over the tables and views.
 
     DuckDB's SQL. The tables: entries, snapshots. The views: albums, artists, chart, coverage, credits, events,
-    keyed, known_days, mixed_days, moves, playlists, recordings, runs, slots, standings, tracks. `DESCRIBE chart` shows
-    one's columns. A - reads SQL from stdin. On a terminal the first 50 rows are shown.
+    freshness, keyed, known_days, lead_lag, mixed_days, moves, overlap, playlists, reach, recordings, runs, shares,
+    slots, standings, tracks, turnover. `DESCRIBE chart` shows one's columns. A - reads SQL from stdin. On a terminal
+    the first 50 rows are shown.
 
     The question is asked of copies, so no SQL changes the lake. An S3 lake is downloaded for it whole; with
     --playlist only that list's files are. Instants are UTC.
@@ -44,7 +45,7 @@ def query(sql: str, playlists: tuple[str, ...], as_csv: bool, parquet: IO[bytes]
         raise BadSetting("--csv, --json and --parquet are forms of one answer.", advice="Give one of them.")
     text = sys.stdin.read() if sql == "-" else sql
     asked, console = Asked(), a_console()
-    with asked.charts(*(asked.kept_id(one) for one in playlists)) as found:
+    with asked.charts(*(asked.kept_id(one) for one in playlists), measures=True) as found:
         question = found.warehouse.ask(text)
         if console.is_terminal and not (parquet or as_csv or as_json):
             _show_first(console, question)
