@@ -205,7 +205,8 @@ def survival(stays: Iterable[Stay]) -> list[Point]:
     watched any more by then, and can only raise it for those before. So the estimate after t days is least when all
     that can have left by then did, each as late as it can; and most when only those left that must have, each as early
     as it can.
-    The interval is Greenwood's (1926), on the scale log(-log) (Kalbfleisch and Prentice, 1980).
+    The interval is Greenwood's (1926), on the scale log(-log) (Kalbfleisch and Prentice, 1980): from the lower end of
+    the least to the upper end of the most.
     """
     stays = list(stays)
     ended = [(stay.least, stay.most) for stay in stays if stay.most is not None]
@@ -214,12 +215,14 @@ def survival(stays: Iterable[Stay]) -> list[Point]:
     open_days = {day + 1 for day in watched if any(first <= day < last for first, last in ended)}
     days = sorted({day for end in ended for day in end} | open_days)
     least, most = _least(days, ended, watched), _most(days, ended, watched)
-    latest = sorted(end for _, end in ended)
-    return [
+    latest, upper, found = sorted(end for _, end in ended), 1.0, []
+    for day, low, high in zip(days, least, most, strict=True):
+        # Where nobody is left the formula tells no interval: its upper end stays where it was.
+        upper = _limit(high, -1) if high[0] else upper
         # What is equal may differ in the last digit, by the order in which it was reckoned.
-        Point(day, _at_risk(day, latest, watched), low[0], max(low[0], high[0]), _limit(low, 1), _limit(high, -1))
-        for day, low, high in zip(days, least, most, strict=True)
-    ]
+        shares = low[0], max(low[0], high[0])
+        found.append(Point(day, _at_risk(day, latest, watched), *shares, _limit(low, 1), upper))
+    return found
 
 
 # A share, and the sum in Greenwood's formula.

@@ -76,11 +76,13 @@ def _half_life(found: Tenure, unit: str) -> str:
     (least, most), (low, high) = found.half_life, found.half_life_interval
     if least is None:
         return f"More than half stay for as long as it is known: no half-life up to {counted(_longest(found), unit)}."
-    told = counted(least, unit) if least == most else f"{least:,} to {'?' if most is None else most:,} {unit}s"
+    return f"Half are gone after {_between(least, most, unit)} (95%: {_between(low, high, unit)})."
+
+
+def _between(least: int | None, most: int | None, unit: str) -> str:
     if most is None:
-        told = f"{counted(least, unit)} or more"
-    interval = f"{low:,} to {high:,}" if high is not None else f"{low:,} or more"
-    return f"Half are gone after {told} (95%: {interval})."
+        return f"{counted(least or 0, unit)} or more"
+    return counted(most, unit) if least == most else f"{least:,} to {counted(most, unit)}"
 
 
 def _longest(found: Tenure) -> int:
