@@ -211,9 +211,7 @@ def survival(stays: Iterable[Stay]) -> list[Point]:
     stays = list(stays)
     ended = [(stay.least, stay.most) for stay in stays if stay.most is not None]
     watched = sorted(stay.least for stay in stays if stay.most is None)
-    # Where an end is open, the least falls with each who is not watched any more, too.
-    open_days = {day + 1 for day in watched if any(first <= day < last for first, last in ended)}
-    days = sorted({day for end in ended for day in end} | open_days)
+    days = _days_of(ended, watched)
     least, most = _least(days, ended, watched), _most(days, ended, watched)
     latest, upper, found = sorted(end for _, end in ended), 1.0, []
     for day, low, high in zip(days, least, most, strict=True):
@@ -227,6 +225,13 @@ def survival(stays: Iterable[Stay]) -> list[Point]:
 
 # A share, and the sum in Greenwood's formula.
 _Estimate = tuple[float, float]
+
+
+def _days_of(ended: list[tuple[int, int]], watched: list[int]) -> list[int]:
+    """After how many days either bound falls. Where an end is open the least falls with each who is not watched any
+    more, too."""
+    open_days = {day + 1 for day in watched if any(first <= day < last for first, last in ended)}
+    return sorted({day for end in ended for day in end} | open_days)
 
 
 def _least(days: list[int], ended: list[tuple[int, int]], watched: list[int]) -> list[_Estimate]:

@@ -22,13 +22,7 @@ def show_turnover(console: Console, playlist: Row, rows: list[Row], top: int | N
     if not rows:
         console.print("There are no two known days to compare.")
         return
-    unit = "week" if playlist["playlist_id"].endswith("-weekly") else "day"
-    next_to = [row["turnover"] for row in rows if row["interval_days"] == 1 and row["turnover"] is not None]
-    if next_to:
-        mean = sum(next_to) / len(next_to)
-        console.print(
-            f"{mean:.1%} of it is replaced a {unit}: the mean of {counted(len(next_to), unit)} with no gap before."
-        )
+    _say_mean(console, rows, "week" if playlist["playlist_id"].endswith("-weekly") else "day")
     shown = rows[:top]
     columns = [
         _days("Day", shown, "snapshot_date"),
@@ -37,14 +31,27 @@ def show_turnover(console: Console, playlist: Row, rows: list[Row], top: int | N
         _numbers("Went", shown, "went"),
         _range("Turnover", shown, "turnover", "most_turnover"),
         _numbers("Of", shown, "items"),
+        *_unseen(shown),
     ]
-    if any(row["perhaps_came"] or row["perhaps_went"] for row in shown):
-        unseen = [(str(row["perhaps_came"] + row["perhaps_went"] or ""), "") for row in shown]
-        columns.append(Column("Unseen", unseen, right=True))
     draw(console, columns)
     _say_more(console, len(rows) - len(shown), "day")
     if any(row["interval_days"] > 1 for row in shown):
         console.print("A day under Since: those between are not known, and what came and went on them is in no number.")
+
+
+def _unseen(rows: list[Row]) -> list[Column]:
+    """Those that an empty slot may hold, where there are any."""
+    counts = [row["perhaps_came"] + row["perhaps_went"] for row in rows]
+    return [Column("Unseen", [(str(count or ""), "") for count in counts], right=True)] if any(counts) else []
+
+
+def _say_mean(console: Console, rows: list[Row], unit: str) -> None:
+    next_to = [row["turnover"] for row in rows if row["interval_days"] == 1 and row["turnover"] is not None]
+    if next_to:
+        mean = sum(next_to) / len(next_to)
+        console.print(
+            f"{mean:.1%} of it is replaced a {unit}: the mean of {counted(len(next_to), unit)} with no gap before."
+        )
 
 
 def show_tenure(console: Console, playlist: Row, found: Tenure, top: int | None) -> None:
@@ -182,10 +189,8 @@ def show_shares(console: Console, playlist: Row, kind: str, day: date, rows: lis
     known = [row for row in rows if row["share_key"] is not None]
     shown = known[:top]
     if shown:
-        words = {"true": "explicit", "false": "not explicit"} if kind == "explicit" else {}
-        names = (words.get(row["share_key"], row["name"] or row["share_key"]) for row in shown)
         columns = [
-            _texts("Minutes" if kind == "length" else kind.title(), names),
+            _texts("Minutes" if kind == "length" else kind.title(), (_shown_name(kind, row) for row in shown)),
             _parts("Share", shown, "share"),
             _numbers("Entries", shown, "entries"),
         ]
@@ -194,6 +199,12 @@ def show_shares(console: Console, playlist: Row, kind: str, day: date, rows: lis
     unknown = sum(row["entries"] for row in rows if row["share_key"] is None)
     if unknown:
         console.print(f"Of {counted(unknown, 'entry', 'entries')} it is not known.")
+
+
+def _shown_name(kind: str, row: Row) -> str:
+    if kind == "explicit":
+        return "explicit" if row["share_key"] == "true" else "not explicit"
+    return str(row["name"] or row["share_key"])
 
 
 def _print_heading(console: Console, playlist: Row, what: str) -> None:
