@@ -17,6 +17,7 @@ from typing import Any
 from chalicelib.analysis.asked_views import HELD
 from chalicelib.analysis.views import VIEWS, view_sql
 from chalicelib.lake.schema import ENTRIES, empty_row
+from tests import measure_model
 from tests.chart_model import History, Watch, best_places, chart_rows, stays
 
 Row = dict[str, Any]
@@ -71,6 +72,27 @@ def reckoned(entries: list[Row], snapshots: list[Row], today: date) -> Views:
         "playlists": playlists(snapshots),
         "coverage": coverage(snapshots, today),
         "events": events(entries, stood, snapshots, today),
+        **measures(stood, known, snapshots, {row["uri"]: row["lake_key"] for row in told}),
+    }
+
+
+def measures(stood: list[Row], known: list[Row], snapshots: list[Row], lake_keys: Mapping[str, str]) -> Views:
+    any_key = [row | {"track_key": lake_keys.get(row["uri"], row["track_key"])} for row in stood]
+    ranked = {
+        of_day: list(dict.fromkeys(row["track_key"] for row in sorted(rows, key=itemgetter("position"))))
+        for of_day, rows in by(
+            (row for row in any_key if row["track_key"] is not None), "playlist_id", "snapshot_date"
+        ).items()
+    }
+    own, of_all, lacking = histories(stood, known), histories(any_key, known), missing(known)
+    steps = {playlist_id: cadence(playlist_id) for playlist_id in own}
+    return {
+        "turnover": measure_model.turnover(own, lacking, steps),
+        "overlap": measure_model.overlap(known, ranked),
+        "lead_lag": measure_model.lead_lag(of_all, lacking, steps),
+        "reach": measure_model.reach(stood, known, snapshots, lake_keys),
+        "freshness": measure_model.freshness(stood, known),
+        "shares": measure_model.shares(stood),
     }
 
 
@@ -88,8 +110,14 @@ def define_views(scratch: Any, today: date) -> None:
 
 
 def assert_equal(found: Views, wanted: Views) -> None:
-    """Every column of every row, in any order."""
-    for name in VIEWS:
+    """Every column of every row of every view, in any order."""
+    assert found.keys() == wanted.keys() == set(VIEWS)
+    assert_equal_views(found, wanted)
+
+
+def assert_equal_views(found: Views, wanted: Views) -> None:
+    """The same of those that are wanted."""
+    for name in wanted:
         assert in_order(found[name]) == in_order(wanted[name]), name
 
 
@@ -690,6 +718,9 @@ _ALBUMS: tuple[Row, ...] = (
     {"album_id": "al1", "album_name": "Hits", "album_type": "album", "album_total_tracks": 12},
     {"album_id": "al1", "album_image_url": "https://i.scdn.co/image/1", "album_release_date": "1998-03"},
     {"album_id": "al2", "album_name": "Hits", "album_release_date": "2019", "album_release_precision": "year"},
+    {"album_id": "al4", "album_release_date": "2025-12-19", "album_release_precision": "day"},
+    {"album_id": "al5", "album_release_date": "2025-06-27"},
+    {"album_id": "al6", "album_release_date": "2025-02-29", "album_release_precision": "day"},
 )
 _ARTISTS: tuple[list[Row], ...] = (
     [],

@@ -254,13 +254,14 @@ def test_what_athena_gets_is_trinos_sql_and_stays_itself(name: str) -> None:
 # Athena's engine version 3 has Trino's functions: https://docs.aws.amazon.com/athena/latest/ug/functions-env3.html
 # By page of https://trino.io/docs/current/functions/<page>.html, with the number of arguments that it documents.
 _DOCUMENTED = {
-    "aggregate": {"BOOL_AND": 1, "COUNT": 1, "MAX": 1, "MAX_BY": 2, "MIN": 1, "MIN_BY": 2},
+    "aggregate": {"BOOL_AND": 1, "COUNT": 1, "MAX": 1, "MAX_BY": 2, "MIN": 1, "MIN_BY": 2, "SUM": 1},
     "binary": {"MD5": 1, "TO_HEX": 1, "TO_UTF8": 1},
     "array": {"ARRAY_JOIN": 2, "CARDINALITY": 1, "SEQUENCE": (2, 3), "TRANSFORM": 2},
-    "comparison": {"GREATEST": 2},
+    "comparison": {"GREATEST": 2, "LEAST": 2},
     "conditional": {"COALESCE": (2, 3, 4, 5), "NULLIF": 2},
+    "conversion": {"TRY_CAST": 1},
     "datetime": {"DATE_DIFF": 3, "DATE_TRUNC": 2},
-    "math": {"TRUNCATE": 1},
+    "math": {"POWER": 2, "ROUND": 2, "TRUNCATE": 1},
     "string": {"CONCAT": (2, 3, 4, 5, 8), "LOWER": 1, "REPLACE": 3, "STRPOS": 2, "UPPER": 1},
     "window": {"DENSE_RANK": 0, "FIRST_VALUE": 1, "LAG": 1, "LEAD": 1, "RANK": 0, "ROW_NUMBER": 0},
 }

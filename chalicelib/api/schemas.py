@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..analysis.charts import LEAVER
-from ..analysis.views import EVENT_KINDS, VIEWS, view_sql
+from ..analysis.views import EVENT_KINDS, MEASURES, VIEWS, view_sql
 from ..lake.schema import Status
 from ..lake.warehouse import open_empty
 from .routes import LINK, REFERENCE
@@ -143,7 +143,8 @@ def row_types() -> dict[str, dict[str, str]]:
     """The columns of each kind of row that is answered, with their types as DuckDB writes them."""
     with open_empty() as warehouse:
         for name in VIEWS:
-            warehouse.define(name, view_sql(name))
+            if name not in MEASURES:
+                warehouse.define(name, view_sql(name))
         return {kind: warehouse.columns(query) for kind, (query, _) in _ROWS.items()}
 
 

@@ -28,6 +28,7 @@ _ROOMS = {
     "compare": "answers",
     "artists": "answers",
     "events": "events",
+    "measure": "measure",
     "export": "answers",
     "query": "sql",
     "views": "sql",

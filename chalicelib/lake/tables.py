@@ -357,7 +357,9 @@ class Scratch:
         except but:
             raise
         except duckdb.Error as error:
-            views = f"There are {', '.join(sorted(set(self._names)))}; `DESCRIBE {self._names[-1]}` shows one's columns."
+            views = (
+                f"There are {', '.join(sorted(set(self._names)))}; `DESCRIBE {self._names[-1]}` shows one's columns."
+            )
             raise BadSetting(str(error), advice=views) from None
 
     def _execute(self, sql: str, parameters: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyConnection:

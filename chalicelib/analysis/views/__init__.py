@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+# What measures lists, and compares them: docs/measures.md. None of the others needs one of these.
+MEASURES = ("turnover", "overlap", "lead_lag", "reach", "freshness", "shares")
+
 # In an order in which each needs only those before it, and the tables `entries` and `snapshots`.
 VIEWS = (
     "mixed_days",
@@ -26,6 +29,7 @@ VIEWS = (
     "playlists",
     "coverage",
     "events",
+    *MEASURES,
 )
 
 # What the view `events` tells.

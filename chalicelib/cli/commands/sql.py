@@ -36,8 +36,9 @@ def query(sql: str, playlists: tuple[str, ...], as_csv: bool, parquet: IO[bytes]
     """Answer a question in SQL over the tables and views.
 
     DuckDB's SQL. The tables: entries, snapshots. The views: albums, artists, chart, coverage, credits, events,
-    keyed, known_days, mixed_days, moves, playlists, recordings, runs, slots, standings, tracks. `DESCRIBE chart` shows
-    one's columns. A - reads SQL from stdin. On a terminal the first 50 rows are shown.
+    freshness, keyed, known_days, lead_lag, mixed_days, moves, overlap, playlists, reach, recordings, runs, shares,
+    slots, standings, tracks, turnover. `DESCRIBE chart` shows one's columns. A - reads SQL from stdin. On a terminal
+    the first 50 rows are shown.
 
     The question is asked of copies, so no SQL changes the lake. An S3 lake is downloaded for it whole; with
     --playlist only that list's files are. Instants are UTC.
