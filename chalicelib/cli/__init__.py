@@ -28,7 +28,7 @@ _ROOMS = {
     "compare": "answers",
     "artists": "answers",
     "events": "events",
-    "export": "answers",
+    "export": "export",
     "query": "sql",
     "views": "sql",
     "coverage": "snapshots",

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..errors import DamagedFile
 from ..time_and_chance import World
@@ -382,13 +382,8 @@ class Lake:
         """A published day's row, and the entries that it commits, in order. Raises `DamagedFile` where they are not all
         there."""
         row, entries = self.snapshot(playlist_id, day), self.entries(playlist_id, day)
-        count = row["entry_count"] if row else 0
-        if row is None or len(entries) != count:
-            raise DamagedFile(
-                f"playlist {playlist_id}, {day}: {len(entries)} entries are there, {count} were committed.",
-                advice="`chartlake verify` tells what is wrong; `chartlake replay` rebuilds days from raw.",
-            )
-        return row, entries
+        refuse_torn(playlist_id, day, row["entry_count"] if row else None, len(entries))
+        return cast(Row, row), entries
 
     def history(self, playlist_id: str, until: date) -> list[Row]:
         """The rows of this year and the last one up to and including `until`, by day."""
@@ -506,6 +501,15 @@ def rank(source: str, captured_at: datetime) -> Rank:
     """What a capture is worth beside another one of its day: the higher one stays."""
     trust = _TRUST_OF_COPY if source.startswith(_COPY) else _TRUST.get(source, _OTHER_TRUST)
     return trust, captured_at.astimezone(UTC)
+
+
+def refuse_torn(playlist_id: str, day: date, committed: int | None, held: int) -> None:
+    """Raises `DamagedFile` where the entries of a published day are not as many as its row commits."""
+    if held != committed:
+        raise DamagedFile(
+            f"playlist {playlist_id}, {day}: {held} entries are there, {committed or 0} were committed.",
+            advice="`chartlake verify` tells what is wrong; `chartlake replay` rebuilds days from raw.",
+        )
 
 
 def is_imported(row: Mapping[str, Any]) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from ..errors import DamagedFile
@@ -40,6 +41,10 @@ class Warehouse:
     def read(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """The rows of a query as dicts; instants come as aware UTC datetimes."""
         return self._scratch.read(query, parameters)
+
+    def save(self, query: str, form: str, parameters: Mapping[str, Any] | None = None) -> Path:
+        """The rows of a query as a file (see `Scratch.save`) that is there as long as the warehouse is open."""
+        return self._scratch.save(query, form, parameters)
 
     def ask(self, sql: str) -> Question:
         """A person's own SELECT, understood but not answered yet. Raises `BadSetting` with DuckDB's words.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from typing import IO
 
@@ -13,7 +12,7 @@ from rich.console import Console
 from ...errors import BadSetting
 from ...lake.tables import Question
 from .. import chart_tables
-from ..base import CannotPrint, a_console, as_json_option
+from ..base import a_console, as_json_option, chunks_of, write_all
 from ..lookup import Asked
 
 _ROWS = 50
@@ -50,8 +49,7 @@ def query(sql: str, playlists: tuple[str, ...], as_csv: bool, parquet: IO[bytes]
             _show_first(console, question)
             return
         form = "parquet" if parquet else "json" if as_json else "csv"
-        with question.save(form).open("rb") as file:
-            _copy(file, parquet or sys.stdout.buffer)
+        write_all(chunks_of(question.save(form)), parquet or sys.stdout.buffer)
 
 
 def _show_first(console: Console, question: Question) -> None:
@@ -59,17 +57,6 @@ def _show_first(console: Console, question: Question) -> None:
     chart_tables.show_rows(console, question.columns, rows[:_ROWS])
     if len(rows) > _ROWS:
         console.print(f"These are the first {_ROWS} rows; --csv and --json give all.")
-
-
-def _copy(source: IO[bytes], target: IO[bytes]) -> None:
-    """Copy all; where it does not fit, that is no fault of the lake's."""
-    try:
-        shutil.copyfileobj(source, target)
-        target.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise CannotPrint(error) from None
 
 
 @click.command()
