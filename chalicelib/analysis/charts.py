@@ -119,10 +119,16 @@ HELD = ("known_days", "recordings", "slots", "keyed", "moves")
 
 @contextmanager
 def open_charts(
-    lake: Lake, today: date, playlist_ids: Iterable[str] = (), *, entries: bool = True, since: date = date.min
+    lake: Lake,
+    today: date,
+    playlist_ids: Iterable[str] = (),
+    *,
+    entries: bool = True,
+    features: bool = False,
+    since: date = date.min,
 ) -> Iterator[Charts]:
     """The views over these playlists (none: over all); see `open_warehouse`. `today` is the day not over yet."""
-    with open_warehouse(lake, playlist_ids, entries=entries, since=since) as warehouse:
+    with open_warehouse(lake, playlist_ids, entries=entries, features=features, since=since) as warehouse:
         for name in VIEWS:
             warehouse.define(name, view_sql(name).replace("CURRENT_DATE", f"DATE '{today}'"))
             if entries and name in HELD:

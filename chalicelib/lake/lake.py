@@ -22,7 +22,7 @@ from ..time_and_chance import World
 from . import keys
 from .days import Content, DayScratch, DayTables
 from .marks import only_alive, with_mark, without
-from .schema import ENTRIES, PUBLISHED, SNAPSHOTS, Status, empty_row
+from .schema import AUDIO_FEATURES, ENTRIES, PUBLISHED, SNAPSHOTS, Status, empty_row
 from .store import Conflict, DryRun, ObjectStore, Plan, Stored, carry_out, update
 from .tables import Row, Scratch, to_json
 
@@ -411,7 +411,8 @@ class Lake:
         """What lies among the tables and is no playlist's: another one's copy is read by whoever takes all files."""
         entries = (key for key in self.store.list(keys.ENTRIES) if not keys.segment_owner(key))
         snapshots = (key for key in self.store.list(keys.SNAPSHOTS) if not keys.snapshots_owner(key))
-        return [key for key in (*entries, *snapshots) if not key.rpartition("/")[2].startswith(("_", "."))]
+        features = (key for key in self.store.list(keys.AUDIO_FEATURES) if key != keys.TRACKS_FEATURES)
+        return [key for key in (*entries, *snapshots, *features) if not key.rpartition("/")[2].startswith(("_", "."))]
 
     def fingerprints(self, playlist_id: str, year: int) -> dict[date, str]:
         """For each day a text that is another one as soon as any value of its rows, in either table, is."""
@@ -423,6 +424,40 @@ class Lake:
                 for day, content in scratch.contents(rows).items() if rows else ():
                     prints[day] = f"{prints.get(day, '')} {content}"
         return prints
+
+    # Audio features.
+
+    def put_features(self, rows: Path) -> int:
+        """Let the table `audio_features` tell these rows (a file of `tables.packed`) too, of each track the newest;
+        gives of how many tracks it tells other than before."""
+        changed = 0
+
+        def merged(old: bytes | None) -> bytes | None:
+            nonlocal changed
+            sources = [f"SELECT *, 1 AS is_new FROM {scratch.rows(rows, AUDIO_FEATURES)}"]
+            if old is not None:
+                sources.append(f"SELECT *, 0 AS is_new FROM {scratch.parquet(old, AUDIO_FEATURES)}")
+            newest = (
+                f"SELECT * FROM ({' UNION ALL '.join(sources)}) AS told QUALIFY row_number() OVER "
+                "(PARTITION BY track_id ORDER BY snapshot_date DESC, captured_at DESC, capture_id DESC, "
+                "playlist_id DESC, is_new, hash(told)) = 1"
+            )
+            ((changed,),) = scratch.tuples(f"SELECT coalesce(sum(is_new), 0)::BIGINT FROM ({newest})")
+            return scratch.write(f"SELECT * EXCLUDE (is_new) FROM ({newest}) ORDER BY track_id") if changed else None
+
+        with self._tables.scratch(self.store.locate(keys.TRACKS_FEATURES)) as scratch:
+            update(self.store, keys.TRACKS_FEATURES, merged, self._world)
+        return changed
+
+    def doubled_features(self) -> int:
+        """How many rows of `audio_features` are of a track that has one already. Raises `DamagedFile`."""
+        found = self.store.get(keys.TRACKS_FEATURES)
+        if found is None:
+            return 0
+        with self._tables.scratch(self.store.locate(keys.TRACKS_FEATURES)) as scratch:
+            table = scratch.parquet(found.data, AUDIO_FEATURES)
+            ((doubled,),) = scratch.tuples(f"SELECT count(*) - count(DISTINCT track_id) FROM {table}")
+        return int(doubled)
 
     # Removal.
 

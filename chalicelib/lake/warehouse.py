@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import DamagedFile
 from . import keys
 from .lake import Lake
-from .schema import ENTRIES, SNAPSHOTS
+from .schema import AUDIO_FEATURES, ENTRIES, SNAPSHOTS
 from .store import ObjectStore
 from .tables import Question, Row, Scratch, Tables
 
@@ -56,10 +56,15 @@ class Warehouse:
 
 @contextmanager
 def open_warehouse(
-    lake: Lake, playlist_ids: Iterable[str] = (), *, entries: bool = True, since: date = date.min
+    lake: Lake,
+    playlist_ids: Iterable[str] = (),
+    *,
+    entries: bool = True,
+    features: bool = False,
+    since: date = date.min,
 ) -> Iterator[Warehouse]:
     """The tables of these playlists (none: of all), of the days from `since` on. Without `entries` that table is empty,
-    and its files unread.
+    and its files unread. With `features` there is the table `audio_features` too, of all tracks, for one GET more.
 
     One playlist costs a LIST, and for each calendar year in the lake two GETs. Raises `DamagedFile`, also where a file
     of entries is gone that a commit names, and `LakeUnavailable`.
@@ -84,14 +89,16 @@ def open_warehouse(
                 f"{lake.store.locate(gone[0])} is gone, though days in it are committed.",
                 advice="Restore the file (the bucket keeps versions), or run `chartlake replay`, or import it again.",
             )
+        if features:
+            define("audio_features", [keys.TRACKS_FEATURES], AUDIO_FEATURES)
         yield Warehouse(scratch)
 
 
 @contextmanager
 def open_empty() -> Iterator[Warehouse]:
-    """Both tables without a row, for what is to be known of columns only."""
+    """The tables without a row, for what is to be known of columns only."""
     with Tables().scratch("no table") as scratch:
-        for name, schema in (("entries", ENTRIES), ("snapshots", SNAPSHOTS)):
+        for name, schema in (("entries", ENTRIES), ("snapshots", SNAPSHOTS), ("audio_features", AUDIO_FEATURES)):
             scratch.define(name, f"SELECT * FROM {scratch.parquets([], schema)}")
         yield Warehouse(scratch)
 

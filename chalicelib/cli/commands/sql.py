@@ -27,9 +27,9 @@ _ROWS = 50
 def query(sql: str, playlists: tuple[str, ...], as_csv: bool, parquet: IO[bytes] | None, as_json: bool) -> None:
     """Answer a question in SQL over the tables and views.
 
-    DuckDB's SQL. The tables: entries, snapshots. The views: albums, artists, chart, coverage, credits, events,
-    keyed, known_days, mixed_days, moves, playlists, recordings, runs, slots, standings, tracks. `DESCRIBE chart` shows
-    one's columns. A - reads SQL from stdin. On a terminal the first 50 rows are shown.
+    DuckDB's SQL. The tables: audio_features, entries, snapshots. The views: albums, artists, chart, coverage, credits,
+    events, keyed, known_days, mixed_days, moves, playlists, recordings, runs, slots, standings, tracks.
+    `DESCRIBE chart` shows one's columns. A - reads SQL from stdin. On a terminal the first 50 rows are shown.
 
     The question is asked of copies, so no SQL changes the lake. An S3 lake is downloaded for it whole; with
     --playlist only that list's files are. Instants are UTC.
@@ -43,7 +43,7 @@ def query(sql: str, playlists: tuple[str, ...], as_csv: bool, parquet: IO[bytes]
         raise BadSetting("--csv, --json and --parquet are forms of one answer.", advice="Give one of them.")
     text = sys.stdin.read() if sql == "-" else sql
     asked, console = Asked(), a_console()
-    with asked.charts(*(asked.kept_id(one) for one in playlists)) as found:
+    with asked.charts(*(asked.kept_id(one) for one in playlists), features=True) as found:
         question = found.warehouse.ask(text)
         if console.is_terminal and not (parquet or as_csv or as_json):
             _show_first(console, question)
