@@ -89,7 +89,8 @@ def read_history(
         found = document(decoded(whole(name, open_bytes, limits), windows), named, problems)
         yield from _checked(found, problems) if found is not None else ()
     else:
-        table = _table(named, text, len(head) < _HEAD, windows, columns)
+        is_lines = chartlake_export.is_lines(text)
+        table = chartlake_export.lines() if is_lines else _table(named, text, len(head) < _HEAD, windows, columns)
         yield from map(judged, read_table(table, name, open_bytes, limits, skip_bad))
 
 
@@ -213,8 +214,6 @@ def _and_nearest(reason: str, names: Iterable[str], what: str) -> str:
 
 def _table(named: Named, text: str, is_all: bool, windows: str, columns: ColumnMap | None) -> Table:
     """Raises `BadImport` where the text is no CSV that is known."""
-    if chartlake_export.is_lines(text):
-        return chartlake_export.lines()
     if "\r" in text and "\n" not in text:
         raise refused(named.file, "its lines end as on an old Macintosh", "Save it with lines that end in LF or CRLF.")
     lines = [f"{line}\n" for line in text.split("\n")]

@@ -105,9 +105,37 @@ def export(
     """
     refuse_two_spans(day, first, last)
     name = "json" if as_json else form
-    folder = Path(output) if output.endswith(("/", os.sep)) or Path(output).is_dir() else None
-    several = first is not None or last is not None
-    if several and folder is None and _FORMS[name].one_day:
+    folder = _folder(output)
+    span = (first or date.min, last or date.max) if first or last else None
+    if folder is None:
+        _refuse_without_folder(name, span is not None, output)
+    asked = Asked()
+    playlist_id = asked.playlist_id(playlist)
+    days, left_out = _known_days(asked, playlist_id, day, span), Counter[str]()
+    with open_days(asked.lake, playlist_id, days) as kept:
+        for chunks, own in _files(kept, name, days, left_out):
+            path = str(_named(folder, playlist_id, own, _FORMS[name].ending)) if folder else output
+            with click.open_file(path, "wb", lazy=True) as target:
+                write_all(chunks, cast(IO[bytes], target))
+    _tell(left_out, _FORMS[name])
+
+
+def _folder(output: str) -> Path | None:
+    """The folder that a person names: one that is there, or ends with a slash; None for a file."""
+    return Path(output) if output.endswith(("/", os.sep)) or Path(output).is_dir() else None
+
+
+def _known_days(asked: Asked, playlist_id: str, day: date | None, span: tuple[date, date] | None) -> list[date]:
+    """The known days of a span; without one that day, or the newest known one. Raises `NotKept`."""
+    with asked.charts(playlist_id, entries=False) as found:
+        if span:
+            return found.known_days(playlist_id, *span)
+        return [found.known_day(found.playlist(playlist_id), day)["snapshot_date"]]
+
+
+def _refuse_without_folder(name: str, several: bool, output: str) -> None:
+    """Raises `BadSetting` for what one file, or a terminal, cannot take."""
+    if several and _FORMS[name].one_day:
         raise BadSetting(
             f"{name} has one day a file, and a span of days is asked for.",
             advice="Name a folder, such as --output exported/: a file for each day is written there. csv, jsonl and "
@@ -115,38 +143,27 @@ def export(
         )
     if name == "parquet" and output == "-" and sys.stdout.isatty():
         raise BadSetting("Parquet is no text for a terminal.", advice="Name a file with --output.")
-    asked = Asked()
-    playlist_id = asked.playlist_id(playlist)
-    with asked.charts(playlist_id, entries=False) as found:
-        if several:
-            days = found.known_days(playlist_id, first or date.min, last or date.max)
-        else:
-            days = [found.known_day(found.playlist(playlist_id), day)["snapshot_date"]]
-    with open_days(asked.lake, playlist_id, days) as kept:
-        left_out = Counter[str]()
-        for chunks, ending, own in _files(kept, name, days, left_out):
-            path = str(_named(folder, playlist_id, own, ending)) if folder else output
-            with click.open_file(path, "wb", lazy=True) as target:
-                write_all(chunks, cast(IO[bytes], target))
-    _tell(left_out, _FORMS[name])
 
 
-def _files(
-    kept: KeptDays, name: str, days: list[date], left_out: Counter[str]
-) -> Iterator[tuple[Iterable[bytes], str, list[date]]]:
-    """What is to be written: of each file what is in it, how its name ends, and its days. What no file holds is counted
-    in `left_out`, by kind."""
+# What is in a file, and the days that it has.
+_File = tuple[Iterable[bytes], list[date]]
+
+
+def _files(kept: KeptDays, name: str, days: list[date], left_out: Counter[str]) -> Iterator[_File]:
+    """The files that are to be written. What none of them holds is counted in `left_out`, by kind."""
     form = _FORMS[name]
-    if name == "parquet":
-        yield chunks_of(kept.parquet()), form.ending, days
-    elif form.any_days:
-        lines = form.any_days(entry for _, entries in kept for entry in entries)
-        yield (line.encode() for line in lines), form.ending, days
+    if form.any_days:
+        yield _encoded(form.any_days(entry for _, entries in kept for entry in entries)), days
     elif form.one_day:
         for snapshot, entries in kept:
             left_out.update(entry["item_type"] for entry in entries if not form.holds(entry))
-            lines = form.one_day(snapshot, entries)
-            yield (line.encode() for line in lines), form.ending, [snapshot["snapshot_date"]]
+            yield _encoded(form.one_day(snapshot, entries)), [snapshot["snapshot_date"]]
+    else:
+        yield chunks_of(kept.parquet()), days
+
+
+def _encoded(lines: Iterable[str]) -> Iterator[bytes]:
+    return (line.encode() for line in lines)
 
 
 def _named(folder: Path, playlist_id: str, days: list[date], ending: str) -> Path:
