@@ -80,7 +80,7 @@ def read_history(
     with opened(name, open_bytes, limits) as stream:
         head = stream.read(_HEAD)
     if chartlake_parquet.is_this(head):
-        yield from _checked(chartlake_parquet.read(name, open_bytes, problems, limits), problems)
+        yield from map(judged, chartlake_parquet.read(name, open_bytes, problems, limits))
         return
     windows = code_page_of(head)
     text = _text_of(name, head, windows)

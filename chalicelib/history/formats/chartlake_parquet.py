@@ -39,7 +39,8 @@ def is_this(head: bytes) -> bool:
 
 
 def read(name: str, open_bytes: Opener, problems: Problems, limits: Limits) -> Iterator[Day]:
-    """The days of the file. Raises `BadImport` for what is no such table, or too large to be one."""
+    """The days of the file, while it is read. Raises `BadImport` for what is no such table, or too large to be one, and
+    at its end with every bad row."""
     tables = Tables()
     with tables.folder() as folder:
         path = folder / "foreign.parquet"
@@ -55,6 +56,7 @@ def read(name: str, open_bytes: Opener, problems: Problems, limits: Limits) -> I
         except DamagedFile as error:
             advice = "Export the days again; docs/data.md has the columns of the table `entries` and their types."
             raise refused(name, error.message, advice) from error
+    problems.raise_if_any()
 
 
 def _refuse_large(scratch: Scratch, relation: str, name: str, limits: Limits) -> None:
@@ -64,6 +66,7 @@ def _refuse_large(scratch: Scratch, relation: str, name: str, limits: Limits) ->
         f"(SELECT playlist_id, snapshot_date, {_LENGTH} AS length FROM {relation}) GROUP BY playlist_id, snapshot_date)"
     )
     reasons = {
+        "it has no rows": rows == 0,
         f"it has a day of {rows:,} entries, as no list has": rows > _LONGEST_LIST,
         f"it has a row of {longest:,} bytes": longest > _LONGEST_ROW,
         f"it holds more than {limits.file:,} bytes when unpacked": size > limits.file,
