@@ -119,7 +119,8 @@ class NotReadable(Final):
 
     advice = (
         "Apps created since 11 February 2026 read only playlists that the signed-in user owns or collaborates on: sign "
-        "in as the owner, or become a collaborator, or use an app with extended quota."
+        "in as the owner, or become a collaborator, or use an app with extended quota. Where `me` is followed, a line "
+        "-<link> in config/playlists.txt leaves a list out that you only follow."
     )
     status = "forbidden"
 

@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.errors import BadImport
+from chalicelib.history import features
 from chalicelib.history.day import Day
 from chalicelib.history.formats import archive_clone
 from chalicelib.history.formats.archive_clone import Odd, read_clone
@@ -104,7 +105,8 @@ def check_days(days: list[Day]) -> None:
         positions = [row["position"] for row in day.rows]
         assert positions == sorted(set(positions))
         for row in day.rows:
-            assert list(row) == COLUMNS
+            assert [name for name in row if name != features.HELD] == COLUMNS
+            assert list(row.get(features.HELD, features.NAMES)) == list(features.NAMES)
             assert row["item_type"]
             assert isinstance(row["is_local"], bool)
             if row["item_type"] == "track":

@@ -176,7 +176,10 @@ def test_the_audit_fails_at_a_hole_and_names_what_it_could_not_look_up() -> None
     assert audit.report({"dependencies": [hole | {"vulns": []}]})[1] is False
 
 
-@pytest.mark.parametrize(("table", "columns"), [("entries", schema.ENTRIES), ("snapshots", schema.SNAPSHOTS)])
+@pytest.mark.parametrize(
+    ("table", "columns"),
+    [("entries", schema.ENTRIES), ("snapshots", schema.SNAPSHOTS), ("audio_features", schema.AUDIO_FEATURES)],
+)
 def test_the_documents_name_every_column_with_its_type(table: str, columns: dict[str, str]) -> None:
     text = (ROOT / "docs" / "data.md").read_text()
     section = text.split(f"## `{table}`", 1)[1].split("\n## ", 1)[0]

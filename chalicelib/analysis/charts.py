@@ -117,10 +117,16 @@ class Comparison:
 
 @contextmanager
 def open_charts(
-    lake: Lake, today: date, playlist_ids: Iterable[str] = (), *, entries: bool = True, since: date = date.min
+    lake: Lake,
+    today: date,
+    playlist_ids: Iterable[str] = (),
+    *,
+    entries: bool = True,
+    features: bool = False,
+    since: date = date.min,
 ) -> Iterator[Charts]:
     """The views over these playlists (none: over all); see `open_warehouse`. `today` is the day not over yet."""
-    with open_warehouse(lake, playlist_ids, entries=entries, since=since) as warehouse:
+    with open_warehouse(lake, playlist_ids, entries=entries, features=features, since=since) as warehouse:
         # Most views read it, some of them several times, and each time would open a file a list anew.
         warehouse.narrow("snapshots", "true", {})
         yield Charts(warehouse, AskedViews(warehouse, today))

@@ -199,7 +199,7 @@ def _make_shelf(lake: Lake, today: date, shelf: int, lists: set[str]) -> dict[st
     digests = {}
     with open_charts(lake, today, sorted(lists)) as charts:
         for table, query in queries.items():
-            data = charts.warehouse.save(query)
+            data = charts.warehouse.save(query, "parquet").read_bytes()
             lake.write_over(keys.copied(table, shelf), data)
             digests[table] = hashlib.sha256(data).hexdigest()
     return digests

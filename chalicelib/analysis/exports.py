@@ -1,11 +1,11 @@
-"""A day's entries in the forms that other programs read: CSV, JSON, links, M3U, lines for diff. Pure: rows to text."""
+"""A day's entries in the forms that any program reads: CSV, JSON, links, M3U, lines for diff. Pure: rows to text."""
 
 from __future__ import annotations
 
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -19,18 +19,29 @@ _URI = re.compile(r"spotify:(track|episode):([0-9A-Za-z]+)")
 
 
 def csv_lines(entries: Iterable[Row]) -> Iterator[str]:
-    """The columns of the table `entries` in their order, then a row an entry, each with its line feed.
+    """The columns of the table `entries` in their order, then a row an entry; see `table_lines`."""
+    return table_lines(ENTRIES, ([entry[name] for name in ENTRIES] for entry in entries))
 
-    Quotes as in RFC 4180, nulls as empty fields, artists as JSON, days and instants in ISO 8601. A text that a
+
+def table_lines(header: Iterable[str], records: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """A CSV file's lines, each with its line feed.
+
+    Quotes as in RFC 4180, nulls as empty fields, lists as JSON, days and instants in ISO 8601. A text that a
     spreadsheet would take for a formula gets an apostrophe before it.
     """
     line = _Line()
     writer = csv.writer(line)
-    writer.writerow(ENTRIES)
+    writer.writerow(header)
     yield line.text
-    for entry in entries:
-        writer.writerow([_cell(entry[name]) for name in ENTRIES])
+    for values in records:
+        writer.writerow(map(_cell, values))
         yield line.text
+
+
+def json_lines(entries: Iterable[Row]) -> Iterator[str]:
+    """An entry a line: a JSON object with every column of the table `entries`, as in `document`."""
+    for entry in entries:
+        yield json.dumps(to_json(entry), ensure_ascii=False) + "\n"
 
 
 def document(snapshot: Row, entries: Iterable[Row]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ _ROOMS = {
     "artists": "answers",
     "events": "events",
     "measure": "measure",
-    "export": "answers",
+    "export": "export",
     "query": "sql",
     "views": "sql",
     "copy": "copy",

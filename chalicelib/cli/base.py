@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 from rich.console import Console
@@ -29,6 +29,25 @@ class CannotPrint(click.ClickException):
 
     def __init__(self, error: OSError) -> None:
         super().__init__(f"The answer could not be written: {error.strerror or error}")
+
+
+def chunks_of(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, some at a time."""
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            yield chunk
+
+
+def write_all(chunks: Iterable[bytes], target: IO[bytes]) -> None:
+    """Write an answer; where it does not fit, that is no fault of the lake's."""
+    try:
+        for chunk in chunks:
+            target.write(chunk)
+        target.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CannotPrint(error) from None
 
 
 def _keep(ctx: click.Context, _: click.Parameter, value: bool) -> bool:

@@ -27,9 +27,11 @@ class Asked:
         self.lake = open_lake_now(settings, world)
         self.today = today_of(settings, world)
 
-    def charts(self, *playlist_ids: str, entries: bool = True) -> AbstractContextManager[Charts]:
+    def charts(
+        self, *playlist_ids: str, entries: bool = True, features: bool = False
+    ) -> AbstractContextManager[Charts]:
         """The views over these lists (none: over all); see `open_charts`."""
-        return open_charts(self.lake, self.today, playlist_ids, entries=entries)
+        return open_charts(self.lake, self.today, playlist_ids, entries=entries, features=features)
 
     def only_playlist(self) -> str | None:
         """The id of the lake's only list; None where there are several. Raises `NotKept` for an empty lake."""

@@ -38,7 +38,8 @@ _SMALL = {str(number): number for number in range(201)}
 
 @dataclass(frozen=True)
 class Day:
-    """One list on one day. `rows` are in order of position and lack only the columns that the caller fills."""
+    """One list on one day. `rows` are in order of position and lack only the columns that the caller fills; that of a
+    track may hold its audio features besides (`features.HELD`)."""
 
     playlist_id: str
     snapshot_date: date

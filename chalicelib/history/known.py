@@ -12,6 +12,7 @@ from .formats import (
     charts_scraped,
     chosic,
     exportify,
+    exportify_copy,
     fycharts,
     kaggle,
     kaggle_charts,
@@ -74,8 +75,8 @@ FORMATS = (
            keys=(frozenset({"id", "tracks"}),)),
     Format("spotify-json", "saved answers of Spotify's API", "Spotify's id, else " + _LIST, _DAY,
            keys=(frozenset({"items", "href", "total"}), frozenset({"track", "added_at"}))),
-    Format("chartlake-export", "what chartlake export wrote", "in the file", "in the file",
-           (chartlake_export.REQUIRED,)),
+    Format("chartlake-export", "what chartlake export wrote (all forms but urls and m3u)", "in the file", "in the file",
+           (chartlake_export.REQUIRED, exportify_copy.REQUIRED)),
     Format("mapped", "any other CSV, with --map or --map-file", _LIST, "in the file, else " + _DAY),
 )  # fmt: skip
 

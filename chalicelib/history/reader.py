@@ -19,11 +19,13 @@ from .formats import (
     archive_markdown,
     archive_other,
     chartlake_export,
+    chartlake_parquet,
     charts_legacy,
     charts_official,
     charts_scraped,
     chosic,
     exportify,
+    exportify_copy,
     flat_history,
     fycharts,
     kaggle,
@@ -77,6 +79,9 @@ def read_history(
     named, problems = Named(name, day, region, playlist), Problems(name, skip_bad)
     with opened(name, open_bytes, limits) as stream:
         head = stream.read(_HEAD)
+    if chartlake_parquet.is_this(head):
+        yield from map(judged, chartlake_parquet.read(name, open_bytes, problems, limits))
+        return
     windows = code_page_of(head)
     text = _text_of(name, head, windows)
     document = None if columns else _document_of(text)
@@ -84,7 +89,8 @@ def read_history(
         found = document(decoded(whole(name, open_bytes, limits), windows), named, problems)
         yield from _checked(found, problems) if found is not None else ()
     else:
-        table = _table(named, text, len(head) < _HEAD, windows, columns)
+        is_lines = chartlake_export.is_lines(text)
+        table = chartlake_export.lines() if is_lines else _table(named, text, len(head) < _HEAD, windows, columns)
         yield from map(judged, read_table(table, name, open_bytes, limits, skip_bad))
 
 
@@ -95,7 +101,7 @@ _Document = Callable[[str, Named, Problems], Iterable[Day] | None]
 def _document_of(head: str) -> _Document | None:
     """How a file that can only be understood as a whole is read; None for a table."""
     if head.lstrip()[:1] in ("{", "["):
-        return _json_days
+        return None if chartlake_export.is_lines(head) else _json_days
     if archive_markdown.is_pretty(head):
         return archive_markdown.read_pretty
     if spotify_backup.is_text(head):
@@ -241,6 +247,7 @@ def _mapped(columns: ColumnMap) -> _Kind:
 # The first whose columns are there is the one: some have all that another one has, and more.
 _KINDS = (
     _Kind(chartlake_export.REQUIRED, lambda header, layout, *_: chartlake_export.table(header, layout)),
+    _Kind(exportify_copy.REQUIRED, lambda header, layout, *_: exportify_copy.table(header, layout)),
     _Kind(kaggle.REQUIRED, lambda header, layout, named, sample: kaggle.table(header, layout, named.file, sample)),
     _Kind(charts_scraped.REQUIRED, lambda header, layout, *_: charts_scraped.table(header, layout)),
     _Kind(charts_official.REQUIRED, charts_official.table),

@@ -26,7 +26,13 @@ _TRUTH = {"true": True, "yes": True, "false": False, "no": False, "": None}
 
 def is_item(text: str) -> bool:
     """Whether this is the link or URI of a track or an episode, or the URI of a local file."""
-    return bool(_ITEM.fullmatch(text)) or text.startswith(_LOCAL)
+    return address_of(text) is not None or text.startswith(_LOCAL)
+
+
+def address_of(text: str) -> tuple[str, str] | None:
+    """The kind (`track` or `episode`) and the id in a link or URI; None for any other text."""
+    found = _ITEM.fullmatch(text)
+    return (found[1], found[2]) if found else None
 
 
 def item_of(address: str) -> dict[str, Json]:
@@ -38,10 +44,10 @@ def item_of(address: str) -> dict[str, Json]:
         artist, album, name = ([*map(unquote_plus, address.removeprefix(_LOCAL).split(":")), "", "", ""])[:3]
         artists = [{"name": artist}] if artist else []
         return {"uri": address, "is_local": True, "name": name, "artists": artists, "album": told(name=album)}
-    found = _ITEM.fullmatch(address)
+    found = address_of(address)
     if not found and not _BARE.fullmatch(address):
         raise ValueError(f"{shown(address)} is no URI or link of a track")
-    kind, item_id = found.groups() if found else ("track", address)
+    kind, item_id = found or ("track", address)
     url = f"https://open.spotify.com/{kind}/{item_id}"
     return {"type": kind, "id": item_id, "uri": f"spotify:{kind}:{item_id}", "external_urls": {"spotify": url}}
 

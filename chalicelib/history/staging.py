@@ -17,6 +17,7 @@ from ..lake.tables import LONGEST_PACK, packed, to_json
 from ..lake.tombstones import Tombstones, read_tombstones
 from ..spotify.entries import Row
 from .day import EMPTY_ROW, PARTIAL, Day
+from .features import Told
 
 # How often days are placed anew because another import of the same days came in between.
 _TRIES = 12
@@ -52,6 +53,7 @@ class Taken:
     purged: int = 0
     holds_purged: bool = False
     remarks: list[tuple[str, date, str]] = field(default_factory=list)
+    features: Told | None = None
     staged: dict[_Year, _Staged] = field(default_factory=dict)
 
     @property
@@ -85,19 +87,24 @@ class Staging:
         self._files = 0
         self._purged = read_tombstones(lake)
         self._waiting: dict[_Year, _Staged] = {}
+        self._features = Told(folder / "features.ndjson")
 
     def read(
         self, name: str, days: Iterable[Day], digest: str, wanted: Callable[[str, date], bool] = lambda one, day: True
     ) -> Taken:
         """Read all days of the file `name`, but for those that are not wanted; memory holds one day at a time. They are
         written when they were added. Raises `BadImport`, also for what `days` raise; then nothing of them waits."""
-        taken = Taken()
+        self._files += 1
+        taken = Taken(features=Told(self._folder / f"{self._files}.features.ndjson"))
         # It is tomorrow already somewhere.
         last = self._lake.now().astimezone(UTC).date() + timedelta(days=1)
         try:
             for day in days:
                 _refuse_odd(day, name, last)
                 taken.formats[day.format] = None
+                if taken.features and not self._purged.covers(day.playlist_id, day.snapshot_date):
+                    # Also of a day on which another file's stands: its features may be the newest all the same.
+                    taken.features.add(day, _common(day, name, digest))
                 if wanted(day.playlist_id, day.snapshot_date):
                     self._read_day(taken, day, name, digest)
         except BaseException:
@@ -126,6 +133,8 @@ class Staging:
         """Let nothing of a file wait that was read."""
         for staged in taken.staged.values():
             staged.path.unlink(missing_ok=True)
+        if taken.features:
+            taken.features.forget()
 
     def has_to_go_before(self, taken: Taken) -> bool:
         """Whether what waits has to be written before a file's days may wait: it tells of one of them, or they are
@@ -139,6 +148,8 @@ class Staging:
     def add(self, taken: Taken) -> None:
         """Let a file's days wait for the next `write`."""
         self.rows += taken.rows
+        if taken.features:
+            self._features.take(taken.features)
         for year, staged in taken.staged.items():
             waiting = self._waiting.get(year)
             if waiting is None:
@@ -171,6 +182,7 @@ class Staging:
             staged.path.unlink(missing_ok=True)
             progress(number / len(self._waiting))
         self._waiting, self.rows = {}, 0
+        self._features.write(self._lake)
         return changed
 
     def told(self) -> dict[tuple[str, date], Row]:
@@ -236,14 +248,24 @@ def _without_users(day: Day, purged: Tombstones) -> Day:
     return replace(day, rows=rows, facts=purged.facts_without_users(day.facts, day.snapshot_date))
 
 
-def _stage(target: _Staged, day: Day, name: str, digest: str) -> None:
-    origin: Row = {
+def _origin(day: Day, name: str, digest: str) -> Row:
+    """Where a day came from, as its row and its entries tell it."""
+    return {
         # The start of the day where the format tells no moment: the same file always gives the same rows.
         "captured_at": day.moment or datetime.combine(day.snapshot_date, time.min, UTC),
         "capture_id": (day.origin or digest)[:16],
         "source": "simulator" if day.simulated else f"import:{day.format}:{name.rsplit('/', 1)[-1]}",
     }
-    common = to_json(origin | {"snapshot_date": day.snapshot_date, "playlist_id": day.playlist_id})
+
+
+def _common(day: Day, name: str, digest: str) -> Row:
+    """What each of its entries tells of the day."""
+    key = {"snapshot_date": day.snapshot_date, "playlist_id": day.playlist_id}
+    return to_json(_origin(day, name, digest) | key)
+
+
+def _stage(target: _Staged, day: Day, name: str, digest: str) -> None:
+    origin, common = _origin(day, name, digest), _common(day, name, digest)
     with target.path.open("ab") as file:
         for pack in packed((row | common for row in day.rows), ENTRIES):
             if len(pack) > LONGEST_PACK:

@@ -1,4 +1,4 @@
-"""CSV files of any size to days, in the memory of a few thousand rows."""
+"""Files of lines (CSV, an object a line) of any size to days, in the memory of a few thousand rows."""
 
 from __future__ import annotations
 
@@ -42,11 +42,17 @@ class Layout:
     wrapped: bool = False
     # The code page of bytes that are no UTF-8.
     windows: str = "cp1252"
+    # Every line is one field, and no CSV.
+    undivided: bool = False
+
+
+# A JSON object a line, without a header.
+JSON_LINES = Layout("", 0, 1, undivided=True)
 
 
 @dataclass(frozen=True)
 class Table:
-    """A CSV file that was recognised."""
+    """A file of lines that was recognised."""
 
     format: str
     layout: Layout
@@ -85,8 +91,7 @@ def _days(table: Table, problems: Problems, open_bytes: Opener, limits: Limits) 
     parse, width = table.parse, table.layout.width
     with opened(problems.file, open_bytes, limits) as stream:
         text = _Text(stream, problems, table.layout.windows)
-        records = _wrapped_records if table.layout.wrapped else _records
-        for line, fields in records(text, table.layout):
+        for line, fields in _records_of(table.layout)(text, table.layout):
             if len(fields) != width and not _fits(fields, width):
                 text.refuse_record(line, f"it has {len(fields)} fields, not {width}")
                 continue
@@ -100,6 +105,12 @@ def _days(table: Table, problems: Problems, open_bytes: Opener, limits: Limits) 
             if days.rows > _OPEN_ROWS and not table.in_order:
                 yield days.close_oldest()
         yield from days.close_all()
+
+
+def _records_of(layout: Layout) -> Callable[[_Text, Layout], Iterator[tuple[int, list[str]]]]:
+    if layout.undivided:
+        return _lines
+    return _wrapped_records if layout.wrapped else _records
 
 
 def _fits(fields: list[str], width: int) -> bool:
@@ -174,6 +185,8 @@ def _key_in(text: str, table: Table) -> Key | None:
     """The list and day of a bad line, as far as it can be read."""
     bare = (unwrapped(text) or text) if table.layout.wrapped else text
     try:
+        if table.layout.undivided:
+            return table.key_of([text])
         return table.key_of(next(csv.reader([bare], delimiter=table.layout.delimiter)))
     except (ValueError, IndexError, StopIteration, csv.Error):
         return None
@@ -266,6 +279,14 @@ def _records(text: _Text, layout: Layout) -> Iterator[tuple[int, list[str]]]:
             if line > layout.header and any(fields):
                 yield line, fields
         line = reader.line_num + 1
+
+
+def _lines(text: _Text, _: Layout) -> Iterator[tuple[int, list[str]]]:
+    """Lines that are not blank, each with its number, as they are."""
+    for number, line in enumerate(text.lines(), start=1):
+        text.taken[:] = [line]
+        if line.strip():
+            yield number, [line]
 
 
 def _wrapped_records(text: _Text, layout: Layout) -> Iterator[tuple[int, list[str]]]:

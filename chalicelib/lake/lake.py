@@ -15,14 +15,14 @@ from datetime import UTC, date, datetime
 from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..errors import DamagedFile
 from ..time_and_chance import World
 from . import keys
 from .days import Content, DayScratch, DayTables
 from .marks import only_alive, with_mark, without
-from .schema import ENTRIES, PUBLISHED, SNAPSHOTS, Status, empty_row
+from .schema import AUDIO_FEATURES, ENTRIES, PUBLISHED, SNAPSHOTS, Status, empty_row
 from .store import Conflict, DryRun, ObjectStore, Plan, Stored, carry_out, update
 from .tables import Row, Scratch, to_json
 
@@ -438,13 +438,8 @@ class Lake:
         """A published day's row, and the entries that it commits, in order. Raises `DamagedFile` where they are not all
         there."""
         row, entries = self.snapshot(playlist_id, day), self.entries(playlist_id, day)
-        count = row["entry_count"] if row else 0
-        if row is None or len(entries) != count:
-            raise DamagedFile(
-                f"playlist {playlist_id}, {day}: {len(entries)} entries are there, {count} were committed.",
-                advice="`chartlake verify` tells what is wrong; `chartlake replay` rebuilds days from raw.",
-            )
-        return row, entries
+        refuse_torn(playlist_id, day, row["entry_count"] if row else None, len(entries))
+        return cast(Row, row), entries
 
     def history(self, playlist_id: str, until: date) -> list[Row]:
         """The rows of this year and the last one up to and including `until`, by day."""
@@ -472,7 +467,8 @@ class Lake:
         """What lies among the tables and is no playlist's: another one's copy is read by whoever takes all files."""
         entries = (key for key in self.store.list(keys.ENTRIES) if not keys.segment_owner(key))
         snapshots = (key for key in self.store.list(keys.SNAPSHOTS) if not keys.snapshots_owner(key))
-        return [key for key in (*entries, *snapshots) if not key.rpartition("/")[2].startswith(("_", "."))]
+        features = (key for key in self.store.list(keys.AUDIO_FEATURES) if key != keys.TRACKS_FEATURES)
+        return [key for key in (*entries, *snapshots, *features) if not key.rpartition("/")[2].startswith(("_", "."))]
 
     def fingerprints(self, playlist_id: str, year: int) -> dict[date, str]:
         """For each day a text that is another one as soon as any value of its rows, in either table, is."""
@@ -484,6 +480,40 @@ class Lake:
                 for day, content in scratch.contents(rows).items() if rows else ():
                     prints[day] = f"{prints.get(day, '')} {content}"
         return prints
+
+    # Audio features.
+
+    def put_features(self, rows: Path) -> int:
+        """Let the table `audio_features` tell these rows (a file of `tables.packed`) too, of each track the newest;
+        gives of how many tracks it tells other than before."""
+        changed = 0
+
+        def merged(old: bytes | None) -> bytes | None:
+            nonlocal changed
+            sources = [f"SELECT *, 1 AS is_new FROM {scratch.rows(rows, AUDIO_FEATURES)}"]
+            if old is not None:
+                sources.append(f"SELECT *, 0 AS is_new FROM {scratch.parquet(old, AUDIO_FEATURES)}")
+            newest = (
+                f"SELECT * FROM ({' UNION ALL '.join(sources)}) AS told QUALIFY row_number() OVER "
+                "(PARTITION BY track_id ORDER BY snapshot_date DESC, captured_at DESC, capture_id DESC, "
+                "playlist_id DESC, is_new, hash(told)) = 1"
+            )
+            ((changed,),) = scratch.tuples(f"SELECT coalesce(sum(is_new), 0)::BIGINT FROM ({newest})")
+            return scratch.write(f"SELECT * EXCLUDE (is_new) FROM ({newest}) ORDER BY track_id") if changed else None
+
+        with self._tables.scratch(self.store.locate(keys.TRACKS_FEATURES)) as scratch:
+            update(self.store, keys.TRACKS_FEATURES, merged, self._world)
+        return changed
+
+    def doubled_features(self) -> int:
+        """How many rows of `audio_features` are of a track that has one already. Raises `DamagedFile`."""
+        found = self.store.get(keys.TRACKS_FEATURES)
+        if found is None:
+            return 0
+        with self._tables.scratch(self.store.locate(keys.TRACKS_FEATURES)) as scratch:
+            table = scratch.parquet(found.data, AUDIO_FEATURES)
+            ((doubled,),) = scratch.tuples(f"SELECT count(*) - count(DISTINCT track_id) FROM {table}")
+        return int(doubled)
 
     # Removal.
 
@@ -574,6 +604,15 @@ def rank(source: str, captured_at: datetime) -> Rank:
     """What a capture is worth beside another one of its day: the higher one stays."""
     trust = _TRUST_OF_COPY if source.startswith(_COPY) else _TRUST.get(source, _OTHER_TRUST)
     return trust, captured_at.astimezone(UTC)
+
+
+def refuse_torn(playlist_id: str, day: date, committed: int | None, held: int) -> None:
+    """Raises `DamagedFile` where the entries of a published day are not as many as its row commits."""
+    if held != committed:
+        raise DamagedFile(
+            f"playlist {playlist_id}, {day}: {held} entries are there, {committed or 0} were committed.",
+            advice="`chartlake verify` tells what is wrong; `chartlake replay` rebuilds days from raw.",
+        )
 
 
 def is_imported(row: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""The columns of the two tables, in order, with their types as DuckDB writes them to Parquet."""
+"""The columns of the tables, in order, with their types as DuckDB writes them to Parquet."""
 
 from __future__ import annotations
 
@@ -74,6 +74,28 @@ SNAPSHOTS = {
     "position_quality": "VARCHAR",
     "replacing": "VARCHAR",
     "app_version": "VARCHAR",
+}
+
+# What files told of tracks, of each the newest: a row a track. Spotify gives it to no app that is new.
+AUDIO_FEATURES = {
+    "track_id": "VARCHAR",
+    "danceability": "DOUBLE",
+    "energy": "DOUBLE",
+    "key": "INTEGER",
+    "loudness": "DOUBLE",
+    "mode": "INTEGER",
+    "speechiness": "DOUBLE",
+    "acousticness": "DOUBLE",
+    "instrumentalness": "DOUBLE",
+    "liveness": "DOUBLE",
+    "valence": "DOUBLE",
+    "tempo": "DOUBLE",
+    "time_signature": "INTEGER",
+    "snapshot_date": "DATE",
+    "playlist_id": "VARCHAR",
+    "captured_at": "TIMESTAMP WITH TIME ZONE",
+    "capture_id": "VARCHAR",
+    "source": "VARCHAR",
 }
 
 

@@ -228,6 +228,19 @@ class Scratch:
         """A relation over Parquet files, one at least, whose bytes are known to be those that chartlake wrote."""
         return f"(FROM read_parquet([{', '.join(_text(self._write('parquet', [data])) for data in files)}]))"
 
+    def foreign(self, name: str, path: Path, schema: Mapping[str, str], needed: Collection[str]) -> str:
+        """A relation over a Parquet file below a `folder` that a person knows by that name, as `parquet`. The columns
+        of it must be of the schema's own types, and the needed ones there: a cast could change a value unseen."""
+        held = self.columns(f"FROM read_parquet({_text(path)})")
+        if missing := [column for column in schema if column in needed and column not in held]:
+            raise duckdb.ConversionException(f"it lacks the columns {', '.join(missing)}")
+        for column, kind in schema.items():
+            found = held.get(column, kind).replace('"', "")
+            if found != kind:
+                raise duckdb.ConversionException(f"its column {column} is {found[:60]}, not {kind}")
+        self._read.append((path, name, schema))
+        return self._relation([path], schema)
+
     def _relation(self, paths: Iterable[Path], schema: Mapping[str, str]) -> str:
         listed = ", ".join(map(_text, paths))
         if not listed:
@@ -326,6 +339,14 @@ class Scratch:
         for row in rows:
             row.update({name: _instant(row[name]) for name in instants})
         return rows
+
+    def batches(self, query: str, rows: int) -> Iterator[list[Row]]:
+        """The result of a query as `to_json` would have it, so many rows at a time."""
+        columns = self.columns(query)
+        told = ", ".join(f"{_in_form('json', name, kind)} AS {_quoted(name)}" for name, kind in columns.items())
+        found = self._execute(f"SELECT {told} FROM ({query})")
+        while some := found.fetchmany(rows):
+            yield [to_json(dict(zip(columns, values, strict=True))) for values in some]
 
     def columns(self, query: str, parameters: Mapping[str, Any] | None = None) -> dict[str, str]:
         """The names and types of a query's columns, without computing it."""

@@ -13,6 +13,9 @@ from . import keys
 from .lake import Lake
 from .tables import Row
 
+# A user's Liked Songs: the rest is the user's id.
+_OF_A_USER = "liked:"
+
 
 @dataclass(frozen=True)
 class Tombstones:
@@ -24,8 +27,9 @@ class Tombstones:
     raw: date = date.min
 
     def covers(self, playlist_id: str, day: date) -> bool:
-        """Whether that day of that playlist was purged."""
-        return day < self.playlists.get(playlist_id, date.min)
+        """Whether that day of that playlist was purged: itself, or with the user after whom it is named."""
+        of_user = playlist_id.removeprefix(_OF_A_USER) if playlist_id.startswith(_OF_A_USER) else None
+        return day < self.playlists.get(playlist_id, date.min) or self.covers_user(of_user, day)
 
     def covers_raw(self, playlist_id: str, day: date) -> bool:
         """Whether that day's raw documents were purged, whatever is in them."""

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from ..errors import DamagedFile
 from . import keys
 from .lake import Lake
-from .schema import ENTRIES, SNAPSHOTS
+from .schema import AUDIO_FEATURES, ENTRIES, SNAPSHOTS
 from .store import ObjectStore
 from .tables import Question, Row, Scratch, Tables
 
@@ -54,11 +55,6 @@ class Warehouse:
         self.narrow(name, "true", {})
         self._scratch.extend(name, self._scratch.own(files))
 
-    def save(self, query: str) -> bytes:
-        """The rows of a query as a Parquet file."""
-        self._before(query)
-        return self._scratch.write(query)
-
     def columns(self, query: str) -> dict[str, str]:
         """The names and types of a query's columns, without computing it."""
         self._before(query)
@@ -68,6 +64,11 @@ class Warehouse:
         """The rows of a query as dicts; instants come as aware UTC datetimes."""
         self._before(query)
         return self._scratch.read(query, parameters)
+
+    def save(self, query: str, form: str, parameters: Mapping[str, Any] | None = None) -> Path:
+        """The rows of a query as a file (see `Scratch.save`) that is there as long as the warehouse is open."""
+        self._before(query)
+        return self._scratch.save(query, form, parameters)
 
     def ask(self, sql: str) -> Question:
         """A person's own SELECT, understood but not answered yet. Raises `BadSetting` with DuckDB's words.
@@ -80,10 +81,15 @@ class Warehouse:
 
 @contextmanager
 def open_warehouse(
-    lake: Lake, playlist_ids: Iterable[str] = (), *, entries: bool = True, since: date = date.min
+    lake: Lake,
+    playlist_ids: Iterable[str] = (),
+    *,
+    entries: bool = True,
+    features: bool = False,
+    since: date = date.min,
 ) -> Iterator[Warehouse]:
     """The tables of these playlists (none: of all), of the days from `since` on. Without `entries` that table is empty,
-    and its files unread.
+    and its files unread. With `features` there is the table `audio_features` too, of all tracks, for one GET more.
 
     One playlist costs a LIST, and for each calendar year in the lake two GETs. Raises `DamagedFile`, also where a file
     of entries is gone that a commit names, and `LakeUnavailable`.
@@ -108,14 +114,16 @@ def open_warehouse(
                 f"{lake.store.locate(gone[0])} is gone, though days in it are committed.",
                 advice="Restore the file (the bucket keeps versions), or run `chartlake replay`, or import it again.",
             )
+        if features:
+            define("audio_features", [keys.TRACKS_FEATURES], AUDIO_FEATURES)
         yield Warehouse(scratch)
 
 
 @contextmanager
 def open_empty() -> Iterator[Warehouse]:
-    """Both tables without a row, for what is to be known of columns only."""
+    """The tables without a row, for what is to be known of columns only."""
     with Tables().scratch("no table") as scratch:
-        for name, schema in (("entries", ENTRIES), ("snapshots", SNAPSHOTS)):
+        for name, schema in (("entries", ENTRIES), ("snapshots", SNAPSHOTS), ("audio_features", AUDIO_FEATURES)):
             scratch.define(name, f"SELECT * FROM {scratch.parquets([], schema)}")
         yield Warehouse(scratch)
 

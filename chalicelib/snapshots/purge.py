@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import BadSetting, NotKept
 from ..lake import keys
 from ..lake.lake import Lake
-from ..lake.schema import ENTRIES, SNAPSHOTS
+from ..lake.schema import AUDIO_FEATURES, ENTRIES, SNAPSHOTS
 from ..lake.tombstones import bury, read_tombstones
 from ..spotify.capture import from_raw
 from ..spotify.references import LIKED
@@ -105,6 +105,7 @@ def purge(
     for playlist_id, year in target.held():
         if asked.playlist_id in (None, playlist_id) and year <= asked.before.year:
             _purge_year(target, playlist_id, year, asked, done)
+    _purge_features(target, asked, done)
     if imports:
         _lose_imports(target, imports, done)
     if asked.playlist_id is not None or asked.user_id is not None:
@@ -177,6 +178,18 @@ def _purge_year(lake: Lake, playlist_id: str, year: int, asked: Wish, done: Purg
     added = "snapshot_date < $before AND added_by = $user"
     for key in segments:
         _note(done.redacted, key, lake.forget(key, ENTRIES, ("added_by",), added, user))
+
+
+def _purge_features(lake: Lake, asked: Wish, done: Purged) -> None:
+    """The audio features that files of the playlist told last; no user is named in any."""
+    those = {"playlist": asked.playlist_id, "before": asked.before}
+    if asked.playlist_id is not None and lake.store.get(keys.TRACKS_FEATURES):
+        told = "playlist_id = $playlist AND snapshot_date < $before"
+        _note(
+            done.removed,
+            keys.TRACKS_FEATURES,
+            lake.remove_rows(keys.TRACKS_FEATURES, AUDIO_FEATURES, told, those),
+        )
 
 
 def _note(counts: dict[str, int], key: str, rows: int) -> None:

@@ -87,14 +87,15 @@ def verify(
     For every day that was tried: the raw document is there and matches its SHA-256; a published day's entries equal,
     row for row, what raw yields with today's code; their number is Spotify's `total`; no position is doubled; a day
     that is not published has no entries; no segment holds a day that nobody committed; among the tables lies nothing
-    that is no playlist's. Every object is read once, some of them at a time; `progress` is told of each list's year
-    that is done.
+    that is no playlist's; audio features are told of each track once. Every object is read once, some of them at a
+    time; `progress` is told of each list's year that is done.
     """
     proof = _Proof(lake, at_once)
     findings = [
         Finding(None, None, f"{lake.store.locate(key)} is no playlist's table; move it away, since readers count it")
         for key in lake.strays()
     ]
+    findings += _of_features(lake)
     verdict, aged = Verdict(), 0
     years = sorted(lake.segments().items())
     for ((playlist_id, year), _), found in zip(years, in_order(proof.of_year, years, at_once), strict=True):
@@ -113,6 +114,16 @@ def verify(
         days = counted(verdict.partial, "imported day")
         verdict.notes += (f"{days} may lack entries; the reason of each is in the table snapshots.",)
     return verdict
+
+
+def _of_features(lake: Lake) -> list[Finding]:
+    where = lake.store.locate(keys.TRACKS_FEATURES)
+    try:
+        doubled = lake.doubled_features()
+    except ChartlakeError as error:
+        return [Finding(None, None, error.message)]
+    told = f"{where} tells of {counted(doubled, 'track')} twice; delete it and run `chartlake replay`"
+    return [Finding(None, None, told)] if doubled else []
 
 
 class _Proof:

@@ -1,13 +1,12 @@
-"""Commands that ask the lake: a list on a day, a track, two days, artists, and a day's entries for other programs."""
+"""Commands that ask the lake: a list on a day, a track, two days, artists."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import replace
 from datetime import date
 from difflib import unified_diff
-from typing import IO, Any
+from typing import Any
 
 import click
 from rich.console import Console
@@ -15,8 +14,8 @@ from rich.console import Console
 from ...analysis import exports
 from ...analysis.charts import Charts
 from ...errors import BadSetting, NotKept
-from ...lake.tables import Row, to_json
-from ...text import counted, unknown_between
+from ...lake.tables import to_json
+from ...text import unknown_between
 from .. import chart_tables
 from ..base import a_console, as_json_option, command_name, day_option
 from ..lookup import Asked, one_track
@@ -145,7 +144,7 @@ def artists(
       chartlake artists "top 50"
       chartlake artists "top 50" --from 2026-11-01 --to 2026-11-30
     """
-    _refuse_two_spans(day, first, last)
+    refuse_two_spans(day, first, last)
     asked = Asked()
     playlist_id = asked.playlist_id(playlist)
     with asked.charts(playlist_id) as found:
@@ -165,43 +164,12 @@ def artists(
         chart_tables.show_shares(console, told, days, unknown, shares, _lines(console, top))
 
 
-def _refuse_two_spans(day: date | None, first: date | None, last: date | None) -> None:
+def refuse_two_spans(day: date | None, first: date | None, last: date | None) -> None:
+    """Raises `BadSetting` where a day is asked for beside a span, or a span that ends before it begins."""
     if day and (first or last):
         raise BadSetting("--date is one day, --from and --to are several.", advice="Give the one or the other.")
     if first and last and first > last:
         raise BadSetting(f"--from {first} is after --to {last}.", advice="Exchange them.")
-
-
-@click.command()
-@click.argument("playlist", required=False)
-@day_option("--date", "day", help="The day; else the newest known one.")
-@click.option("--format", "form", type=click.Choice(["csv", "json", "urls", "m3u"]), default="csv", show_default=True)
-@click.option("--output", type=click.File("w", "utf-8"), default="-", metavar="FILE", help="A file; else printed.")
-@as_json_option
-def export(playlist: str | None, day: date | None, form: str, output: IO[str], as_json: bool) -> None:
-    """Write a day's entries for another program.
-
-    csv has the columns of the table `entries` and can be imported again; json has the day's row of `snapshots` too;
-    urls are links, which paste back into a playlist in Spotify's desktop app; m3u is a play list of these links.
-
-    \b
-    Examples:
-      chartlake export "top 50" --date 2026-11-22 --output top50.csv
-      chartlake export "top 50" --format urls
-    """
-    asked = Asked()
-    playlist_id = asked.playlist_id(playlist)
-    with asked.charts(playlist_id, entries=False) as found:
-        day = found.known_day(found.playlist(playlist_id), day)["snapshot_date"]
-    snapshot, entries = asked.lake.committed(playlist_id, day)
-    if as_json or form == "json":
-        output.write(json.dumps(exports.document(snapshot, entries), ensure_ascii=False) + "\n")
-    elif form == "csv":
-        output.writelines(exports.csv_lines(entries))
-    else:
-        lines = exports.links(entries) if form == "urls" else exports.m3u_lines(entries)
-        output.writelines(f"{line}\n" for line in lines)
-        _tell_left_out(entries)
 
 
 def _lines(console: Console, top: int | None) -> int | None:
@@ -236,10 +204,3 @@ def _print_diff(asked: Asked, playlist_id: str, first: date, last: date) -> None
     old, new = (exports.plain_lines(asked.lake.committed(playlist_id, day)[1]) for day in (first, last))
     for line in unified_diff(old, new, f"{playlist_id} {first}", f"{playlist_id} {last}", lineterm=""):
         click.echo(line)
-
-
-def _tell_left_out(entries: list[Row]) -> None:
-    kinds = Counter(entry["item_type"] for entry in entries if not exports.links([entry]))
-    if kinds:
-        told = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-        click.echo(f"{counted(sum(kinds.values()), 'entry', 'entries')} without a link left out: {told}.", err=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,10 +19,11 @@ from ...errors import BadSetting
 from ...lake.tables import Question
 from ...lake.warehouse import Warehouse
 from .. import chart_tables
-from ..base import CannotPrint, a_console, as_json_option
+from ..base import a_console, as_json_option, chunks_of, write_all
 from ..lookup import Asked
 
 _ROWS = 50
+_TABLES = ("entries", "snapshots", "audio_features")
 
 
 @click.command()
@@ -35,10 +35,10 @@ _ROWS = 50
 def query(sql: str, playlists: tuple[str, ...], as_csv: bool, parquet: IO[bytes] | None, as_json: bool) -> None:
     """Answer a question in SQL over the tables and views.
 
-    DuckDB's SQL. The tables: entries, snapshots. The views: albums, artists, chart, coverage, credits, events,
-    freshness, keyed, known_days, lead_lag, mixed_days, moves, overlap, playlists, reach, recordings, runs, shares,
-    slots, standings, tracks, turnover. `DESCRIBE chart` shows one's columns. A - reads SQL from stdin. On a terminal
-    the first 50 rows are shown.
+    DuckDB's SQL. The tables: audio_features, entries, snapshots. The views: albums, artists, chart, coverage, credits,
+    events, freshness, keyed, known_days, lead_lag, mixed_days, moves, overlap, placed, playlists, reach, recordings,
+    runs, shares, slots, standings, tracks, turnover. `DESCRIBE chart` shows one's columns. A - reads SQL from stdin. On
+    a terminal the first 50 rows are shown.
 
     The question is asked of copies, so no SQL changes the lake. An S3 lake is downloaded for it whole; with
     --playlist only that list's files are. Instants are UTC.
@@ -58,17 +58,16 @@ def query(sql: str, playlists: tuple[str, ...], as_csv: bool, parquet: IO[bytes]
             _show_first(console, question)
             return
         form = "parquet" if parquet else "json" if as_json else "csv"
-        with question.save(form).open("rb") as file:
-            _copy(file, parquet or sys.stdout.buffer)
+        write_all(chunks_of(question.save(form)), parquet or sys.stdout.buffer)
 
 
 @contextmanager
 def _open(asked: Asked, text: str, playlist_ids: list[str]) -> Iterator[Charts | Warehouse]:
     """What a question can name: where the copy has all of it, the copy, and says so."""
-    named = {word for word in re.findall(r"\w+", text.lower()) if word in (*VIEWS, "entries", "snapshots")}
+    named = {word for word in re.findall(r"\w+", text.lower()) if word in (*VIEWS, *_TABLES)}
     copy = read_copy(asked.lake) if named and named <= TABLES.keys() and not playlist_ids else None
     if copy is None:
-        with asked.charts(*playlist_ids) as found:
+        with asked.charts(*playlist_ids, features=True) as found:
             yield found
         return
     click.echo(words_for(copy), err=True)
@@ -81,17 +80,6 @@ def _show_first(console: Console, question: Question) -> None:
     chart_tables.show_rows(console, question.columns, rows[:_ROWS])
     if len(rows) > _ROWS:
         console.print(f"These are the first {_ROWS} rows; --csv and --json give all.")
-
-
-def _copy(source: IO[bytes], target: IO[bytes]) -> None:
-    """Copy all; where it does not fit, that is no fault of the lake's."""
-    try:
-        shutil.copyfileobj(source, target)
-        target.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise CannotPrint(error) from None
 
 
 @click.command()

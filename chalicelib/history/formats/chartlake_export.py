@@ -1,7 +1,8 @@
-"""What `chartlake export` wrote, as CSV or as JSON, taken back.
+"""What `chartlake export` wrote, as CSV, as JSON or as lines of JSON, taken back.
 
 A CSV file has the columns of the table `entries`; a text that a spreadsheet would take for a formula has an apostrophe
-before it, and an empty field is null. A JSON document is one day with its commit, so it knows more of the playlist.
+before it, and an empty field is null. A line of JSON is an entry with the same columns. A JSON document is one day with
+its commit, so it knows more of the playlist.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from ...spotify.entries import Json, Row
 from ...text import cell_text
 from ..day import EMPTY_ROW, NO_FACTS, PARTIAL, Day, Places, Problems, iso_date, refused, shown, whole_number
 from ..naming import Named
-from ..table import Key, Layout, Table
+from ..table import JSON_LINES, Key, Layout, Table
 
 REQUIRED = frozenset({"snapshot_date", "playlist_id", "position", "item_type", "captured_at", "capture_id", "source"})
-_DOCUMENT = "chartlake-export-1"
-_LIST = re.compile(r"[0-9A-Za-z]{22}|(?:chart|file):[a-z0-9-]{1,80}")
+FORMAT, DOCUMENT = "chartlake-export", "chartlake-export-1"
+_LIST = re.compile(r"[0-9A-Za-z]{22}|(?:chart|file):[a-z0-9-]{1,80}|liked:[^/\s]{1,100}")
 _NUMBERS = {
     **dict.fromkeys(
         ("position", "total", "album_total_tracks", "popularity", "disc_number", "track_number"), 2**31 - 1
@@ -37,11 +38,43 @@ _CAPTURE = ("captured_at", "capture_id", "source")
 
 def table(header: list[str], layout: Layout) -> Table:
     record = _Record(header)
-    return Table("chartlake-export", layout, record, record.key_of, finish=_finished)
+    return Table(FORMAT, layout, record, record.key_of, finish=finished)
+
+
+def is_lines(head: str) -> bool:
+    """Whether the first line is an entry."""
+    try:
+        first = json.loads(head.lstrip("\ufeff").split("\n", 1)[0])
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(first, Mapping) and first.keys() >= REQUIRED
+
+
+def lines() -> Table:
+    """The table of a file that `is_lines`."""
+    return Table(FORMAT, JSON_LINES, _line, _key_of_line, finish=finished)
+
+
+def _line(fields: list[str]) -> tuple[Key, Row]:
+    return keyed(_object(fields))
+
+
+def _key_of_line(fields: list[str]) -> Key:
+    return key_of(_object(fields))
+
+
+def _object(fields: list[str]) -> Mapping[str, Json]:
+    try:
+        values = json.loads(fields[0])
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"it is no JSON: {error}") from None
+    if not isinstance(values, Mapping):
+        raise ValueError("it is no object")
+    return values
 
 
 def is_this(body: Mapping[str, Json]) -> bool:
-    return body.get("format") == _DOCUMENT
+    return body.get("format") == DOCUMENT
 
 
 def read(body: Mapping[str, Json], named: Named, problems: Problems) -> list[Day]:
@@ -49,7 +82,7 @@ def read(body: Mapping[str, Json], named: Named, problems: Problems) -> list[Day
     if not isinstance(playlist, Mapping) or not isinstance(entries, list):
         raise refused(named.file, "it lacks 'playlist' or 'entries'", "Export the day again.")
     try:
-        key = _key(playlist)
+        key = key_of(playlist)
         facts = {name: _value(name, playlist.get(name)) for name in NO_FACTS}
         told = _completeness(playlist)
     except ValueError as error:
@@ -66,7 +99,7 @@ def read(body: Mapping[str, Json], named: Named, problems: Problems) -> list[Day
         counts = f"its 'playlist' tells of {playlist['entry_count']} entries, and {len(entries)} are there"
         raise refused(named.file, counts, "It was cut or edited: export the day again.")
     quality = playlist.get("position_quality")
-    day = _finished(Day(*key, "chartlake-export", facts, None, rows.in_order(), skipped=rows.skipped))
+    day = finished(Day(*key, FORMAT, facts, None, rows.in_order(), skipped=rows.skipped))
     return [replace(day, position_quality=quality if quality in ("exact", "approx") else None, **told)]
 
 
@@ -84,7 +117,7 @@ def _completeness(playlist: Mapping[str, Json]) -> dict[str, Any]:
 def _row_of(entry: Json, key: Key) -> Row:
     if not isinstance(entry, Mapping):
         raise ValueError("it is no object")
-    if _key(entry) != key:
+    if key_of(entry) != key:
         raise ValueError("it belongs to another list or day")
     return _row(entry)
 
@@ -97,14 +130,15 @@ class _Record:
 
     def __call__(self, fields: list[str]) -> tuple[Key, Row]:
         cells = zip(self._header, fields, strict=False)
-        values = {name: _from_cell(name, text) for name, text in cells if text}
-        return _key(values), _row(values)
+        values = {name: from_cell(name, text) for name, text in cells if text}
+        return keyed(values)
 
     def key_of(self, fields: list[str]) -> Key:
-        return _key(dict(zip(self._header, fields, strict=False)))
+        return key_of(dict(zip(self._header, fields, strict=False)))
 
 
-def _from_cell(name: str, text: str) -> Json:
+def from_cell(name: str, text: str) -> Json:
+    """A column's value from the cell that `chartlake export` made of it. Raises `ValueError` with the reason."""
     if name in _NUMBERS:
         return whole_number(text, name, _NUMBERS[name])
     if name in _TRUTHS:
@@ -117,7 +151,7 @@ def _from_cell(name: str, text: str) -> Json:
         raise ValueError(f"artists is {shown(text)}, not JSON") from None
 
 
-def _finished(day: Day) -> Day:
+def finished(day: Day) -> Day:
     """The day with what its rows tell of their capture; how exact its positions were, a CSV file does not tell."""
     moments = [row["captured_at"] for row in day.rows]
     simulated = any(row["source"] == "simulator" for row in day.rows)
@@ -131,7 +165,13 @@ def _finished(day: Day) -> Day:
     )
 
 
-def _key(values: Mapping[str, Json]) -> Key:
+def keyed(values: Mapping[str, Json]) -> tuple[Key, Row]:
+    """An entry by the names of its columns to its list and day, and its row. Raises `ValueError` with the reason."""
+    return key_of(values), _row(values)
+
+
+def key_of(values: Mapping[str, Json]) -> Key:
+    """The list and day of an entry. Raises `ValueError` with the reason."""
     playlist_id, day = (_text(name, values.get(name)) for name in ("playlist_id", "snapshot_date"))
     if not _LIST.fullmatch(playlist_id):
         raise ValueError(f"playlist_id is {shown(playlist_id)}, no id of a list")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from ...spotify.entries import Row
+from .. import features
 from ..naming import Named
 from ..saved import Cells, cells_row, one_list, uri_id
 from ..table import Layout, Table
@@ -53,10 +54,13 @@ class _Row:
         self._cells = Cells(header, _COLUMNS)
         # exportify.net divides names by semicolons.
         self._divides = set(header) >= _NET
+        self._features = features.reader(header)
 
     def __call__(self, fields: list[str]) -> Row:
         cells = self._cells(fields)
-        return cells_row(cells, self._artists(cells["artists"], cells.get("artist_uris", "")))
+        row = cells_row(cells, self._artists(cells["artists"], cells.get("artist_uris", "")))
+        told = self._features(fields) if row["item_type"] == "track" and row["item_id"] else None
+        return row | {features.HELD: told} if told else row
 
     def _artists(self, names: str, uris: str) -> list[tuple[str | None, str]]:
         """Pairs of (id, name) where there are as many names as URIs; else names, told apart only where that is sure."""

@@ -1,7 +1,7 @@
 """Kaggle's "Top Spotify Songs in 73 Countries": the daily Top 50 of each country since October 2023, in one large CSV.
 
 An empty country is the Global list. Copies are around in which every line is quoted as a whole, and some that a
-spreadsheet saved, with dates such as 2/13/2025. Audio features are not kept: the lake has no columns for them.
+spreadsheet saved, with dates such as 2/13/2025. Its audio features go to a table of their own.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from datetime import date
 from operator import itemgetter
 
 from ...spotify.entries import Row
+from .. import features
 from ..day import bare_track_id, iso_date, refused, shown, track_row, whole_number
 from ..table import Key, Layout, Table
 
@@ -57,6 +58,7 @@ def _month_first(header: list[str], file: str, sample: list[list[str]]) -> bool 
 
 class _Row:
     def __init__(self, header: list[str], month_first: bool | None) -> None:
+        self._features = features.reader(header)
         self._pick = itemgetter(*(header.index(name) for name in (*_COLUMNS, *_OPTIONAL)))
         self._key_columns = itemgetter(header.index("country"), header.index("snapshot_date"))
         self._month_first = month_first
@@ -73,6 +75,8 @@ class _Row:
         if explicit.lower() not in _TRUTH:
             raise ValueError(f"is_explicit is {shown(explicit)}, neither True nor False")
         row["explicit"] = _TRUTH[explicit.lower()]
+        if told := self._features(fields):
+            row[features.HELD] = told
         return self.key_of(fields), row
 
     def key_of(self, fields: list[str]) -> Key:

@@ -2,7 +2,8 @@
 
 JSON: a list of playlists, or an object with `playlists`; each is the API's own, its `tracks` the whole list of entries.
 Liked Songs come as a list without an id. Text: a line with a list's name, a line an entry (title, artists, album, URI,
-perhaps the release date), an empty line.
+perhaps the release date), an empty line. What `chartlake export` wrote in this form has under `chartlake` what else a
+day and its entries are, and is taken back as any export is.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ..day import Day, Problems, rows_of_entries, shown
 from ..naming import Named
 from ..saved import UNKNOWN_END, cells_row, refuse_later
 from ..several import Lists
+from . import chartlake_export
 
 _CUT = "The file does not end with an empty line, as spotify-backup's do: it was cut there, or edited."
 _ID = re.compile(r"[0-9A-Za-z]{22}")
@@ -43,6 +45,9 @@ def read(body: Json, named: Named, problems: Problems) -> Iterator[Day]:
         if not isinstance(playlist, Mapping) or not isinstance(playlist.get("tracks"), list):
             problems.add(0, f"a playlist has no 'tracks': {shown(json.dumps(playlist))}")
             continue
+        if isinstance(playlist.get("chartlake"), Mapping):
+            yield from _copied(playlist, named, problems)
+            continue
         own = playlist.get("id")
         list_id = lists.id_of(playlist.get("name"), own if isinstance(own, str) and _ID.fullmatch(own) else None)
         if list_id is None:
@@ -51,6 +56,22 @@ def read(body: Json, named: Named, problems: Problems) -> Iterator[Day]:
         facts = playlist_facts(playlist)
         day = Day(list_id, named.single_day(), "spotify-backup-json", facts, "exact", rows, named.moment())
         yield refuse_later(replace(day, lengths=(count,) if count else (), skipped=count - len(rows)), named.file)
+
+
+def _copied(playlist: Mapping[str, Json], named: Named, problems: Problems) -> list[Day]:
+    """The day that `chartlake export` wrote. Raises `BadImport` where it is not whole."""
+    told = playlist["chartlake"]
+    key = {name: told.get(name) for name in ("playlist_id", "snapshot_date")}
+    entries = []
+    for number, entry in enumerate(playlist["tracks"], start=1):
+        besides = entry.get("chartlake") if isinstance(entry, Mapping) else None
+        try:
+            if not isinstance(besides, Mapping):
+                raise UnknownEntryShape("it has no object 'chartlake', as the others have")
+            entries.append(next(rows_of_entries([(number, entry)])) | dict(besides) | key)
+        except UnknownEntryShape as error:
+            problems.add(0, f"entry {number}: {error}", json.dumps(entry)[:1000])
+    return chartlake_export.read({"playlist": told, "entries": entries}, named, problems)
 
 
 def _rows(tracks: list[Json], problems: Problems) -> list[Row]:
