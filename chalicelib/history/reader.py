@@ -6,6 +6,7 @@ import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import NamedTuple
 
 from ..errors import BadImport
@@ -75,17 +76,39 @@ def read_history(
     """
     limits = limits or Limits()
     named, problems = Named(name, day, region, playlist), Problems(name, skip_bad)
-    with opened(name, open_bytes, limits) as stream:
-        head = stream.read(_HEAD)
-    windows = code_page_of(head)
-    text = _text_of(name, head, windows)
+    text, is_all, windows = _head_of(name, open_bytes, limits)
     document = None if columns else _document_of(text)
     if document:
         found = document(decoded(whole(name, open_bytes, limits), windows), named, problems)
         yield from _checked(found, problems) if found is not None else ()
     else:
-        table = _table(named, text, len(head) < _HEAD, windows, columns)
+        table = _table(named, text, is_all, windows, columns)
         yield from map(judged, read_table(table, name, open_bytes, limits, skip_bad))
+
+
+def table_of(
+    name: str,
+    open_bytes: Opener,
+    *,
+    day: date | None = None,
+    region: str | None = None,
+    playlist: ListName | None = None,
+    columns: ColumnMap | None = None,
+    limits: Limits | None = None,
+) -> Table | None:
+    """How `read_history` would read a table; None for any other file. Raises `BadImport` as that does at once."""
+    text, is_all, windows = _head_of(name, open_bytes, limits or Limits())
+    if not columns and _document_of(text):
+        return None
+    return _table(Named(name, day, region, playlist), text, is_all, windows, columns)
+
+
+def _head_of(name: str, open_bytes: Opener, limits: Limits) -> tuple[str, bool, str]:
+    """The beginning of a file as text, whether that is all of it, and the code page of what is no UTF-8."""
+    with opened(name, open_bytes, limits) as stream:
+        head = stream.read(_HEAD)
+    windows = code_page_of(head)
+    return _text_of(name, head, windows), len(head) < _HEAD, windows
 
 
 # A whole text to its days; None for what has none, but is no fault.
@@ -222,14 +245,15 @@ def _table(named: Named, text: str, is_all: bool, windows: str, columns: ColumnM
     header, layout = found
     layout = replace(layout, windows=windows)
     kind = next(kind for kind in kinds if kind.required <= set(header))
-    return kind.table(header, layout, named, _parsed(lines[layout.header :], layout))
+    # Few formats look at the rows, and to parse them takes longer than all the rest.
+    return kind.table(header, layout, named, partial(_parsed, lines[layout.header :], layout))
 
 
 class _Kind(NamedTuple):
     """A format by the columns that it must have, and how its table is read."""
 
     required: frozenset[str]
-    table: Callable[[list[str], Layout, Named, list[list[str]]], Table]
+    table: Callable[[list[str], Layout, Named, Callable[[], list[list[str]]]], Table]
 
 
 def _mapped(columns: ColumnMap) -> _Kind:
@@ -241,7 +265,7 @@ def _mapped(columns: ColumnMap) -> _Kind:
 # The first whose columns are there is the one: some have all that another one has, and more.
 _KINDS = (
     _Kind(chartlake_export.REQUIRED, lambda header, layout, *_: chartlake_export.table(header, layout)),
-    _Kind(kaggle.REQUIRED, lambda header, layout, named, sample: kaggle.table(header, layout, named.file, sample)),
+    _Kind(kaggle.REQUIRED, lambda header, layout, named, sample: kaggle.table(header, layout, named.file, sample())),
     _Kind(charts_scraped.REQUIRED, lambda header, layout, *_: charts_scraped.table(header, layout)),
     _Kind(charts_official.REQUIRED, charts_official.table),
     _Kind(kaggle_worldwide.REQUIRED, lambda header, layout, *_: kaggle_worldwide.table(header, layout)),
