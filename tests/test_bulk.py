@@ -215,6 +215,19 @@ def test_odd_charts_are_read_alike_or_row_by_row(name: str, bulk: BulkReader) ->
     assert left > 5
 
 
+@pytest.mark.parametrize(
+    ("title", "is_read"), [(' "x"', False), ('"x" ', False), ('"x, ""y"" , z"', True), ('" ""x"""', True)]
+)
+def test_a_quote_beside_a_space_is_what_it_is_to_the_reader_of_rows(
+    bulk: BulkReader, title: str, is_read: bool
+) -> None:
+    # DuckDB leaves such a space out.
+    data = worldwide().replace("Déjà vu", title, 1).encode()
+    told = in_bulk(bulk, "data.csv", data)
+    assert (told is not None) == is_read
+    assert told is None or told == by_rows("data.csv", data)
+
+
 def test_a_file_in_many_pieces_is_read_alike(bulk: BulkReader, monkeypatch: pytest.MonkeyPatch) -> None:
     data = spotify_charts().encode()
     monkeypatch.setattr("chalicelib.history.bulk._CHUNK", 1_500)
