@@ -1,11 +1,13 @@
 """How fast a large history file comes in: a synthetic Kaggle file, whole, killed in the middle, and once more.
 
-    .venv/bin/python benchmarks/import_kaggle.py [--megabytes 500]
+    .venv/bin/python benchmarks/import_kaggle.py [--megabytes 500] [--file charts]
 
-Makes the file (74 lists of 50 a day, as Kaggle gives it, the newest day first), imports it into a folder by the command
-as a process of its own, then into another folder where the process is killed (-9) when half of the tables are written,
-and is run again; and at last imports it a second time. Printed: rows a second, of the clock and of the processor (which
-says more on a busy machine), largest memory, the ratios of processor times, and whether all lakes are the same bytes.
+Makes the file, imports it into a folder by the command as a process of its own, then into another folder where the
+process is killed (-9) when half of the tables are written, and is run again; and at last imports it a second time.
+The file is the Top 50 of 73 countries (74 lists of 50 a day, the newest day first), or with `--file charts` "Spotify
+Charts" (70 regions with 200 and 50 a day; all of it has 3,500 megabytes). Beside that, as the limit, a bare `COPY` of
+the same file to Parquet by DuckDB. Printed: rows a second, of the clock and of the processor (which says more on a busy
+machine), largest memory, the ratios of processor times, and whether all lakes are the same bytes.
 """
 
 from __future__ import annotations
@@ -20,6 +22,10 @@ import time
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
+
+import duckdb
+
+from chalicelib.history.regions import _CODES
 
 HEADER = (
     "spotify_id,name,artists,daily_rank,daily_movement,weekly_movement,country,snapshot_date,popularity,is_explicit,"
@@ -43,7 +49,46 @@ def song(number: int, chance: random.Random) -> tuple[str, str]:
     return f'"{number:022d}","{name}","{artists}"', behind
 
 
-def write(path: Path, size: int) -> int:
+def write_charts(path: Path, size: int) -> int:
+    """A file of "Spotify Charts" of about `size` bytes; gives its rows."""
+    chance = random.Random(4)
+    songs = [chart_song(number, chance) for number in range(20_000)]
+    regions = sorted({code: name.title() for name, code in _CODES.items()}.values())[:70]
+    charts = {(one, kind): chance.sample(songs, n) for one in regions for kind, n in (("top200", 200), ("viral50", 50))}
+    day, rows = date(2017, 1, 1), 0
+    with path.open("w", encoding="utf-8") as file:
+        file.write("title,rank,date,artist,url,region,chart,trend,streams\n")
+        while file.tell() < size:
+            for (region, kind), chart in charts.items():
+                for _ in range(3):
+                    chart[chance.randrange(len(chart))] = chance.choice(songs)
+                file.writelines(
+                    f"{title},{rank},{day},{artist},{url},{region},{kind},SAME_POSITION,"
+                    f"{'' if kind == 'viral50' else f'{1_000_000 - rank * 31}.0'}\n"
+                    for rank, (title, artist, url) in enumerate(chart, start=1)
+                )
+                rows += len(chart)
+            day += timedelta(days=1)
+    return rows
+
+
+def chart_song(number: int, chance: random.Random) -> tuple[str, str, str]:
+    """A song's title, artists and link, as they stand in a line; some of them need quotes."""
+    title = f'"Song, ""{number}"""' if number % 50 == 0 else f"Canción {number}"
+    artists = ", ".join(f"Artist {chance.randint(1, 4000)}" for _ in range(chance.randint(1, 3)))
+    quoted = f'"{artists}"' if "," in artists else artists
+    return title, quoted, f"https://open.spotify.com/track/{number:022d}"
+
+
+def bare_copy(path: Path, target: Path) -> tuple[float, float]:
+    """Seconds and processor seconds that DuckDB takes to put the file into Parquet."""
+    began, used = time.perf_counter(), time.process_time()
+    with duckdb.connect(config={"threads": 2}) as connection:
+        connection.execute(f"COPY (FROM read_csv('{path}')) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
+    return time.perf_counter() - began, time.process_time() - used
+
+
+def write_top50(path: Path, size: int) -> int:
     """A file of about `size` bytes; gives its rows."""
     chance = random.Random(4)
     songs = [song(number, chance) for number in range(20_000)]
@@ -97,11 +142,15 @@ def contents(lake: Path) -> Iterator[tuple[Path, bytes]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megabytes", type=int, default=500, choices=range(1, 4001), metavar="MEGABYTES")
-    size = parser.parse_args().megabytes * 1_000_000
+    parser.add_argument("--file", default="top50", choices=("top50", "charts"))
+    arguments = parser.parse_args()
+    size, write = arguments.megabytes * 1_000_000, write_charts if arguments.file == "charts" else write_top50
     with tempfile.TemporaryDirectory() as folder:
         path, first, second = (Path(folder) / name for name in ("universal_top_spotify_songs.csv", "first", "second"))
         rows = write(path, size)
         print(f"{path.stat().st_size / 1e6:.0f} MB, {rows:,} rows")
+        seconds, whole = bare_copy(path, Path(folder) / "bare.parquet")
+        print(f"a bare COPY: {rows / seconds:,.0f} rows a second, {rows / whole:,.0f} a second of the processor")
         seconds, whole, memory = run(path, first)
         print(
             f"imported in {seconds:.1f} s, {memory:.0f} MB: {rows / seconds:,.0f} rows a second, "

@@ -19,7 +19,7 @@ from chalicelib.cli.terminal import show_error
 from chalicelib.errors import BadImport, BadSetting, DamagedFile
 from chalicelib.history.day import NO_FACTS, Day, track_row
 from chalicelib.history.opening import expand
-from chalicelib.history.staging import Staging
+from chalicelib.history.staging import Source, Staging
 from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
@@ -256,7 +256,7 @@ def test_days_before_spotify_and_endless_texts_are_refused(
     rows = [track_row(1, "a" * 22, name, [(None, "Ann")])]
     with pytest.raises(BadImport) as caught:
         Staging(lake, tmp_path / "waiting").read(
-            "odd.csv", [Day("chart:x", day, "official", dict(NO_FACTS), "exact", rows)], "digest"
+            [Day("chart:x", day, "official", dict(NO_FACTS), "exact", rows)], Source("odd.csv", "digest")
         )
     assert said in str(caught.value)
     assert not list(lake.store.list("tables/"))

@@ -110,14 +110,14 @@ def test_nothing_is_kept_of_what_is_refused_or_not_to_be_kept(lake: Lake, clock:
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(lake: Lake, tmp_path: Path) -> None:
-    path = write(tmp_path)
+    path = spotify_json(tmp_path)
     opened = 0
 
     def opener() -> Any:
         nonlocal opened
         opened += 1
-        if opened == 4:
-            path.write_text(chart(streams="7"))
+        if opened == 6:
+            spotify_json(tmp_path, owner="p")
         return path.open("rb")
 
     with lake.folder() as folder:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -15,28 +14,24 @@ from typing import BinaryIO, cast
 from ..errors import BadImport
 from ..lake import keys
 from ..lake.lake import Lake, is_imported
+from ..lake.schema import FIRST_DAY
 from ..spotify.entries import Row
+from .bulk import BulkReader, NotPlain
 from .day import Day
 from .formats.archive_clone import Odd, read_clone
 from .formats.archive_json import read_followers
 from .imported import ImportedFile, Options
 from .kept import Lists, keep, kept_key, name_to_keep, note, note_key, pack, raw_facts
-from .opening import Opener
-from .reader import read_history
-from .staging import Staging, Taken
+from .opening import Limits, Opener, opened
+from .reader import read_history, table_of
+from .staging import Source, Staging, Taken, Wanted, all_days
+from .together import Small, Together, small_of
 
 _CHUNK = 1 << 20
 # Rows that wait, at least, before they are written; a year of one list's daily charts has 73,000.
 _GATHERED_ROWS = 500_000
 # What a person looks at before an import.
 _FIRST_ROWS = 10
-
-# Whether a day of a playlist is asked for.
-Wanted = Callable[[str, date], bool]
-
-
-def _all(playlist_id: str, day: date) -> bool:
-    return True
 
 
 @dataclass(frozen=True)
@@ -74,6 +69,8 @@ class Gathering:
         self._staging = Staging(lake, folder)
         self._waiting: list[_Waiting] = []
         self._files = 0
+        self._bulk = BulkReader(folder, FIRST_DAY, self._staging.last_day)
+        self._together = Together()
         # By their digests the keys of files that are new to the lake: of two with the same bytes one is kept.
         self._packed: dict[str, str] = {}
         self._progress: Callable[[float], None] = lambda share: None
@@ -84,29 +81,41 @@ class Gathering:
         opener: Opener,
         options: Options,
         progress: Callable[[float], None] = lambda share: None,
-        wanted: Wanted = _all,
+        wanted: Wanted = all_days,
     ) -> Iterator[ImportedFile]:
         """Read a file, but for days that are not wanted. Its days stand beside those of other sources; what Spotify
         told stays."""
         self._progress = progress
+        small = None if options.dry_run else small_of(name, opener, options, wanted)
+        if small is None or not self._together.has_room(small):
+            yield from self._read_together()
+        if small is not None:
+            self._together.add(small)
+            return
         one = self._attempted(name, lambda: self._read(name, opener, options, wanted))
         if one.has_no_days:
             # The numbers fill in days, which have to be there first.
             yield from self.finish()
             self._progress = progress
             one = self._attempted(name, lambda: self._filled(one, name, opener, wanted))
-        yield from self._add(one)
+        yield from self._add([one])
 
     def take_clone(self, folder: Path, options: Options) -> Iterator[ImportedFile]:
         """Read the states in a clone; their bytes are not kept, since the clone is what keeps them."""
-        yield from self._add(self._attempted(str(folder), lambda: self._read_clone(folder, options)))
+        yield from self._read_together()
+        yield from self._add([self._attempted(str(folder), lambda: self._read_clone(folder, options))])
 
-    def refuse(self, name: str, error: BadImport) -> None:
+    def refuse(self, name: str, error: BadImport) -> Iterator[ImportedFile]:
         """Let a file that cannot be imported wait for its turn to be told."""
+        yield from self._read_together()
         self._waiting.append(_refused(name, error))
 
     def finish(self) -> Iterator[ImportedFile]:
-        """Write all that waits: first the bytes of the files, then their rows."""
+        """Read and write all that waits: first the bytes of the files, then their rows."""
+        yield from self._read_together()
+        yield from self._write()
+
+    def _write(self) -> Iterator[ImportedFile]:
         for one in self._waiting:
             if one.keeping and one.taken.lists:
                 self._keep(one.keeping, one.taken, one.taken.lists)
@@ -123,13 +132,32 @@ class Gathering:
         except OSError as error:
             return _refused(name, unreadable(name, error))
 
-    def _add(self, one: _Waiting) -> Iterator[ImportedFile]:
-        if self._staging.has_to_go_before(one.taken):
-            yield from self.finish()
-        self._staging.add(one.taken)
-        self._waiting.append(one)
+    def _add(self, those: Sequence[_Waiting]) -> Iterator[ImportedFile]:
+        """Let files wait, of which none has to be written before another one."""
+        if any(self._staging.has_to_go_before(one.taken) for one in those):
+            yield from self._write()
+        for one in those:
+            self._staging.add(one.taken)
+            self._waiting.append(one)
         if self._staging.rows >= _GATHERED_ROWS:
-            yield from self.finish()
+            yield from self._write()
+
+    def _read_together(self) -> Iterator[ImportedFile]:
+        """Read the small files that wait for that."""
+        files = self._together.take()
+        if files:
+            sources = [Source(one.name, one.sha256, one.wanted) for one in files]
+            blocks = self._bulk.files([(number, one.table, one.text) for number, one in enumerate(files)])
+            found = self._staging.read_blocks(sources, blocks)
+            yield from self._add([self._read_small(one, found.get(number)) for number, one in enumerate(files)])
+
+    def _read_small(self, one: Small, taken: Taken | None) -> _Waiting:
+        """What one of them told; it is read row by row where it is not plain."""
+        if taken is None:
+            return self._attempted(one.name, lambda: self._read(one.name, one.open, one.options, one.wanted))
+        measured = (one.sha256, len(one.data))
+        rejects: list[tuple[int, str, str]] | None = [] if one.options.skip_bad else None
+        return self._attempted(one.name, lambda: self._taken(one.name, one.open, one.options, measured, taken, rejects))
 
     def _read(self, name: str, opener: Opener, options: Options, wanted: Wanted) -> _Waiting:
         rejects: list[tuple[int, str, str]] | None = [] if options.skip_bad else None
@@ -139,18 +167,45 @@ class Gathering:
         def watched() -> BinaryIO:
             return cast(BinaryIO, _Counted(opener(), lambda read: self._progress(2 / 3 * read / max(size, 1))))
 
-        days = read_history(name, watched, **options.reading(), skip_bad=rejects, limits=options.limits)
         if options.dry_run:
+            days = read_history(name, watched, **options.reading(), skip_bad=rejects, limits=options.limits)
             return self._looked_at(name, days, rejects)
-        taken = self._staging.read(name, days, sha256, wanted)
-        keeping = None if taken.holds_purged else self._keeping(name, opener, options, sha256, size)
-        taken.settle(raw_facts(keeping.raw_key if keeping else None, sha256))
+        source = Source(name, sha256, wanted)
+        taken = self._in_bulk(watched, options, source)
+        if taken is None:
+            days = read_history(name, watched, **options.reading(), skip_bad=rejects, limits=options.limits)
+            taken = self._staging.read(days, source)
+        return self._taken(name, opener, options, (sha256, size), taken, rejects)
+
+    def _in_bulk(self, opener: Opener, options: Options, source: Source) -> Taken | None:
+        """What a large file told; None where it is to be read row by row."""
+        try:
+            table = table_of(source.name, opener, **options.reading(), limits=options.limits)
+            if table is None or table.by_column is None or not table.by_column.key:
+                return None
+            with opened(source.name, opener, options.limits or Limits()) as stream:
+                return self._staging.read_blocks([source], self._bulk.blocks(table, stream)).get(0)
+        except (BadImport, NotPlain):
+            return None
+
+    def _taken(
+        self,
+        name: str,
+        opener: Opener,
+        options: Options,
+        measured: tuple[str, int],
+        taken: Taken,
+        rejects: list[tuple[int, str, str]] | None,
+    ) -> _Waiting:
+        """A file that was read, with its digest and size, and how its bytes are to be kept."""
+        keeping = None if taken.holds_purged else self._keeping(name, opener, options, *measured)
+        taken.settle(raw_facts(keeping.raw_key if keeping else None, measured[0]))
         return _Waiting(_imported(name, taken, rejects), taken, keeping, not taken.formats and not rejects)
 
     def _looked_at(self, name: str, days: Iterable[Day], rejects: list[tuple[int, str, str]] | None) -> _Waiting:
         """What a file holds, as it would be imported, and its first rows; nothing of it waits."""
         first: list[Row] = []
-        taken = self._staging.read(name, _watched(days, first), "")
+        taken = self._staging.read(_watched(days, first), Source(name))
         self._staging.discard(taken)
         return _Waiting(replace(_imported(name, taken, rejects), first_rows=tuple(first)), Taken())
 
@@ -181,7 +236,7 @@ class Gathering:
         days = read_clone(folder, unplaced=unplaced, limits=options.limits)
         if options.dry_run:
             return self._looked_at(str(folder), days, None)
-        taken = self._staging.read(str(folder.resolve()), days, "")
+        taken = self._staging.read(days, Source(str(folder.resolve())))
         found = _imported(str(folder), taken, None)
         strays = ((odd.version.path, odd.version.moment.date(), odd.reason) for odd in unplaced)
         return _Waiting(replace(found, remarks=(*found.remarks, *strays)), taken)

@@ -51,7 +51,7 @@ def import_paths(
                 yield from gathering.take_clone(path, options)
             for called, opened in _opened_in(path, options, name):
                 if isinstance(opened, BadImport):
-                    gathering.refuse(called, opened)
+                    yield from gathering.refuse(called, opened)
                 else:
                     yield from gathering.take(called, opened, options, partial(progress, called))
         yield from gathering.finish()

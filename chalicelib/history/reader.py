@@ -6,6 +6,7 @@ import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import NamedTuple
 
 from ..errors import BadImport
@@ -77,21 +78,50 @@ def read_history(
     """
     limits = limits or Limits()
     named, problems = Named(name, day, region, playlist), Problems(name, skip_bad)
-    with opened(name, open_bytes, limits) as stream:
-        head = stream.read(_HEAD)
+    head = _first_bytes(name, open_bytes, limits)
     if chartlake_parquet.is_this(head):
         yield from map(judged, chartlake_parquet.read(name, open_bytes, problems, limits))
         return
-    windows = code_page_of(head)
-    text = _text_of(name, head, windows)
+    text, is_all, windows = _as_text(name, head)
     document = None if columns else _document_of(text)
     if document:
         found = document(decoded(whole(name, open_bytes, limits), windows), named, problems)
         yield from _checked(found, problems) if found is not None else ()
     else:
         is_lines = chartlake_export.is_lines(text)
-        table = chartlake_export.lines() if is_lines else _table(named, text, len(head) < _HEAD, windows, columns)
+        table = chartlake_export.lines() if is_lines else _table(named, text, is_all, windows, columns)
         yield from map(judged, read_table(table, name, open_bytes, limits, skip_bad))
+
+
+def table_of(
+    name: str,
+    open_bytes: Opener,
+    *,
+    day: date | None = None,
+    region: str | None = None,
+    playlist: ListName | None = None,
+    columns: ColumnMap | None = None,
+    limits: Limits | None = None,
+) -> Table | None:
+    """How `read_history` would read a table; None for any other file. Raises `BadImport` as that does at once."""
+    head = _first_bytes(name, open_bytes, limits or Limits())
+    if chartlake_parquet.is_this(head):
+        return None
+    text, is_all, windows = _as_text(name, head)
+    if not columns and (_document_of(text) or chartlake_export.is_lines(text)):
+        return None
+    return _table(Named(name, day, region, playlist), text, is_all, windows, columns)
+
+
+def _first_bytes(name: str, open_bytes: Opener, limits: Limits) -> bytes:
+    with opened(name, open_bytes, limits) as stream:
+        return stream.read(_HEAD)
+
+
+def _as_text(name: str, head: bytes) -> tuple[str, bool, str]:
+    """The beginning of a file as text, whether that is all of it, and the code page of what is no UTF-8."""
+    windows = code_page_of(head)
+    return _text_of(name, head, windows), len(head) < _HEAD, windows
 
 
 # A whole text to its days; None for what has none, but is no fault.
@@ -228,14 +258,15 @@ def _table(named: Named, text: str, is_all: bool, windows: str, columns: ColumnM
     header, layout = found
     layout = replace(layout, windows=windows)
     kind = next(kind for kind in kinds if kind.required <= set(header))
-    return kind.table(header, layout, named, _parsed(lines[layout.header :], layout))
+    # Few formats look at the rows, and to parse them takes longer than all the rest.
+    return kind.table(header, layout, named, partial(_parsed, lines[layout.header :], layout))
 
 
 class _Kind(NamedTuple):
     """A format by the columns that it must have, and how its table is read."""
 
     required: frozenset[str]
-    table: Callable[[list[str], Layout, Named, list[list[str]]], Table]
+    table: Callable[[list[str], Layout, Named, Callable[[], list[list[str]]]], Table]
 
 
 def _mapped(columns: ColumnMap) -> _Kind:
@@ -248,7 +279,7 @@ def _mapped(columns: ColumnMap) -> _Kind:
 _KINDS = (
     _Kind(chartlake_export.REQUIRED, lambda header, layout, *_: chartlake_export.table(header, layout)),
     _Kind(exportify_copy.REQUIRED, lambda header, layout, *_: exportify_copy.table(header, layout)),
-    _Kind(kaggle.REQUIRED, lambda header, layout, named, sample: kaggle.table(header, layout, named.file, sample)),
+    _Kind(kaggle.REQUIRED, lambda header, layout, named, sample: kaggle.table(header, layout, named.file, sample())),
     _Kind(charts_scraped.REQUIRED, lambda header, layout, *_: charts_scraped.table(header, layout)),
     _Kind(charts_official.REQUIRED, charts_official.table),
     _Kind(kaggle_worldwide.REQUIRED, lambda header, layout, *_: kaggle_worldwide.table(header, layout)),

@@ -17,7 +17,7 @@ from .gathering import Gathering
 from .imported import ImportedFile, Options
 from .kept import Note, fetch, read_notes
 from .reader import read_history
-from .staging import Staging
+from .staging import Source, Staging
 
 # Less time than this is left (seconds): no further file is begun.
 _SHORTEST = 5.0
@@ -220,7 +220,7 @@ def _differing(lake: Lake, note: Note, own: Mapping[tuple[str, date], Row]) -> d
         opener = fetch(lake, note.sha256, folder / "kept")
         days = read_history(note.name, opener, **options.reading(), skip_bad=rejects)
         staging = Staging(trial, folder)
-        taken = staging.read(note.name, days, note.sha256, lambda one, day: (one, day) in own)
+        taken = staging.read(days, Source(note.name, note.sha256, lambda one, day: (one, day) in own))
         staging.add(taken)
         told = staging.told()
         others = staging.other_entries()

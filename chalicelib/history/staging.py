@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from operator import itemgetter
@@ -16,6 +16,7 @@ from ..lake.schema import ENTRIES, FIRST_DAY, PUBLISHED, empty_row
 from ..lake.tables import LONGEST_PACK, packed, to_json
 from ..lake.tombstones import Tombstones, read_tombstones
 from ..spotify.entries import Row
+from .bulk import Block
 from .day import EMPTY_ROW, PARTIAL, Day
 from .features import Told
 
@@ -27,18 +28,59 @@ _LONGEST_TEXT = 25_000
 _TEXTS_OF = itemgetter(*(name for name, kind in ENTRIES.items() if kind == "VARCHAR" and name in EMPTY_ROW))
 
 
+# Whether a day of a playlist is asked for.
+Wanted = Callable[[str, date], bool]
+
+
+def all_days(playlist_id: str, day: date) -> bool:
+    """None is left out."""
+    return True
+
+
 # A list's year, of which one file holds the days that wait.
 _Year = tuple[str, int]
 
 
 @dataclass
 class _Staged:
-    """The days of one playlist's year: their entries in a file, for the commits what is not null, and of days that came
-    out of a lake the captures that they are copies of."""
+    """The days of one playlist's year: their entries in files (of days that are no others' of these), for the commits
+    what is not null, and of days that came out of a lake the captures that they are copies of."""
 
-    path: Path
+    files: dict[Path, None]
     commits: dict[date, Row] = field(default_factory=dict)
     copies: dict[date, frozenset[str]] = field(default_factory=dict)
+
+    def rows(self) -> Path:
+        """Its one file, or the folder that its files are put into."""
+        if len(self.files) == 1:
+            return next(iter(self.files))
+        folder = next(iter(self.files)).with_suffix(".rows")
+        folder.mkdir()
+        for number, path in enumerate(self.files):
+            if path.suffix != ".ndjson":
+                path.rename(folder / f"{number}{path.suffix}")
+                continue
+            with path.open("rb") as source, (folder / "rows.ndjson").open("ab") as target:
+                shutil.copyfileobj(source, target)
+            path.unlink()
+        self.files = {folder: None}
+        return folder
+
+    def remove(self) -> None:
+        for path in self.files:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file whose days are read: its name, the digest of its bytes, and which of its days are asked for."""
+
+    name: str
+    digest: str = ""
+    wanted: Wanted = all_days
 
 
 @dataclass
@@ -89,50 +131,100 @@ class Staging:
         self._waiting: dict[_Year, _Staged] = {}
         self._features = Told(folder / "features.ndjson")
 
-    def read(
-        self, name: str, days: Iterable[Day], digest: str, wanted: Callable[[str, date], bool] = lambda one, day: True
-    ) -> Taken:
-        """Read all days of the file `name`, but for those that are not wanted; memory holds one day at a time. They are
+    def read(self, days: Iterable[Day], source: Source) -> Taken:
+        """Read all days of a file, but for those that are not wanted; memory holds one day at a time. They are
         written when they were added. Raises `BadImport`, also for what `days` raise; then nothing of them waits."""
         self._files += 1
-        taken = Taken(features=Told(self._folder / f"{self._files}.features.ndjson"))
-        # It is tomorrow already somewhere.
-        last = self._lake.now().astimezone(UTC).date() + timedelta(days=1)
+        taken, last = Taken(features=Told(self._folder / f"{self._files}.features.ndjson")), self.last_day
         try:
             for day in days:
-                _refuse_odd(day, name, last)
-                taken.formats[day.format] = None
+                _refuse_odd(day, source.name, last)
                 if taken.features and not self._purged.covers(day.playlist_id, day.snapshot_date):
                     # Also of a day on which another file's stands: its features may be the newest all the same.
-                    taken.features.add(day, _common(day, name, digest))
-                if wanted(day.playlist_id, day.snapshot_date):
-                    self._read_day(taken, day, name, digest)
+                    taken.features.add(day, to_json(_origin(day, source) | _key_of(day)))
+                if self._takes(taken, day, source):
+                    self._stage_day(taken, day, source)
         except BaseException:
             self.discard(taken)
             raise
         taken.remarks.sort()
         return taken
 
-    def _read_day(self, taken: Taken, day: Day, name: str, digest: str) -> None:
+    @property
+    def last_day(self) -> date:
+        """The last day that can have been seen by now: it is tomorrow already somewhere."""
+        return self._lake.now().astimezone(UTC).date() + timedelta(days=1)
+
+    def read_blocks(self, sources: Sequence[Source], blocks: Iterable[Block]) -> dict[int, Taken]:
+        """Do `read` for files whose days come in blocks; gives what each of them told, by its number. A file of which
+        no block tells is not there."""
+        found: dict[int, Taken] = {}
+        try:
+            for block in blocks:
+                self._read_block(found, sources, block)
+        except BaseException:
+            for taken in found.values():
+                self.discard(taken)
+            raise
+        for taken in found.values():
+            taken.remarks.sort()
+        return found
+
+    def _read_block(self, found: dict[int, Taken], sources: Sequence[Source], block: Block) -> None:
+        years: dict[_Year, int] = {}
+        origins: list[tuple[int, Row] | None] = []
+        those: list[tuple[Taken, _Year]] = []
+        for number, day in block.days:
+            taken, source = found.setdefault(number, Taken()), sources[number]
+            origins.append(None)
+            # No chart names a user, so none has to be forgotten.
+            if self._takes(taken, day, source):
+                year = (day.playlist_id, day.snapshot_date.year)
+                origin = _origin(day, source)
+                origins[-1] = (years.setdefault(year, len(years)), origin | _key_of(day))
+                self._commit_day(taken, day, origin)
+                those.append((taken, year))
+        saved = block.save(origins)
+        for taken, year in those:
+            taken.staged[year].files.update(dict.fromkeys(saved[years[year]]))
+
+    def _takes(self, taken: Taken, day: Day, source: Source) -> bool:
+        """Whether a day is to be written; what is to be said of it is noted."""
+        taken.formats[day.format] = None
+        if not source.wanted(day.playlist_id, day.snapshot_date):
+            return False
         if day.reason:
             taken.remarks.append((day.playlist_id, day.snapshot_date, day.reason))
         taken.holds_purged |= self._purged.covers_raw(day.playlist_id, day.snapshot_date)
         if self._purged.covers(day.playlist_id, day.snapshot_date):
             taken.purged += 1
-            return
+            return False
+        return True
+
+    def _stage_day(self, taken: Taken, day: Day, source: Source) -> None:
         anonymous = _without_users(day, self._purged)
         taken.holds_purged |= anonymous != day
-        year = (day.playlist_id, day.snapshot_date.year)
-        if year not in taken.staged:
+        origin = _origin(day, source)
+        staged = self._commit_day(taken, anonymous, origin)
+        if not staged.files:
             self._files += 1
-            taken.staged[year] = _Staged(self._folder / f"{self._files}.ndjson")
-        _stage(taken.staged[year], anonymous, name, digest)
+            staged.files[self._folder / f"{self._files}.ndjson"] = None
+        _stage(next(iter(staged.files)), anonymous, source.name, origin)
+
+    def _commit_day(self, taken: Taken, day: Day, origin: Row) -> _Staged:
+        """Note what a day is worth; gives its year."""
+        staged = taken.staged.setdefault((day.playlist_id, day.snapshot_date.year), _Staged({}))
+        if day.copy_of:
+            staged.copies[day.snapshot_date] = day.copy_of
+        told = {column: value for column, value in day.facts.items() if value is not None}
+        staged.commits[day.snapshot_date] = told | origin | _verdict(day)
         taken.days, taken.rows = taken.days + 1, taken.rows + len(day.rows)
+        return staged
 
     def discard(self, taken: Taken) -> None:
         """Let nothing of a file wait that was read."""
         for staged in taken.staged.values():
-            staged.path.unlink(missing_ok=True)
+            staged.remove()
         if taken.features:
             taken.features.forget()
 
@@ -153,13 +245,11 @@ class Staging:
         for year, staged in taken.staged.items():
             waiting = self._waiting.get(year)
             if waiting is None:
-                self._waiting[year] = _Staged(staged.path, dict(staged.commits), dict(staged.copies))
+                self._waiting[year] = _Staged(dict(staged.files), dict(staged.commits), dict(staged.copies))
                 continue
             waiting.commits |= staged.commits
             waiting.copies |= staged.copies
-            with staged.path.open("rb") as source, waiting.path.open("ab") as target:
-                shutil.copyfileobj(source, target)
-            staged.path.unlink()
+            waiting.files |= staged.files
 
     def takes_a_place(self, taken: Taken) -> bool:
         """Whether one of the file's days is to stand where now another file's does."""
@@ -179,7 +269,7 @@ class Staging:
         changed: set[tuple[str, date]] = set()
         for number, ((playlist_id, year), staged) in enumerate(sorted(self._waiting.items()), start=1):
             changed |= {(playlist_id, day) for day in _place(self._lake, playlist_id, year, staged)}
-            staged.path.unlink(missing_ok=True)
+            staged.remove()
             progress(number / len(self._waiting))
         self._waiting, self.rows = {}, 0
         self._features.write(self._lake)
@@ -198,7 +288,7 @@ class Staging:
         found: set[tuple[str, date]] = set()
         for (playlist_id, _), staged in self._waiting.items():
             published = {day: facts for day, facts in staged.commits.items() if _is_published(facts)}
-            placed = self._lake.put_days(playlist_id, _ranks(published), staged.path)
+            placed = self._lake.put_days(playlist_id, _ranks(published), staged.rows())
             found |= {(playlist_id, day) for day in placed.changed | placed.stayed}
         return found
 
@@ -248,33 +338,27 @@ def _without_users(day: Day, purged: Tombstones) -> Day:
     return replace(day, rows=rows, facts=purged.facts_without_users(day.facts, day.snapshot_date))
 
 
-def _origin(day: Day, name: str, digest: str) -> Row:
+def _origin(day: Day, source: Source) -> Row:
     """Where a day came from, as its row and its entries tell it."""
     return {
         # The start of the day where the format tells no moment: the same file always gives the same rows.
         "captured_at": day.moment or datetime.combine(day.snapshot_date, time.min, UTC),
-        "capture_id": (day.origin or digest)[:16],
-        "source": "simulator" if day.simulated else f"import:{day.format}:{name.rsplit('/', 1)[-1]}",
+        "capture_id": (day.origin or source.digest)[:16],
+        "source": "simulator" if day.simulated else f"import:{day.format}:{source.name.rsplit('/', 1)[-1]}",
     }
 
 
-def _common(day: Day, name: str, digest: str) -> Row:
-    """What each of its entries tells of the day."""
-    key = {"snapshot_date": day.snapshot_date, "playlist_id": day.playlist_id}
-    return to_json(_origin(day, name, digest) | key)
+def _key_of(day: Day) -> Row:
+    return {"snapshot_date": day.snapshot_date, "playlist_id": day.playlist_id}
 
 
-def _stage(target: _Staged, day: Day, name: str, digest: str) -> None:
-    origin, common = _origin(day, name, digest), _common(day, name, digest)
-    with target.path.open("ab") as file:
+def _stage(path: Path, day: Day, name: str, origin: Row) -> None:
+    common = to_json(origin | _key_of(day))
+    with path.open("ab") as file:
         for pack in packed((row | common for row in day.rows), ENTRIES):
             if len(pack) > LONGEST_PACK:
                 raise BadImport(name, [(0, f"the texts of {day.snapshot_date} are longer than those of any list")])
             file.write(pack)
-    if day.copy_of:
-        target.copies[day.snapshot_date] = day.copy_of
-    told = {column: value for column, value in day.facts.items() if value is not None}
-    target.commits[day.snapshot_date] = told | origin | _verdict(day)
 
 
 def _verdict(day: Day) -> Row:
@@ -327,7 +411,7 @@ def _write(
     """The entries and commits of these days, once; gives the days whose entries are other ones now, and what was
     committed of those on which no better entries stay."""
     captures = {day: facts["capture_id"] for day, facts in todo.items()}
-    placed = lake.put_days(playlist_id, _ranks(todo), staged.path, captures)
+    placed = lake.put_days(playlist_id, _ranks(todo), staged.rows(), captures)
     own = {day: facts for day, facts in sorted(todo.items()) if day not in placed.stayed}
     rows = [_commit(playlist_id, day, facts, placed.keys[day]) for day, facts in own.items()]
     lake.put_snapshots(playlist_id, year, rows, mark=True)

@@ -6,7 +6,7 @@ import codecs
 import csv
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -51,6 +51,17 @@ JSON_LINES = Layout("", 0, 1, undivided=True)
 
 
 @dataclass(frozen=True)
+class ByColumn:
+    """How a format's rows are read many at once (see `bulk`), instead of by its `Parse`: where in a record lie
+    `position`, `address` (a track's URI or link), `name`, `artist`, and columns of `entries`, of which `kinds` tells
+    how their texts become values; and the columns that tell list and day."""
+
+    places: Mapping[str, int]
+    kinds: Mapping[str, str]
+    key: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Table:
     """A file of lines that was recognised."""
 
@@ -64,6 +75,7 @@ class Table:
     in_order: bool = False
     # What is left to be said of a day when all its rows are there.
     finish: Callable[[Day], Day] = lambda day: day
+    by_column: ByColumn | None = None
 
 
 def read_table(

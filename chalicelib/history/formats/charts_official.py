@@ -6,13 +6,14 @@ weekly, and a viral chart has no `streams`. Withheld tracks leave gaps in the ra
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from operator import itemgetter
 
 from ...spotify.entries import Row
 from ..day import iso_date, track_id, track_row, whole_number
 from ..naming import Named
-from ..table import Key, Layout, Table
+from ..table import ByColumn, Key, Layout, Table
 
 REQUIRED = frozenset({"rank", "uri", "artist_names", "track_name"})
 # The places of a chart: a regional one is shorter where fewer tracks were streamed often enough.
@@ -29,16 +30,17 @@ _REPORTED = {
 }
 
 
-def table(header: list[str], layout: Layout, named: Named, sample: list[list[str]]) -> Table:
+def table(header: list[str], layout: Layout, named: Named, sample: Callable[[], list[list[str]]]) -> Table:
     """Raises `BadImport` where day or region are nowhere to be found."""
     every = "weekly" if "weeks_on_chart" in header else "daily"
     kind = "regional" if "streams" in header else "viral"
     name = named.chart()
     region = named.region_or(name.region if name else None)
-    day = None if named.has_date() else _noted_day(header, every, sample)
+    day = None if named.has_date() else _noted_day(header, every, sample())
     key = (f"chart:{kind}-{region}-{every}", day or named.single_day())
     format_ = f"charts-official-{every}" if kind == "regional" else f"charts-official-viral-{every}"
-    return Table(format_, layout, _Row(header, key), lambda fields: key, LENGTHS[kind])
+    row = _Row(header, key)
+    return Table(format_, layout, row, lambda fields: key, LENGTHS[kind], by_column=row.by_column())
 
 
 def _noted_day(header: list[str], every: str, sample: list[list[str]]) -> date | None:
@@ -54,7 +56,8 @@ def _noted_day(header: list[str], every: str, sample: list[list[str]]) -> date |
 class _Row:
     def __init__(self, header: list[str], key: Key) -> None:
         self._key = key
-        self._pick = itemgetter(*(header.index(name) for name in ("rank", "uri", "artist_names", "track_name")))
+        self._places = [header.index(name) for name in ("rank", "uri", "artist_names", "track_name")]
+        self._pick = itemgetter(*self._places)
         self._streams = header.index("streams") if "streams" in header else None
         self._label = header.index("source") if "source" in header else None
         self._reported = [(column, name, header.index(name)) for name, column in _REPORTED.items() if name in header]
@@ -70,6 +73,18 @@ class _Row:
         for column, name, place in self._reported:
             row[column] = _reported(fields[place], name)
         return self._key, row
+
+    def by_column(self) -> ByColumn | None:
+        """None where two columns tell one thing."""
+        places = dict(zip(("position", "address", "artist", "name"), self._places, strict=True))
+        kinds = {column: "reported" for column, _, _ in self._reported}
+        if len(kinds) < len(self._reported):
+            return None
+        places |= {column: place for column, _, place in self._reported}
+        for column, place, kind in (("streams", self._streams, "count"), ("label", self._label, "text")):
+            if place is not None:
+                places[column], kinds[column] = place, kind
+        return ByColumn(places, kinds)
 
 
 def _reported(text: str, name: str) -> int | None:

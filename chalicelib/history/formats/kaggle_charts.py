@@ -14,17 +14,21 @@ from operator import itemgetter
 from ...spotify.entries import Row
 from ..day import Day, iso_date, shown, track_id, track_row, whole_number
 from ..regions import region_code
-from ..table import Key, Layout, Table
+from ..table import ByColumn, Key, Layout, Table
 
 _COLUMNS = ("title", "rank", "date", "artist", "url", "region", "chart", "streams")
 REQUIRED = frozenset(_COLUMNS)
+_BY_COLUMN = {"position": "rank", "address": "url", "name": "title", "artist": "artist", "streams": "streams"}
 # The kind of a chart, and the places that it has.
 _CHARTS = {"top200": ("regional", 200), "viral50": ("viral", 50)}
 
 
 def table(header: list[str], layout: Layout) -> Table:
     row = _Row(header)
-    return Table("kaggle-charts", layout, row, row.key_of, (200,), finish=_finished)
+    places = {column: header.index(name) for column, name in _BY_COLUMN.items()}
+    key = tuple(map(header.index, ("chart", "region", "date")))
+    by_column = ByColumn(places, {"streams": "count or nothing"}, key)
+    return Table("kaggle-charts", layout, row, row.key_of, (200,), finish=_finished, by_column=by_column)
 
 
 def _finished(day: Day) -> Day:

@@ -11,15 +11,18 @@ from operator import itemgetter
 from ...spotify.entries import Row
 from ..day import iso_date, track_id, track_row, whole_number
 from ..regions import region_code
-from ..table import Key, Layout, Table
+from ..table import ByColumn, Key, Layout, Table
 
 _COLUMNS = ("position", "track name", "artist", "streams", "url", "date", "region")
+_BY_COLUMN = {"position": "position", "address": "url", "name": "track name", "artist": "artist", "streams": "streams"}
 REQUIRED = frozenset(_COLUMNS)
 
 
 def table(header: list[str], layout: Layout) -> Table:
     row = _Row(header)
-    return Table("kaggle-worldwide", layout, row, row.key_of, (200,))
+    places = {column: header.index(name) for column, name in _BY_COLUMN.items()}
+    by_column = ByColumn(places, {"streams": "count"}, (header.index("date"), header.index("region")))
+    return Table("kaggle-worldwide", layout, row, row.key_of, (200,), by_column=by_column)
 
 
 class _Row:
