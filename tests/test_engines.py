@@ -65,7 +65,10 @@ def keep(lake: Lake, entries: list[Row], snapshots: list[Row]) -> None:
         keys = lake.put_days(playlist_id, ranks, map(to_json, rows[playlist_id])).keys
         for year in {row["snapshot_date"].year for row in days}:
             of_year = [row for row in days if row["snapshot_date"].year == year]
-            committed = [row | {"entries_key": keys.get(row["snapshot_date"])} for row in of_year]
+            # A day without entries has no file, as the lake commits it.
+            committed = [
+                row | {"entries_key": keys.get(row["snapshot_date"]) if row["entry_count"] else None} for row in of_year
+            ]
             lake.put_snapshots(playlist_id, year, committed)
 
 
