@@ -281,10 +281,13 @@ class BulkReader:
             self._connection = _connected(self._folder)
         try:
             return self._connection.execute(sql)
-        except (duckdb.OutOfMemoryException, duckdb.IOException):
-            raise
         except duckdb.Error as error:
+            # Of a full disk, too, the reader of rows tells better.
             raise NotPlain(str(error)) from error
+        except RuntimeError as error:
+            if str(error) == "Query interrupted":
+                raise KeyboardInterrupt from error
+            raise
 
     def _path(self, ending: str) -> Path:
         self._files += 1

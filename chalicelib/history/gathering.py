@@ -148,7 +148,10 @@ class Gathering:
         if files:
             sources = [Source(one.name, one.sha256, one.wanted) for one in files]
             blocks = self._bulk.files([(number, one.table, one.text) for number, one in enumerate(files)])
-            found = self._staging.read_blocks(sources, blocks)
+            try:
+                found = self._staging.read_blocks(sources, blocks)
+            except (NotPlain, OSError):
+                found = {}
             yield from self._add([self._read_small(one, found.get(number)) for number, one in enumerate(files)])
 
     def _read_small(self, one: Small, taken: Taken | None) -> _Waiting:
@@ -185,7 +188,7 @@ class Gathering:
                 return None
             with opened(source.name, opener, options.limits or Limits()) as stream:
                 return self._staging.read_blocks([source], self._bulk.blocks(table, stream)).get(0)
-        except (BadImport, NotPlain):
+        except (BadImport, NotPlain, OSError):
             return None
 
     def _taken(
