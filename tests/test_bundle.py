@@ -374,6 +374,8 @@ def test_every_question_is_answered_under_exactly_the_apis_policy(
         ask("/playlists", limit="10")
         ask("/playlists/{playlist_id}/coverage", {"playlist_id": TOP_50})
         ask("/tracks/{track_id}/history", {"track_id": uri})
+        artist = quote(chart["entries"][0]["artists"][0]["id"], safe="")
+        ask("/artists/{artist_id}", {"artist_id": artist})
         ask("/compare", playlist=TOP_50, **{"from": day, "to": day})
         described = json.loads(ask("/openapi.json").answer["body"])
         link = json.loads(ask("/report").answer["body"])["url"]

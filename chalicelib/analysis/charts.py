@@ -5,7 +5,7 @@ Asked of the views over the lake; a day that is not known is an error that names
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -115,15 +115,28 @@ class Comparison:
 
 # What most of the others are made of, some of it several times: narrow rows, computed once.
 HELD = ("known_days", "recordings", "slots", "keyed", "moves")
+_FIRST_OF_ITEMS = "keyed"
 
 
 @contextmanager
 def open_charts(
-    lake: Lake, today: date, playlist_ids: Iterable[str] = (), *, entries: bool = True, since: date = date.min
+    lake: Lake,
+    today: date,
+    playlist_ids: Iterable[str] = (),
+    *,
+    entries: bool = True,
+    since: date = date.min,
+    choose: Callable[[Warehouse], None] = lambda warehouse: None,
 ) -> Iterator[Charts]:
-    """The views over these playlists (none: over all); see `open_warehouse`. `today` is the day not over yet."""
+    """The views over these playlists (none: over all); see `open_warehouse`. `today` is the day not over yet.
+
+    `choose` may narrow `entries` when it is known which URIs are one recording (`recordings`) and which slots are empty
+    (`slots`), before each entry's key and moves are computed.
+    """
     with open_warehouse(lake, playlist_ids, entries=entries, since=since) as warehouse:
         for name in VIEWS:
+            if name == _FIRST_OF_ITEMS:
+                choose(warehouse)
             warehouse.define(name, view_sql(name).replace("CURRENT_DATE", f"DATE '{today}'"))
             if entries and name in HELD:
                 warehouse.narrow(name, "true", {})
