@@ -126,7 +126,7 @@ def narrow_to_tracks(warehouse: Warehouse, track_keys: Sequence[str], artist_key
             THEN list_has_any($artists, list_transform(artists, lambda artist: coalesce(artist.id, artist.name)))
           ELSE uri IN (
             WITH named AS (
-              SELECT DISTINCT uri FROM entries
+              SELECT uri FROM (SELECT DISTINCT uri, artists FROM entries)
               WHERE list_contains($tracks, uri)
                 OR list_has_any($artists, list_transform(artists, lambda artist: coalesce(artist.id, artist.name)))
             ),
