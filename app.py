@@ -105,6 +105,12 @@ def history(track_id: str) -> Response:
     return _response(answers.history(_asked(track_id=track_id)))
 
 
+# An artist across lists.
+@app.route("/artists/{artist_id}", methods=["GET"], authorizer=IAMAuthorizer())
+def artist(artist_id: str) -> Response:
+    return _response(answers.artist(_asked(artist_id=artist_id)))
+
+
 # What became of a list: ?playlist=&from=&to=.
 @app.route("/compare", methods=["GET"], authorizer=IAMAuthorizer())
 def compare() -> Response:

@@ -27,7 +27,7 @@ from chalicelib.time_and_chance import World
 TODAY = date(2026, 11, 23)
 DAYS = [TODAY - timedelta(days=ago) for ago in range(365)]
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-LIST = f"{0:022d}"
+LIST = ARTIST = f"{0:022d}"
 
 
 def fill(address: str, lists: int) -> None:
@@ -89,6 +89,7 @@ def main() -> None:
         answers.coverage: ({"playlist_id": LIST}, {}),
         answers.compare: ({}, {"playlist": [LIST], "from": [str(DAYS[-1])], "to": [str(TODAY)]}),
         answers.history: ({"track_id": "XXSIM2600007"}, {}),
+        answers.artist: ({"artist_id": ARTIST}, {}),
         answers.openapi: ({}, {}),
     }
     with tempfile.TemporaryDirectory() as folder:

@@ -66,7 +66,7 @@ def open_folder(folder: str) -> Lake:
 
 
 def copied(lake: Lake, playlists: int) -> Lake:
-    """The lake with its playlist's tables under other ids too."""
+    """The lake with its playlist's tables under other ids too; each two lists have the same songs."""
     for number in range(1, playlists):
         other = f"{number:022}"
         for owner, year in lake.tried():
@@ -74,15 +74,30 @@ def copied(lake: Lake, playlists: int) -> Lake:
                 tables = [(keys.snapshots(TOP_50, year), SNAPSHOTS)]
                 tables += [(key, ENTRIES) for key in lake.segment_keys(TOP_50, year)]
                 for key, schema in tables:
-                    copy(lake, key, key.replace(TOP_50, other), schema, other)
+                    changed = OTHER_SONGS if schema is ENTRIES else OTHER_SEGMENTS
+                    copy(lake, key, key.replace(TOP_50, other), schema, changed.format(other=other, pair=number // 2))
     return lake
 
 
-def copy(lake: Lake, key: str, to: str, schema: dict[str, str], playlist_id: str) -> None:
+OTHER_SEGMENTS = f"'{{other}}' AS playlist_id, replace(entries_key, '{TOP_50}', '{{other}}') AS entries_key"
+OTHER_SONGS = """
+    '{other}' AS playlist_id,
+    left(md5(uri || '{pair}'), 22) AS item_id,
+    'spotify:track:' || left(md5(uri || '{pair}'), 22) AS uri,
+    'https://open.spotify.com/track/' || left(md5(uri || '{pair}'), 22) AS url,
+    'XX' || upper(left(md5(isrc || '{pair}'), 10)) AS isrc,
+    name || ' {pair}' AS name,
+    list_transform(
+      artists, lambda one: {{'id': left(md5(one.id || '{pair}'), 22), 'name': one.name || ' {pair}'}}
+    ) AS artists
+"""
+
+
+def copy(lake: Lake, key: str, to: str, schema: dict[str, str], changed: str) -> None:
     found = lake.store.get(key)
     assert found
     with lake.scratch(key) as scratch:
-        rows = f"SELECT * REPLACE ('{playlist_id}' AS playlist_id) FROM {scratch.parquet(found.data, schema)}"
+        rows = f"SELECT * REPLACE ({changed}) FROM {scratch.parquet(found.data, schema)}"
         lake.store.create(to, scratch.write(rows))
 
 
@@ -93,8 +108,14 @@ def tell(what: str, lake: Lake) -> None:
     seconds = time.perf_counter() - began
     found = lake.store.get(keys.playlist_page(rendered.pages[0]))
     assert found
+    index = lake.store.get(keys.INDEX_PAGE)
+    assert index
+    across = [lake.store.get(key) for key in lake.read_state(keys.ACROSS)["pages"]]
+    sizes = [len(one.data) for one in across if one]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    line = f"{what}: {seconds:.1f} s, a page of {len(found.data) / 1e6:.2f} MB, {memory:.0f} MB of memory"
+    line = f"{what}: {seconds:.1f} s, a page of {len(found.data) / 1e6:.2f} MB, {memory:.0f} MB of memory, "
+    line += f"the morning page {len(index.data) / 1e3:.0f} kB, "
+    line += f"{len(sizes)} pages of tracks and artists of {sum(sizes) / 1e6:.1f} MB"
     print(f"{line}{opened(lake.store.link(keys.playlist_page(rendered.pages[0]), 60))}", flush=True)
 
 

@@ -254,7 +254,17 @@ def test_a_lake_that_knows_no_day_says_why(lake: Lake, command: str) -> None:
 
 
 # Each in two words of its own, since a shell would split them so.
-QUESTIONS = ("charts", "artists", "events", "export", "compare", "compare --diff", "track Amber", "query FROM~chart")
+QUESTIONS = (
+    "charts",
+    "artists",
+    "events",
+    "export",
+    "compare",
+    "compare --diff",
+    "track Amber",
+    "artist As",
+    "query FROM~chart",
+)
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -274,7 +284,7 @@ def test_a_damaged_file_is_named_among_others(story: Lake, question: str) -> Non
     assert found
     story.store.replace(key, found.data[:-1], found.etag)
     arguments = [word.replace("~", " ") for word in question.split()]
-    said = run(story, *arguments, *([] if arguments[0] in ("track", "query") else [TOP])).stderr
+    said = run(story, *arguments, *([] if arguments[0] in ("track", "artist", "query") else [TOP])).stderr
     assert key in said or f"the entries of {TOP}" in said
     assert "chartlake-" not in said.split("is not a table")[0]
 

@@ -261,6 +261,21 @@ def test_a_track_may_be_asked_for_on_one_list_alone(lake: Lake, api: Api) -> Non
     assert only["playlists"] == everywhere["playlists"][1:]
 
 
+@pytest.mark.parametrize("name", ["a", "Ann", "spotify:artist:" + "a" * 22])
+def test_an_artist_is_told_by_id_by_key_and_by_uri_alone(lake: Lake, api: Api, name: str) -> None:
+    key = name.removeprefix("spotify:artist:")
+    known = {"id": key if key != "Ann" else None, "name": "Ann"}
+    keep(lake, day(1), "A", song("B", artists=[{"id": "x", "name": "Annabel"}]))
+    keep(lake, day(5), song("D", artists=[known]), "C")
+    keep(lake, day(5), song("E", artists=[known]), playlist_id=OTHER)
+    found = api.read(answers.artist, path={"artist_id": name})
+    assert found["artist"]["artist_key"] == key
+    seen = [[one["name"] for one in listing["runs"]] for listing in found["playlists"]]
+    assert seen == ([["A", "C", "D"], ["E"]] if name == "a" else [["D"], ["E"]])
+    assert found["first_seen"]["is_certain"] is False
+    assert api(answers.artist, path={"artist_id": "Annabe"}).status == 404
+
+
 def test_a_file_of_the_users_is_found_by_its_key(lake: Lake, api: Api) -> None:
     relinked(lake)
     found = api.read(answers.history, path={"track_id": "local:Ann:My song"})
@@ -308,6 +323,7 @@ def test_names_are_told_as_they_are(lake: Lake, http: Client) -> None:
         ),
         ("/playlists/spotify:album:1/coverage", "is a link to an album", "chart:regional-global-daily"),
         ("/tracks/Yesterday/history", "Parameter 'track_id': 'Yesterday'", "GBAYE6800011"),
+        (f"/artists/spotify:album:{LIST}", "is a link to album, not to artist", "spotify:artist:"),
         (f"/tracks/{LIST}/history?playlist=x", "Parameter 'playlist': 'x'", "chart:regional-global-daily"),
         (f"/compare?playlist={LIST}&from=2026-11-23", "Parameter 'to' is missing", "2026-11-23"),
         ("/compare?from=2026-11-22&to=2026-11-23", "Parameter 'playlist' is missing", "37i9dQ"),
@@ -336,6 +352,7 @@ def test_a_wrong_parameter_is_named_with_a_right_value(http: Client, path: str, 
         (f"/playlists/{LIST}/chart?date=9999-12-31", "outside of what was followed"),
         (f"/compare?playlist={LIST}&from={day(1)}&to={day(4)}", f"{day(4)} is not known"),
         (f"/events?playlist={OTHER}", "No day of any of these lists is known"),
+        (f"/artists/{OTHER}", f"artist {OTHER} was never seen on any list"),
         ("/tracks/GBAYE6800011/history", "track GBAYE6800011 was never seen on any list"),
         (f"/tracks/{quote('spotify:track:A')}/history?playlist={LIST}", f"never seen on playlist {LIST}"),
     ],
@@ -431,6 +448,7 @@ def test_only_days_that_are_over_may_be_kept_for_a_while(lake: Lake, api: Api) -
     assert kept(answers.compare, playlist=LIST, from_=TODAY, to=day(1)) == open_
     assert kept(answers.coverage, path=on()) == kept(answers.playlists) == open_
     assert kept(answers.history, path={"track_id": uri("A")}) == open_
+    assert kept(answers.artist, path={"artist_id": "a"}) == open_
     api.clock.advance(days=1)
     assert kept(answers.chart, path=on(), date=TODAY) == closed
 
@@ -448,6 +466,7 @@ def test_pages_hold_what_one_answer_would_in_its_order(lake: Lake, api: Api, lim
         (answers.coverage, ["days"], {"path": on()}),
         (answers.compare, ["items"], {"playlist": LIST, "from_": day(1), "to": day(6)}),
         (answers.history, ["playlists"], {"path": {"track_id": uri("A")}}),
+        (answers.artist, ["playlists"], {"path": {"artist_id": "a"}}),
         (answers.events, ["events"], {"since": day(1)}),
     ):
         whole, pages = api.read(ask, **asked), api.pages(ask, limit=limit, **asked)
@@ -546,6 +565,7 @@ def test_a_year_of_a_top_50_is_answered_with_at_most_six_gets(
         (answers.compare, {"playlist": LIST, "from_": day(1), "to": day(6)}),
         (answers.history, {"path": {"track_id": uri("7")}}),
         (answers.history, {"path": {"track_id": uri("7")}, "playlist": LIST}),
+        (answers.artist, {"path": {"artist_id": "a"}}),
         (answers.playlists, {}),
         (answers.events, {"playlist": LIST, "since": TODAY}),
     ):

@@ -140,7 +140,9 @@ def test_one_bad_playlist_does_not_fail_the_run(
 
 
 def pages() -> list[str]:
-    return [key for key in open_store(LAKE, World()).list(keys.SITE) if key.endswith(".html")]
+    """The index and the pages of playlists."""
+    kept = open_store(LAKE, World()).list(keys.SITE)
+    return [key for key in kept if key == keys.INDEX_PAGE or key.startswith("site/playlists/")]
 
 
 def test_a_run_renders_the_pages_of_its_playlists_also_where_one_failed(

@@ -252,7 +252,10 @@ def test_a_dropped_file_becomes_rows(deployed: Deployed, capsys: pytest.CaptureF
     assert refused.error is not None
     assert refused.error["errorType"] == "BadImport"
     kept = [key for key in deployed.aws.objects("charts") if not key.startswith("chartlake/imports/")]
-    assert [key.split("/")[1] for key in kept] == ["raw"] * 2 + ["site"] * 3 + ["state"] + ["tables"] * 2
+    pages = [key for key in kept if key.startswith(("chartlake/site/tracks/", "chartlake/site/artists/"))]
+    assert pages
+    rest = [key.split("/")[1] for key in kept if key not in pages]
+    assert rest == ["raw"] * 2 + ["site"] * 4 + ["state"] + ["tables"] * 2
     assert [line["level"] for line in told(deployed) if "upload" in line.get("message", "")] == [
         "INFO",
         "INFO",
@@ -374,6 +377,8 @@ def test_every_question_is_answered_under_exactly_the_apis_policy(
         ask("/playlists", limit="10")
         ask("/playlists/{playlist_id}/coverage", {"playlist_id": TOP_50})
         ask("/tracks/{track_id}/history", {"track_id": uri})
+        artist = quote(chart["entries"][0]["artists"][0]["id"], safe="")
+        ask("/artists/{artist_id}", {"artist_id": artist})
         ask("/compare", playlist=TOP_50, **{"from": day, "to": day})
         described = json.loads(ask("/openapi.json").answer["body"])
         link = json.loads(ask("/report").answer["body"])["url"]

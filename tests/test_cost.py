@@ -145,8 +145,9 @@ class Counted:
 
     def __getattr__(self, name: str) -> Any:
         def counted(*arguments: Any) -> Any:
+            is_page = str(arguments[0]).startswith(("site/tracks/", "site/artists/"))
             with self._lock:
-                self.calls[name] += 1
+                self.calls["page " * is_page + name] += 1
             return getattr(self._store, name)(*arguments)
 
         return counted
@@ -170,6 +171,8 @@ def test_a_day_takes_the_requests_to_s3_that_the_bill_counts(
                 assert scheduled.daily(lambda: 900_000, clock.world())["complete"]
                 clock.advance(days=1)
             calls = store.calls
+            pages = calls["page get"]
+            assert 0 < pages == calls["page create"] + calls["page replace"] <= cost.PAGES_ACROSS
             counts.append((calls["get"], calls["create"] + calls["replace"], calls["list"] + calls["folders"]))
     one, three = counts
     each = [(b - a) / 2 for a, b in zip(one, three, strict=True)]

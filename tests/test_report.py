@@ -10,7 +10,6 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields, replace
 from datetime import date, datetime, timedelta
 from itertools import combinations
 from pathlib import Path
@@ -25,7 +24,6 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from chalicelib import cli
 from chalicelib.analysis.charts import open_charts
-from chalicelib.analysis.events import Event, read_events
 from chalicelib.cli.demo_lake import CURATED, take_days
 from chalicelib.errors import NotKept
 from chalicelib.history.importing import import_path
@@ -33,7 +31,6 @@ from chalicelib.lake import keys
 from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
 from chalicelib.report import layout, site
-from chalicelib.report.morning import morning_context, news_of, songs_of
 from chalicelib.report.site import render_site, shared_index
 from chalicelib.snapshots.purge import Wish, purge
 from chalicelib.time_and_chance import World
@@ -742,132 +739,6 @@ def test_axe_finds_nothing_serious(chromium: Browser, demo: Lake, scheme: str, v
 def grave(page: Page) -> None:
     found = Axe().run(page).response["violations"]
     assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")] == []
-
-
-# The index.
-
-
-def test_the_index_tells_what_needs_a_person_first_and_why(chromium: Browser, lake: Lake) -> None:
-    for number, letters in enumerate(("fresh", "stale", "failing", "never")):
-        one = letters.ljust(22, "x")
-        day = TODAY - timedelta(days=5 if letters == "stale" else 1)
-        if letters != "never":
-            before = day - timedelta(days=1)
-            rows = {
-                at: [r | {"playlist_id": one} for r in named(at, text)] for at, text in ((before, "ABC"), (day, "BAD"))
-            }
-            keep(lake, rows, one)
-        if number >= 2:
-            gap = row("forbidden", TODAY, NOON, playlist_id=one, reason="403: <not> yours", name=letters)
-            lake.put_snapshot(gap)
-    rendered(lake.store.locate(""))
-    with visit(chromium, address_of(lake)) as page:
-        groups = page.locator(".group").all()
-        assert [one.locator("h2").inner_text() for one in groups] == ["Needs attention 3", "Up to date 1"]
-        attention = groups[0].inner_text()
-        assert "No run since Wed 18 Nov 2026." in attention
-        assert "Mon 23 Nov 2026 failed: refused: 403: <not> yours" in attention
-        assert "no day is known" in attention
-        assert groups[0].locator("h3 a").count() == 2
-        fresh = groups[1].inner_text()
-        assert all(words in fresh for words in ("Song B", "▲ 1", "to 1", "1 / 0 / 1"))
-        assert groups[1].locator("svg").get_attribute("aria-label") == "2 of the last 2 days known"
-
-
-def test_the_morning_page_says_what_happened_and_in_which_interval(chromium: Browser, lake: Lake) -> None:
-    other = "2" * 22
-    before = TODAY - timedelta(days=4)
-    keep(lake, {before: named(before, "ABC"), TODAY: named(TODAY, "BAD")})
-    keep(lake, {at: [r | {"playlist_id": other} for r in named(at, "XYZ")] for at in (before, before, TODAY)}, other)
-    rendered(lake.store.locate(""))
-    with visit(chromium, address_of(lake)) as page:
-        news = page.locator(".news")
-        lines = news.locator("li").all_inner_texts()
-        interval = "between 19 and 23 November 2026"
-        assert any(one.startswith("“Song D” entered") and f"at 3 {interval}." in one for one in lines), lines
-        assert any(one.startswith("“Song C” left") and f" left A list, from 3, {interval}." in one for one in lines), (
-            lines
-        )
-        assert sum("“Song B”" in one for one in lines) == 1, "what is said of a song is said once"
-        assert not any("Song A" in one for one in lines), "a small move is not told"
-        link = news.locator("h3 a").first.get_attribute("href")
-        assert link
-        assert link.startswith("playlists/")
-        assert "https://open.spotify.com/" in (news.locator("li a").first.get_attribute("href") or "")
-
-
-def test_what_is_watched_comes_first(small: Lake) -> None:
-    event = next(one for one in read_events(small, since=TODAY, today=TODAY) if one.kind == "entered")
-    small.store.create(keys.WATCH, f"track {event.item_key} | entered\n".encode())
-    rendered(small.store.locate(""))
-    found = small.store.get(keys.INDEX_PAGE)
-    assert found
-    html = found.data.decode()
-    watched = html[html.index("Watched</h3>") : html.index("<h3", html.index("Watched</h3>") + 5)]
-    assert (f"Song {event.item_key[-1:]}" in watched, watched.count("<li")) == (True, 1)
-
-
-def test_the_morning_page_is_bounded_and_says_what_it_leaves_out() -> None:
-    event = Event(
-        **dict.fromkeys(field.name for field in fields(Event))
-        | {"kind": "entered", "snapshot_date": TODAY, "after_date": TODAY - timedelta(days=1), "position": 1}
-        | {"name": "n" * 300, "artist_names": "a" * 300, "playlist_id": LIST, "playlist_name": "list"}
-    )
-    events = [replace(event, item_key=str(number), event_id=str(number)) for number in range(60)]
-    assert news_of(events)["more"] == 55
-    songs = [{"name": "é" * 200, "untitled": "", "artist": "b" * 200, "path": "", "position": n} for n in range(1, 300)]
-    shown = [
-        {
-            "id": str(number),
-            "state": "fresh",
-            "card": {
-                "day": TODAY.isoformat(),
-                "news": news_of(events),
-                "songs": songs_of([song | {"path": f"track/{number}x{song['position']}"} for song in songs]),
-            },
-        }
-        for number in range(100)
-    ]
-    found = morning_context(shown, TODAY)
-    assert (len(found["news"]), found["news_more"]) == (40, 60)
-    assert found["search"]["all"] == 20_000
-    assert {place for song in found["search"]["songs"] for _, place in song[3]} <= set(range(1, 10)), "highest first"
-    size = len(json.dumps(found["search"], ensure_ascii=False).encode()) + sum(
-        len(line["text"].encode()) for one in found["news"] for line in one["told"]
-    )
-    assert size < 250_000
-
-
-def test_many_playlists_can_be_filtered(chromium: Browser, lake: Lake) -> None:
-    for number in range(14):
-        keep(lake, {TODAY: [r | {"playlist_id": f"{number:022}"} for r in named(TODAY, "AB")]}, f"{number:022}")
-        told = lake.snapshot(f"{number:022}", TODAY) | {"captured_at": NOON, "name": f"Liste nº {number}"}
-        lake.put_snapshot(told)
-    rendered(lake.store.locate(""))
-    with visit(chromium, address_of(lake)) as page:
-        page.fill("#filter", "LISTE nº 13")
-        assert page.locator(".card:visible").count() == 1
-        assert page.inner_text("#said") == "1 of 14 playlists"
-        page.fill("#filter", "")
-        assert page.locator(".card:visible").count() == 14
-
-
-def test_the_index_leads_to_every_page_and_back(chromium: Browser, archive: Lake) -> None:
-    context = chromium.new_context()
-    page = context.new_page()
-    page.goto(address_of(archive))
-    for number in range(page.locator(".card h3 a").count()):
-        name = page.locator(".card h3 a").nth(number).inner_text()
-        page.locator(".card h3 a").nth(number).click()
-        assert page.inner_text("h1") == name
-        page.click("[data-home]")
-    context.close()
-
-
-def test_an_empty_lake_has_an_index_that_says_what_to_do(chromium: Browser, lake: Lake) -> None:
-    rendered(lake.store.locate(""))
-    with visit(chromium, address_of(lake)) as page:
-        assert "chartlake extract" in page.inner_text("main")
 
 
 # What is written.

@@ -49,8 +49,8 @@ def after(monkeypatch: pytest.MonkeyPatch, name: str, template: str, *events: Ca
     """Let something happen each time when `template` has been laid out, and is about to be written; once each."""
     real, left = getattr(site, name), list(events)
 
-    def hooked(which: str, context: Any) -> bytes:
-        made: bytes = real(which, context)
+    def hooked(which: str, context: Any, *parts: Any) -> bytes:
+        made: bytes = real(which, context, *parts)
         if which == template and left:
             left.pop(0)()
         return made
@@ -167,10 +167,10 @@ def test_where_time_is_always_short_every_page_has_its_turn(
 def _slow(real: Callable[..., bytes], clock: Clock) -> Callable[..., bytes]:
     """A page takes twenty seconds."""
 
-    def slow(template: str, context: Any) -> bytes:
+    def slow(template: str, context: Any, *parts: Any) -> bytes:
         if template == "playlist.html":
             clock.advance(seconds=20)
-        return real(template, context)
+        return real(template, context, *parts)
 
     return slow
 

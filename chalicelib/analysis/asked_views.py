@@ -29,7 +29,7 @@ class AskedViews:
     def hold(self, *names: str) -> None:
         """Have these views, and those that they are made of: of `HELD` their rows as they are now."""
         needed = {one for name in names for one in _made_of(name)}
-        with self._making():
+        with self.as_they_are():
             for name in VIEWS:
                 if name in needed:
                     self._make(name)
@@ -38,8 +38,8 @@ class AskedViews:
         self.hold(*_words(text))
 
     @contextmanager
-    def _making(self) -> Iterator[None]:
-        """Around what is asked for the views' own sake: it needs none but those that are there."""
+    def as_they_are(self) -> Iterator[None]:
+        """Around what needs no views but those that are there."""
         self._warehouse.before_each(lambda text: None)
         try:
             yield

@@ -5,7 +5,7 @@ Asked of the views over the lake; a day that is not known is an error that names
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -124,12 +124,22 @@ def open_charts(
     entries: bool = True,
     features: bool = False,
     since: date = date.min,
+    choose: Callable[[Warehouse], None] | None = None,
 ) -> Iterator[Charts]:
-    """The views over these playlists (none: over all); see `open_warehouse`. `today` is the day not over yet."""
+    """The views over these playlists (none: over all); see `open_warehouse`. `today` is the day not over yet.
+
+    `choose` may narrow `entries` when it is known which URIs are one recording (`recordings`) and which slots are empty
+    (`slots`), before each entry's key and moves are computed.
+    """
     with open_warehouse(lake, playlist_ids, entries=entries, features=features, since=since) as warehouse:
         # Most views read it, some of them several times, and each time would open a file a list anew.
         warehouse.narrow("snapshots", "true", {})
-        yield Charts(warehouse, AskedViews(warehouse, today))
+        views = AskedViews(warehouse, today)
+        if choose:
+            views.hold("recordings", "slots")
+            with views.as_they_are():
+                choose(warehouse)
+        yield Charts(warehouse, views)
 
 
 class Charts:

@@ -181,6 +181,22 @@ def history(asked: Question) -> Reply:
     return Reply(document | {"playlists": rows, "next_cursor": cursor})
 
 
+@_answers(routes.ARTIST_HISTORY)
+def artist(asked: Question) -> Reply:
+    """An artist's time on every list."""
+    from ..analysis.artists import read_artist
+
+    def decide(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        meant = [dict(row) for row in found if row["artist_key"] == asked["artist_id"]]
+        if not meant:
+            raise NotKept(f"artist {asked['artist_id']} was never seen on any list of the lake.")
+        return meant
+
+    document = read_artist(asked.lake, asked.today, asked["artist_id"], decide).to_json()
+    rows, cursor = _page(asked, document["playlists"])
+    return Reply(document | {"playlists": rows, "next_cursor": cursor})
+
+
 @_answers(routes.COMPARE)
 def compare(asked: Question) -> Reply:
     """What became of a list between two days."""

@@ -115,6 +115,16 @@ def _track(text: str) -> str:
     )
 
 
+def _artist(text: str) -> str:
+    # It is reached through DuckDB, which the app's start should not wait for.
+    from ..analysis.watchlist import bare
+
+    try:
+        return bare("artist", text)
+    except BadSetting as error:
+        raise BadSetting(error.message, advice="Give an artist's id, or its URI (spotify:artist:…).") from None
+
+
 def _limit(text: str) -> int:
     if re.fullmatch(r"[0-9]{1,4}", text) and 1 <= int(text) <= MOST_ROWS:
         return int(text)
@@ -160,6 +170,16 @@ TRACK = Parameter(
     {"type": "string", "pattern": f"^({_TRACK})$", "maxLength": 1000},
     _track,
     "GBAYE6800011",
+    "path",
+    True,
+)
+ARTIST = Parameter(
+    "artist_id",
+    "The artist's Spotify id or URI, or the `artist_key` of an answer (a name, where a file gives no ids); "
+    "percent-encoded",
+    {"type": "string", "minLength": 1, "maxLength": 1000},
+    _artist,
+    "6M2wZ9GZgrQXHCFfjv46we",
     "path",
     True,
 )
@@ -222,6 +242,15 @@ HISTORY = Route(
         LIMIT,
         CURSOR,
     ),
+    tagged=True,
+)
+ARTIST_HISTORY = Route(
+    "GET",
+    "/artists/{artist_id}",
+    "getArtist",
+    "An artist across lists: on which ones now and before, since when, with which tracks, and where first",
+    {200: ("ArtistHistory",), **_UNCHANGED, **_REFUSALS},
+    (ARTIST, LIMIT, CURSOR),
     tagged=True,
 )
 COMPARE = Route(
@@ -329,4 +358,7 @@ HEALTH = Route(
 )
 VERSION = Route("GET", "/version", "getVersion", "Which chartlake answers here", {200: ("Version",)})
 
-ROUTES = (PLAYLISTS, CHART, COVERAGE, HISTORY, COMPARE, EVENTS, REPORT, OPENAPI, BACKFILL, RUN, HEALTH, VERSION)
+ROUTES = (
+    *(PLAYLISTS, CHART, COVERAGE, HISTORY, ARTIST_HISTORY, COMPARE, EVENTS),
+    *(REPORT, OPENAPI, BACKFILL, RUN, HEALTH, VERSION),
+)

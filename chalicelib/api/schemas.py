@@ -43,6 +43,7 @@ _ROWS = {
             *("playlists", "uris", "peak_position"),
         ),
     ),
+    "SeenArtist": ("SELECT artist_key, artist_id, name, url FROM artists", ("artist_key",)),
     "Event": (
         "SELECT * FROM events",
         ("playlist_id", "event_id", "kind", "snapshot_date", "after_date", "is_news"),
@@ -75,6 +76,7 @@ _WORDS = {
 
 # What the columns mean that the views add to the tables; those of the tables stand in docs/data.md.
 _MEANINGS: dict[str | tuple[str, str], str] = {
+    "artist_key": "the id, or where no id is told the name as written",
     "after_date": "the last known day on which it had not happened yet; it did after this day, up to snapshot_date",
     "artist_ids": "all artists' ids, joined by commas",
     "artist_names": "all artists' names, joined by commas",
@@ -241,6 +243,42 @@ _ANSWERS: dict[str, Schema] = {
     ),
     "TrackHistory": _object({"track": _ref("Track"), "playlists": _list_of("Listing"), "next_cursor": _CURSOR}),
     "Listing": _object({"playlist": _ref("Playlist"), "runs": _list_of("Run"), "positions": _list_of("Standing")}),
+    "ArtistHistory": _object(
+        {
+            "artist": _ref("SeenArtist"),
+            "first_seen": _ref("FirstSeen"),
+            "playlists": _list_of("ArtistListing"),
+            "next_cursor": _CURSOR,
+        }
+    ),
+    "FirstSeen": _object(
+        {
+            "playlist_id": _TEXT,
+            "playlist_name": _or_null(_TEXT),
+            "entered_after": _or_null(_DAY | {"description": _MEANINGS["entered_after"]}),
+            "entered_on": _DAY | {"description": "the first known day with a track of the artist"},
+            "is_certain": {"type": "boolean", "description": "no other list can have been earlier"},
+        }
+    ),
+    "ArtistListing": _object(
+        {
+            "playlist": _ref("Playlist"),
+            "is_there": {"type": "boolean", "description": "a track stands, or may stand, on the newest known day"},
+            "peak_position": {"type": "integer", "minimum": 1},
+            "stays": _list_of("Stay"),
+            "runs": _list_of("Run"),
+        },
+        description="Lists with a track of the artist now come first, of these the best place.",
+    ),
+    "Stay": _object(
+        {
+            "entered_after": _or_null(_DAY | {"description": _MEANINGS["entered_after"]}),
+            "entered_on": _DAY,
+            "last_seen_on": _DAY | {"description": _MEANINGS["last_seen_on"]},
+            "left_on": _or_null(_DAY | {"description": _MEANINGS["left_on"]}),
+        },
+        description="A time on the list with one track or another: no known day in it is without all of them.",
+    ),
     "Comparison": _object(
         {
             "playlist": _ref("Playlist"),

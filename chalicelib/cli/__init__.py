@@ -25,6 +25,7 @@ _ROOMS = {
     "schedule": "schedule",
     "charts": "answers",
     "track": "answers",
+    "artist": "answers",
     "compare": "answers",
     "artists": "answers",
     "events": "events",

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from rich.console import Console
 from rich.text import Text
 
+from ..analysis.artists import ArtistHistory, ArtistListing
 from ..analysis.charts import Chart, Comparison, Listing, TrackHistory
 from ..analysis.events import Event
 from ..lake.tables import Row
@@ -126,7 +127,7 @@ def _show_listing(console: Console, listing: Listing) -> None:
     console.print(Text.assemble((drawn, "green"), f"  best {min(places)}, worst {max(places)}"))
     columns = [
         Column("Entered", [(_entered(run, listing.cadence_days), "") for run in runs]),
-        Column("Left", [(_left(run, listing), "") for run in runs]),
+        Column("Left", [(_left(run, playlist["last_date"], listing.cadence_days), "") for run in runs]),
         _days("Last seen", runs, "last_seen_on", needed=False),
         *_stay(runs, listing.cadence_days),
         _figures("Peak", runs, "peak_position"),
@@ -134,6 +135,46 @@ def _show_listing(console: Console, listing: Listing) -> None:
         _figures("Last at", runs, "last_position", needed=False),
     ]
     draw(console, columns)
+
+
+def show_artist(console: Console, history: ArtistHistory) -> None:
+    """An artist, where it was seen first, then each list with the stays there and the runs of its tracks."""
+    artist, first = history.artist, history.first_seen
+    console.print(Text.assemble((printable(artist["name"]), "bold"), f"  {artist['artist_id'] or ''}"), soft_wrap=True)
+    if artist["url"]:
+        console.print(Text(f"  Link       {artist['url']}"), soft_wrap=True)
+    day = _entered(vars(first), _cadence(first.playlist_id))
+    told = "" if first.is_certain else "; another list may have been earlier"
+    name = printable(first.playlist_name) or first.playlist_id
+    console.print(Text(f"  First seen {day} on {name}{told}"), soft_wrap=True)
+    there = sum(one.is_there for one in history.listings)
+    before = len(history.listings) - there
+    console.print(Text(f"  Lists      on {there} now, on {before} before"), soft_wrap=True)
+    for listing in history.listings:
+        _show_artist_listing(console, listing)
+
+
+def _show_artist_listing(console: Console, listing: ArtistListing) -> None:
+    playlist, runs, newest = listing.playlist, listing.runs, listing.playlist["last_date"]
+    cadence = _cadence(playlist["playlist_id"])
+    stays = [vars(stay) for stay in listing.stays]
+    console.print()
+    console.print(_heading(playlist, playlist["playlist_id"] if playlist["name"] else ""), soft_wrap=True)
+    times = ", ".join(f"{_entered(stay, cadence)} to {_left(stay, newest, cadence)}" for stay in stays)
+    console.print(Text(f"Best place {listing.peak_position}; there {times}"), soft_wrap=True)
+    columns = [
+        *_names(runs),
+        Column("Entered", [(_entered(run, cadence), "") for run in runs]),
+        Column("Left", [(_left(run, newest, cadence), "") for run in runs]),
+        *_stay(runs, cadence),
+        _figures("Peak", runs, "peak_position"),
+    ]
+    draw(console, columns)
+
+
+def _cadence(playlist_id: str) -> int:
+    """As the view `known_days` has it."""
+    return 7 if playlist_id.endswith("-weekly") else 1
 
 
 def sparkline(listing: Listing, width: int) -> str:
@@ -206,7 +247,7 @@ def show_shares(
         Column("", [(_bar(one["share"] / shown[0]["share"]), "green") for one in shown], needed=False),
         _figures("Entries", shown, "entries"),
         _figures("Tracks", shown, "tracks"),
-        _figures(_unit(7 if playlist["playlist_id"].endswith("-weekly") else 1), shown, "days"),
+        _figures(_unit(_cadence(playlist["playlist_id"])), shown, "days"),
         _figures("Peak", shown, "peak_position"),
     ]
     draw(console, columns)
@@ -250,8 +291,7 @@ def _title_of(event: Event) -> str | None:
 
 
 def _happened(event: Event) -> str:
-    cadence_days = 7 if event.playlist_id.endswith("-weekly") else 1
-    return f"{_doubt(event.after_date, event.snapshot_date, cadence_days)}{event.snapshot_date}"
+    return f"{_doubt(event.after_date, event.snapshot_date, _cadence(event.playlist_id))}{event.snapshot_date}"
 
 
 def _told(event: Event) -> Cell:
@@ -265,7 +305,7 @@ def _told(event: Event) -> Cell:
         "left": f"left from {event.previous_position}",
         "new_peak": f"peak {event.position}",
         "number_one": "number one",
-        "milestone": f"{number} {_unit(7 if event.playlist_id.endswith('-weekly') else 1).lower()}",
+        "milestone": f"{number} {_unit(_cadence(event.playlist_id)).lower()}",
         "followers_jump": f"{number:+,} followers",
         "gap_began": f"not seen: {number}",
         "gap_ended": f"seen again after {number}",
@@ -356,11 +396,11 @@ def _entered(run: Row, cadence_days: int) -> str:
     return f"{_doubt(run['entered_after'], run['entered_on'], cadence_days)}{run['entered_on']}"
 
 
-def _left(run: Row, listing: Listing) -> str:
+def _left(run: Row, newest: date, cadence_days: int) -> str:
     if run["left_on"] is None:
         # An empty slot may hold what is not seen on the newest day.
-        return "still there" if run["last_seen_on"] == listing.playlist["last_date"] else "not seen"
-    return f"{_doubt(run['last_seen_on'], run['left_on'], listing.cadence_days)}{run['left_on']}"
+        return "still there" if run["last_seen_on"] == newest else "not seen"
+    return f"{_doubt(run['last_seen_on'], run['left_on'], cadence_days)}{run['left_on']}"
 
 
 def _doubt(before: date, day: date, cadence_days: int) -> str:

@@ -18,16 +18,19 @@ from ..handlers.lambda_usage import remembered
 from ..lake import keys
 from ..lake.lake import Lake
 from ..lake.schema import PUBLISHED
+from ..report.across_pages import MOST_PAGES
 
 Basis = Literal["measured", "partly", "assumed", "known"]
 DAYS = 30.4
 # What a snapshot reads (this year's rows, its segment; in January last year's rows too), writes (raw, segment, commit)
-# and lists (segments). Then what its page reads (the year's rows, these and the segment, the page as it stands,
-# and twice the rows for the index), writes (the page) and lists (the years, twice). And what a run does besides, with
-# its list of playlists, the watchlist (for pages and for channels), its state, the index and its cards. Each further
-# year adds four reads.
-GETS, PUTS, LISTS = 2 + 6, 3 + 1, 1 + 2
-GETS_A_RUN, PUTS_A_RUN, LISTS_A_RUN = 12, 4, 2
+# and lists (segments). Then what its page reads (the year's rows, these and the segment, the page as it stands, twice
+# the rows for the index, and the rows and the segment for the pages of tracks and artists), writes (the page) and lists
+# (the years, twice). And what a run does besides, with its list of playlists, the watchlist (for pages and for
+# channels), its state, the index and its cards. Each further year adds six reads.
+GETS, PUTS, LISTS = 2 + 8, 3 + 1, 1 + 2
+GETS_A_RUN, PUTS_A_RUN, LISTS_A_RUN = 16, 6, 3
+# A page of a track or an artist is read and written once a day.
+PAGES_ACROSS = 2 * MOST_PAGES
 FIRST_PAGE, LATER_PAGES = 100, 50
 # The fifth metric is counted only where somebody is told what is watched.
 METRICS, ALARMS = 4, 10
@@ -191,15 +194,20 @@ def bill(load: Load, prices: Mapping[str, Any]) -> list[Line]:
     snapshots = load.playlists * DAYS
     a_snapshot = load.requests.value * load.seconds_a_request.value + load.seconds_a_page.value
     seconds = snapshots * a_snapshot + DAYS * load.seconds_a_run.value
-    puts = snapshots * (PUTS + LISTS) + DAYS * (PUTS_A_RUN + LISTS_A_RUN)
-    gets = snapshots * GETS + DAYS * GETS_A_RUN
+    # About as many artists as tracks.
+    pages = DAYS * min(PAGES_ACROSS, 2 * load.playlists * load.entries)
+    puts = snapshots * (PUTS + LISTS) + DAYS * (PUTS_A_RUN + LISTS_A_RUN) + pages
+    gets = snapshots * GETS + DAYS * GETS_A_RUN + pages
     kept = load.entries * load.playlists * 365 * (load.kb_in_raw.value + load.kb_in_tables.value) / 1e6
     # Versions of a segment that were written over stay for 30 days: on average half a year of entries each.
     versions = load.entries * load.playlists * 182 * load.kb_in_tables.value * 30 / 1e6
     logs = (snapshots + LINES_A_RUN * DAYS) / 1e6
     batches = snapshots / MESSAGES_A_REQUEST if load.playlists >= QUEUE_FROM else 0
     polls = DAYS * POLLS_A_DAY if batches else 0
-    requests = known(f"{GETS} reads, {PUTS} writes and {LISTS} lists a snapshot with its page")
+    requests = known(
+        f"{GETS} reads, {PUTS} writes and {LISTS} lists a snapshot with its page; up to {PAGES_ACROSS} pages of tracks "
+        "and artists a day"
+    )
     return [
         _line(
             "Lambda: computing",

@@ -97,6 +97,23 @@ def one_track(found: list[Row], text: str) -> list[Row]:
     return [_one_of(found, text, f"{text!r} is in title or artist of {{}} tracks", _described_track)]
 
 
+def one_artist(found: list[Row], text: str) -> list[Row]:
+    """The artist that a person means, and after one with an id whoever has just that name in files without ids.
+
+    Raises `NotKept` where there is none, `BadSetting` where there are several.
+    """
+    if not found:
+        raise NotKept(
+            f"No artist in the lake is called {text!r}, or has it as id, URI or link.",
+            advice="`chartlake artists` shows a list's artists.",
+        )
+    same = [row for row in found if text.strip().casefold() == (row["name"] or "").casefold()]
+    with_id = [row for row in same if row["id"]]
+    if len(with_id) == 1:
+        return with_id + [row for row in same if not row["id"]]
+    return [_one_of(found, text, f"{text!r} is in the names of {{}} artists", _described_artist)]
+
+
 def _may_be_one(rows: list[Row]) -> bool:
     """Whether rows of one title and artist can be one song: no two recordings."""
     return all(row["artist"] for row in rows) and len({row["isrc"] for row in rows if row["isrc"]}) < 2
@@ -122,6 +139,11 @@ def _one_of(found: list[Row], text: str | None, which: str, described: Callable[
     if len(found) > _CANDIDATES:
         candidates.append(f"  … and {len(found) - _CANDIDATES} more")
     raise BadSetting(f"{which.format(len(found))}.", advice="\n".join(["Name one by its id:", *candidates]))
+
+
+def _described_artist(row: Row) -> str:
+    told = f"{row['id'] or ''}  {printable(row['name'])}".strip()
+    return f"{told}, on {counted(row['lists'], 'list')}"
 
 
 def _described_playlist(row: Row) -> str:

@@ -229,24 +229,7 @@ class BulkReader:
         self._refuse_odd_bytes(lines, shape)
         path = self._path("csv")
         path.write_bytes(lines)
-        raw = {name: f"coalesce(c{place}, '')" for name, place in shape.columns.items()}
-        keys = [f"coalesce(c{place}, '') AS k{number}" for number, place in enumerate(shape.key)]
-        raws = ", ".join(f"c{place}" for place in range(shape.width))
-        values = [f'{_VALUES[kind][0](raw[name])} AS "{name}"' for name, kind in shape.values.items()]
-        odd = [
-            f"(\"{name}\" IS NULL AND {raw[name]} <> '')" if _VALUES[kind][1] else f'"{name}" IS NULL'
-            for name, kind in shape.values.items()
-            if kind != "text"
-        ]
-        rank, address = raw["position"], raw["address"]
-        position = _number(rank, _SMALL_DIGITS, "INTEGER")
-        item_id = f"CASE WHEN regexp_full_match({address}, '{_ADDRESS}') THEN {address}[-22:] END"
-        self._run_sql(
-            f"CREATE OR REPLACE TEMP TABLE block AS SELECT * EXCLUDE ({raws}), "
-            f"{' OR '.join(['position IS NULL', 'item_id IS NULL', *odd])} AS is_odd FROM (SELECT *, "
-            f"{', '.join(keys)}, {position} AS position, {item_id} AS item_id, {raw['name']} AS name, "
-            f"{raw['artist']} AS artist{''.join(f', {one}' for one in values)} FROM {_read(path, shape)})"
-        )
+        self._run_sql(f"CREATE OR REPLACE TEMP TABLE block AS {_block_query(path, shape)}")
         path.unlink()
         names = ", ".join(f"k{number}" for number in range(len(shape.key)))
         found = self._run_sql(
@@ -324,6 +307,28 @@ def _read(path: Path, shape: _Shape) -> str:
     return (
         f"read_csv({_text(path)}, columns = {{{columns}}}, auto_detect = false, header = false, strict_mode = true, "
         f"delim = {_text(shape.delimiter)}, quote = '\"', escape = '\"', new_line = '\\n', null_padding = false)"
+    )
+
+
+def _block_query(path: Path, shape: _Shape) -> str:
+    """SQL for the rows of a file: what tells their days, their values, and whether one of these is odd."""
+    raw = {name: f"coalesce(c{place}, '')" for name, place in shape.columns.items()}
+    keys = [f"coalesce(c{place}, '') AS k{number}" for number, place in enumerate(shape.key)]
+    raws = ", ".join(f"c{place}" for place in range(shape.width))
+    values = [f'{_VALUES[kind][0](raw[name])} AS "{name}"' for name, kind in shape.values.items()]
+    odd = [
+        f"(\"{name}\" IS NULL AND {raw[name]} <> '')" if _VALUES[kind][1] else f'"{name}" IS NULL'
+        for name, kind in shape.values.items()
+        if kind != "text"
+    ]
+    rank, address = raw["position"], raw["address"]
+    position = _number(rank, _SMALL_DIGITS, "INTEGER")
+    item_id = f"CASE WHEN regexp_full_match({address}, '{_ADDRESS}') THEN {address}[-22:] END"
+    return (
+        f"SELECT * EXCLUDE ({raws}), "
+        f"{' OR '.join(['position IS NULL', 'item_id IS NULL', *odd])} AS is_odd FROM (SELECT *, "
+        f"{', '.join(keys)}, {position} AS position, {item_id} AS item_id, {raw['name']} AS name, "
+        f"{raw['artist']} AS artist{''.join(f', {one}' for one in values)} FROM {_read(path, shape)})"
     )
 
 

@@ -67,13 +67,16 @@ class DayScratch:
         if not isinstance(rows, Path):
             return self._scratch.rows(rows, schema)
         files = sorted(rows.iterdir()) if rows.is_dir() else [rows]
-        tables = [(file.name, file.read_bytes()) for file in files if file.suffix == ".parquet"]
         relations = [self._scratch.rows(file, schema) for file in files if file.suffix != ".parquet"]
-        if tables:
-            # Parquet tells of a column that nothing in it is null, JSON does not; and DuckDB then writes other bytes.
-            columns = ", ".join(f'CASE WHEN snapshot_date IS NOT NULL THEN "{name}" END AS "{name}"' for name in schema)
-            relations.append(f"(SELECT {columns} FROM {self._scratch.parquets(tables, schema)})")
+        if tables := [file for file in files if file.suffix == ".parquet"]:
+            relations.append(self._packed_as_tables(tables, schema))
         return relations[0] if len(relations) == 1 else f"({' UNION ALL '.join(f'FROM {one}' for one in relations)})"
+
+    def _packed_as_tables(self, files: Iterable[Path], schema: Mapping[str, str]) -> str:
+        relation = self._scratch.parquets(((file.name, file.read_bytes()) for file in files), schema)
+        # Parquet tells of a column that nothing in it is null, JSON does not; and DuckDB then writes other bytes.
+        columns = ", ".join(f'CASE WHEN snapshot_date IS NOT NULL THEN "{name}" END AS "{name}"' for name in schema)
+        return f"(SELECT {columns} FROM {relation})"
 
     def select(self, relation: str, schema: Mapping[str, str], days: Iterable[date] | None = None) -> list[Row]:
         """The rows of these days (None: of all), by day and position."""

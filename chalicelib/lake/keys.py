@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from urllib.parse import quote, unquote
 
 PLAYLISTS = "config/playlists.txt"
@@ -24,6 +25,7 @@ SITE = "site/"
 INDEX_PAGE = "site/index.html"
 SHARED_INDEXES = "site/shared/"
 CARDS = "site/cards.json"
+ACROSS = "site/across.json"
 FEEDS = "site/feeds/"
 ALL_FEED = "site/feeds/all.xml"
 WATCHED_FEED = "site/feeds/watched.xml"
@@ -152,6 +154,21 @@ def playlist_page(playlist_id: str) -> str:
     return f"{SITE}playlists/{_safe(playlist_id)}.html"
 
 
+def track_page(track_key: str) -> str:
+    """The page of a track across lists."""
+    return f"{SITE}tracks/{_page_name(track_key.removeprefix('spotify:track:'))}.html"
+
+
+def artist_page(artist_key: str) -> str:
+    """The page of an artist across lists."""
+    return f"{SITE}artists/{_page_name(artist_key)}.html"
+
+
+def link(key: str) -> str:
+    """From the site's folder to what lies there: a key's own percent signs are part of a file's name."""
+    return quote(key.removeprefix(SITE))
+
+
 def list_feed(playlist_id: str) -> str:
     """One playlist's feed."""
     return f"{FEEDS}lists/{_safe(playlist_id)}.xml"
@@ -185,6 +202,11 @@ def shared_index(link_id: str) -> str:
 def is_shared_index(key: str) -> bool:
     """Whether it is the index behind a link; all links had one before, `index.html`."""
     return re.fullmatch(rf"{SHARED_INDEXES}(index|[0-9a-f]{{16}})\.html", key) is not None
+
+
+def _page_name(key: str) -> str:
+    """An id or an ISRC as it is; any other text, which can be longer than a file's name may be, by its digest."""
+    return key if re.fullmatch(r"[0-9A-Za-z]{12,22}", key) else sha256(key.encode()).hexdigest()[:32]
 
 
 def _safe(playlist_id: str) -> str:

@@ -93,11 +93,13 @@ def _state(row: Row, imported: bool, today: date) -> tuple[str, str]:
 
 
 def _bars(looks: list[str]) -> dict[str, str]:
-    """Each look's SVG path: a day is a bar, four units from the next, the newest at the right; the less is known, the
-    lower the bar."""
-    tops = {"known": "0v14", "carried": "0v14", "failed": "5v4", "missed": "11v3"}
+    """Each look's SVG path: a day is a bar, four units from the next, the newest at the right. A path goes through the
+    middle of its bars; its dashes, which the style gives, are the bars: the less is known, the lower."""
+    middles = {"known": 7, "carried": 7, "failed": 7, "missed": 12.5}
     paths: dict[str, str] = {}
-    for number, one in enumerate(looks, start=_STRIP_DAYS - len(looks)):
-        top, height = tops[one].split("v")
-        paths[one] = paths.get(one, "") + f"M{number * 4} {top}h3v{height}h-3z"
+    number = _STRIP_DAYS - len(looks)
+    for one, same in groupby(looks):
+        days = len(list(same))
+        paths[one] = paths.get(one, "") + f"M{number * 4} {middles[one]}h{days * 4}"
+        number += days
     return paths

@@ -16,10 +16,11 @@ from markupsafe import Markup
 
 from ..text import counted
 from . import phrases
+from .event_words import first_name, isolated
 
 _HERE = Path(__file__).parent
 # The files of `script/` in the order in which they run, in one scope: each knows what the ones before it have made, and
-# a function also what comes after. The index, which has no data, goes no further than the beginning of `data`.
+# a function also what comes after.
 SCRIPT = (
     "basics",  # elements, dates and counts
     "every_page",  # what the index has too: how old it is, the filter
@@ -37,6 +38,8 @@ SCRIPT = (
     "address",  # what is open, by the page's address
     "start",
 )
+# What the index needs of it, and pages of tracks and artists.
+INDEX_SCRIPT, SHORT_SCRIPT = SCRIPT[:3], SCRIPT[:2]
 _HEAD = """\
 "use strict";
 // What the page does beyond being read. Names come from anybody: they only ever become text nodes.
@@ -44,9 +47,16 @@ _HEAD = """\
 """
 
 
-def render(template: str, context: Mapping[str, Any]) -> bytes:
-    """A page from `templates/`; equal contexts give equal bytes."""
-    return _environment().get_template(template).render(context).encode()
+def render(template: str, context: Mapping[str, Any], parts: tuple[str, ...] = SCRIPT) -> bytes:
+    """A page from `templates/` with these parts of the script; equal contexts give equal bytes."""
+    return _environment().get_template(template).render(context, **_head(parts)).encode()
+
+
+@cache
+def _head(parts: tuple[str, ...]) -> dict[str, Any]:
+    """The style and the script, and the policy that allows them alone."""
+    style, script = (_HERE / "page.css").read_text("utf-8"), _script(parts)
+    return {"style": Markup(style), "script": Markup(script), "policy": _policy(style, script)}
 
 
 @cache
@@ -58,11 +68,11 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style, script = (_HERE / "page.css").read_text("utf-8"), _script()
-    found.globals |= {"style": Markup(style), "script": Markup(script), "policy": _policy(style, script)}
     found.filters |= {
         "counted": counted,
         "data": _data,
+        "first_name": first_name,
+        "isolated": isolated,
         "day": phrases.day_words,
         "short_day": phrases.short_day,
         "span": phrases.span_words,
@@ -70,10 +80,10 @@ def _environment() -> Environment:
     return found
 
 
-def _script() -> str:
+def _script(names: tuple[str, ...]) -> str:
     """The parts as one function, so that nothing of it is global. Since they are indented, no text in them may go over
     the end of a line."""
-    parts = ((_HERE / "script" / f"{name}.js").read_text("utf-8") for name in SCRIPT)
+    parts = ((_HERE / "script" / f"{name}.js").read_text("utf-8") for name in names)
     body = indent("\n".join(parts), "  ")
     return f"{_HEAD}{body}}})();\n"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..analysis.events import Event
 from ..analysis.watchlist import ALL, Watchlist
-from .event_words import sentence, weight
+from .event_words import marked_sentence, weight
 from .phrases import spotify_path
 
 # Of one list, of lists, and of what is watched: some 70 kB in all.
@@ -21,7 +21,7 @@ _NEWS_LISTS = 40
 _WATCHED = 25
 # A card's share of the search, and the search's of the page, in bytes.
 _SONGS_OF_A_LIST = 200
-_SONG_BYTES = 120_000
+_SONG_BYTES = 140_000
 _LONGEST = 100
 
 
@@ -35,7 +35,7 @@ def news_of(events: Iterable[Event]) -> dict[str, Any]:
     of_list = [event for event in ranked if event.item_key is None]
     of_items = _once_each(event for event in ranked if event.item_key is not None)
     return {
-        "told": [_line(event) for event in (*of_list, *of_items[:_NEWS_OF_A_LIST])],
+        "told": [_line(event, under_list=True) for event in (*of_list, *of_items[:_NEWS_OF_A_LIST])],
         "more": max(0, len(of_items) - _NEWS_OF_A_LIST),
     }
 
@@ -86,24 +86,36 @@ def _watched(fresh: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"watched": lines[:_WATCHED], "watched_more": more}
 
 
-def _line(event: Event) -> dict[str, str]:
-    return {"text": sentence(event), "path": spotify_path(None, event.uri) if event.uri else ""}
+def _line(event: Event, *, under_list: bool = False) -> dict[str, str]:
+    return {
+        "text": marked_sentence(event, under_list=under_list),
+        "path": spotify_path(None, event.uri) if event.uri else "",
+    }
 
 
 def _search(lists: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """`songs`: title, artists, path, and pairs of a list's number and a position; the highest first, as many as fit.
-    `lists` are the lists' ids by number, `all` is how many songs there are."""
-    found: dict[tuple[str, ...], list[Any]] = {}
+    """`songs`: title, number of the artists, path, and by turns a list's number and a position; the highest first, as
+    many as fit. `lists` are the lists' ids by number, `artists` the names by number, `all` is how many songs there are.
+    A path that is an id alone is a track's."""
+    found: dict[tuple[str, ...], tuple[str, str, str, list[int]]] = {}
     for number, one in enumerate(lists):
         for name, artist, path, position in one["card"].get("songs", []):
             # An item without a page is told by its words.
-            song = found.setdefault((path,) if path else (name, artist), [name, artist, path, []])
-            song[3].append([number, position])
-    ranked = sorted(found.values(), key=lambda song: (min(place for _, place in song[3]), song[0].casefold(), song))
-    left, fit = _SONG_BYTES, 0
-    for song in ranked:
-        left -= len(json.dumps(song, ensure_ascii=False, separators=(",", ":")).encode()) + 1
+            song = found.setdefault((path,) if path else (name, artist), (name, artist, path, []))
+            song[3].extend((number, position))
+    ranked = sorted(found.values(), key=lambda song: (min(song[3][1::2]), song[0].casefold(), song))
+    artists: dict[str, int] = {}
+    songs: list[list[Any]] = []
+    left = _SONG_BYTES
+    for name, artist, path, places in ranked:
+        told = [name, artists.get(artist, len(artists)), path.removeprefix("track/"), *places]
+        left -= _bytes(told) + (0 if artist in artists else _bytes(artist))
         if left < 0:
             break
-        fit += 1
-    return {"lists": [one["id"] for one in lists], "songs": ranked[:fit], "all": len(ranked)}
+        artists.setdefault(artist, len(artists))
+        songs.append(told)
+    return {"lists": [one["id"] for one in lists], "artists": list(artists), "songs": songs, "all": len(ranked)}
+
+
+def _bytes(value: Any) -> int:
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) + 1

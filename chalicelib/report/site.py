@@ -1,4 +1,4 @@
-"""The site: a page a playlist and the index, one after the other, written into the lake's `site/`."""
+"""The site, written into the lake's `site/`: a page a playlist, those of tracks and artists, and the index."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import date
 from functools import cached_property
 from html import escape
 from typing import Any, NamedTuple
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from ..analysis.charts import Charts, open_charts
@@ -20,17 +20,21 @@ from ..errors import ChartlakeError, DamagedFile, LakeUnavailable, NotKept
 from ..lake import keys
 from ..lake.lake import Lake
 from ..lake.schema import SNAPSHOTS
-from ..lake.store import Conflict, ObjectStore
+from ..lake.store import ObjectStore
 from ..time_and_chance import World
+from .across_site import pages_by_path, watched_pages, write_across
 from .index_page import index_context, read_overview
-from .layout import render
+from .layout import INDEX_SCRIPT, render
 from .morning import news_of, songs_of, watched_of
 from .playlist_page import card_of, read_page
+from .writing import write
 
 # Reckoning with this many entries takes some 500 MB; a Top 50 has as many after 21 years.
 MOST_ENTRIES = 400_000
 # Less time than this is left: no further page is begun, so that the index can still be written.
 _SHORTEST = 5.0
+# What is read of all lists at once takes longer.
+_SHORTEST_ACROSS = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -80,13 +84,16 @@ def render_site(
     """Write the pages of these playlists (none: of all in the lake) and the index; what is the same is left alone.
 
     `missed`: of those of them that are in the lake, and while time is left of all lists whose page was missed or is
-    older than what is committed. A page that fails does not stop the others. Raises `NotKept` for a playlist that is
-    not in the lake, and `LakeUnavailable`.
+    older than what is committed. The pages of tracks and artists are made too, but where lists are named without it. A
+    page that fails does not stop the others. Raises `NotKept` for a playlist that is not in the lake, and
+    `LakeUnavailable`.
     """
     work = _Work(lake, world, world.now().astimezone(timezone).date())
     overview = work.overview()
     named = _named(playlist_ids, overview.known, missed)
     work.pages(_longest_left_first(lake, overview, named), progress)
+    if missed or not playlist_ids:
+        work.across(overview)
     seen = work.index()
     if seen is not None:
         behind = [one for one in seen.behind(lake.read_state(keys.CARDS)) if missed or one in named]
@@ -156,6 +163,16 @@ class _Work:
         self.rendered.failed[playlist_id] = failure
         _log.warning("the page of %s was not rendered: %s", playlist_id, failure.message)
 
+    def across(self, overview: _Overview) -> None:
+        """Write the pages of tracks and artists as the lists are now; where it fails, those that are there stay."""
+        if self._world.time_left() < _SHORTEST_ACROSS:
+            return
+        sound = [one for one in overview.lists if one["last_date"] is not None and one["id"] not in self.told]
+        try:
+            write_across(self._lake, self._world, self._today, self._watchlist, sound)
+        except DamagedFile as error:
+            _log.warning("the pages of tracks and artists were not rendered: %s", error.message)
+
     def index(self) -> _Overview | None:
         """Write the cards of the pages made so far, and the index as the lake is now; gives what it shows. None where
         no time is left for it: whoever renders next writes it."""
@@ -171,10 +188,12 @@ class _Work:
             nonlocal cards, overview
             # The cards first: then a card without a list is that of a list that is gone, not of one that just came.
             cards, overview = self._lake.read_state(keys.CARDS), self.overview()
-            links = {one["id"]: _link(one["id"]) for one in overview.lists}
-            return render("index.html", index_context(overview.lists, cards) | {"links": links})
+            links = {one["id"]: keys.link(keys.playlist_page(one["id"])) for one in overview.lists}
+            pages = self._lake.read_state(keys.ACROSS)
+            beside = {"links": links, "pages": pages_by_path(pages), "watched_pages": watched_pages(pages)}
+            return render("index.html", index_context(overview.lists, cards) | beside, INDEX_SCRIPT)
 
-        _write(self._lake.store, keys.INDEX_PAGE, make)
+        write(self._lake.store, keys.INDEX_PAGE, make)
         gone = cards.keys() - overview.known
         if gone:
             self._lake.update_state(
@@ -241,7 +260,7 @@ def shared_index(store: ObjectStore, world: World, seconds: int) -> str:
     found = store.get(keys.INDEX_PAGE)
     if found is None:
         raise NotKept("No page is rendered yet.", advice="Run `chartlake report`, or wait for the next daily run.")
-    pages = re.compile(r'(?<=href=")playlists/[^"]+(?=")')
+    pages = re.compile(r'(?<=href=")(?:playlists|tracks|artists)/[^"]+(?=")')
     html = pages.sub(lambda page: escape(store.link(keys.SITE + unquote(page[0]), seconds)), found.data.decode())
     key = keys.shared_index(world.new_id())
     store.create(key, html.encode())
@@ -267,7 +286,7 @@ def _render_page(lake: Lake, today: date, playlist_id: str, watchlist: Watchlist
         card = card_of(page) | morning | {"commits": commits[playlist_id]}
         return render("playlist.html", page)
 
-    _write(lake.store, keys.playlist_page(playlist_id), make)
+    write(lake.store, keys.playlist_page(playlist_id), make)
     return card
 
 
@@ -285,27 +304,3 @@ def _since(counts: list[tuple[date, int]]) -> date:
             return later
         later = day
     return date.min
-
-
-def _link(playlist_id: str) -> str:
-    """From the index to a playlist's page: the key's own percent signs are part of a file's name."""
-    return quote(keys.playlist_page(playlist_id).removeprefix(keys.SITE))
-
-
-def _write(store: ObjectStore, key: str, make: Callable[[], bytes]) -> None:
-    """Write what `make` reads and renders, unless it stands there already; never an older state over a newer one.
-
-    The version to replace is taken before anything is read. Whoever was faster may have read before us, so it is made
-    once more; whoever is faster then has begun after the first of them wrote, and so has read all that we had.
-    """
-    for _ in range(2):
-        found = store.get(key)
-        data = make()
-        try:
-            if found is None:
-                store.create(key, data)
-            elif found.data != data:
-                store.replace(key, data, found.etag)
-            return
-        except Conflict:
-            _log.info("%s was written by another process meanwhile", key)

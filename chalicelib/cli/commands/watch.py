@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from ...analysis.artists import find_artists
 from ...analysis.watchlist import CHANNELS, SUBJECTS, Channel, Watch, bare, parse_line, parse_watchlist
 from ...errors import BadSetting, ChartlakeError, NotKept
 from ...handlers.telling import Account, name_of, tell_all
@@ -23,7 +24,7 @@ from ...report.event_words import sentence
 from ...text import counted, printable
 from ...time_and_chance import World
 from ..base import DONE, FAILED, PARTLY_DONE, as_json_option, open_lake_now, settings_now
-from ..lookup import Asked, one_track
+from ..lookup import Asked, one_artist, one_track
 
 _CANDIDATES = 10
 # As long as S3 signs a link at most; with temporary credentials it ends with them.
@@ -193,8 +194,10 @@ def _found(subject: str, name: str) -> tuple[str, str]:
             track = one_track(charts.find_tracks(name), name)[0]
             title = " by ".join(filter(None, (track["name"], track["artist"])))
             return str(track["item_id"] or track["track_key"]), _note(title)
-        query = _ARTISTS if subject == "artist" else _LABELS
-        return _only(charts.warehouse.read(query, {"name": name}), subject, name)
+        if subject == "artist" and (found := find_artists(charts.warehouse, name)):
+            return _named(one_artist(found, name)[0])
+        labels = charts.warehouse.read(_LABELS, {"name": name}) if subject == "label" else []
+        return _only(labels, subject, name)
 
 
 def _found_list(asked: Asked, name: str) -> tuple[str, str]:
@@ -204,12 +207,6 @@ def _found_list(asked: Asked, name: str) -> tuple[str, str]:
     return playlist_id, _note(known[0]["name"] if known else "")
 
 
-_ARTISTS = """
-    SELECT artist.id AS id, any_value(artist.name) AS name, count(DISTINCT playlist_id) AS lists
-    FROM (SELECT playlist_id, unnest(artists) AS artist FROM entries)
-    WHERE artist.id = $name OR contains(lower(strip_accents(artist.name)), lower(strip_accents($name)))
-    GROUP BY ALL ORDER BY lists DESC, name, id
-"""
 _LABELS = """
     SELECT label AS id, label AS name, count(DISTINCT playlist_id) AS lists
     FROM entries WHERE contains(lower(strip_accents(label)), lower(strip_accents($name)))

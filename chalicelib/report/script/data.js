@@ -1,5 +1,4 @@
 const source = $("#data");
-if (!source) return;
 
 // The list's past. A day is known by its number among the known days; an item's stays are runs of such numbers.
 

@@ -9,7 +9,7 @@ for (const time of $$("time[data-ago]")) {
 
 // A signed link opens one page alone.
 if (/[?&](X-Amz-)?Signature=/.test(location.search)) {
-  for (const home of $$("[data-home]")) home.replaceWith(filled(element("span", { class: home.className }), {}, [...home.childNodes]));
+  for (const home of $$("[data-home], [data-beside]")) home.replaceWith(filled(element("span", { class: home.className }), {}, [...home.childNodes]));
 }
 
 const filter = $("#filter");

@@ -1,14 +1,16 @@
 const held = $("#songs");
 if (held) {
-  const { lists, songs } = JSON.parse(held.textContent);
+  const { lists, artists, songs } = JSON.parse(held.textContent);
   const links = lists.map((id) => $(`a[data-list="${CSS.escape(id)}"]`));
-  const words = songs.map(([name, artist]) => folded(`${name} ${artist}`));
+  const words = songs.map(([name, artist]) => folded(`${name} ${artists[artist]}`));
   const input = $("#song");
   const place = ([number, position]) => [`${position} on `, element("a", { href: links[number].href }, isolated(links[number].textContent))];
-  const line = ([name, artist, path, places]) => element(
-    "li", {}, element("strong", {}, isolated(name)), " ", element("bdi", { class: "soft" }, artist), " ",
-    ...(path ? [element("a", { class: "out", href: `https://open.spotify.com/${path}`, rel: "noopener noreferrer", target: "_blank", "aria-label": `${name} on Spotify` }, "↗")] : []),
-    element("div", { class: "soft" }, ...places.flatMap((one, at) => [at ? ", " : "", ...place(one)])),
+  // A list's number and the place there, by turns.
+  const paired = (places) => places.flatMap((one, at) => (at % 2 ? [] : [[one, places[at + 1]]]));
+  const line = ([name, artist, path, ...places]) => element(
+    "li", {}, element("strong", {}, isolated(name)), " ", element("bdi", { class: "soft" }, artists[artist]), " ",
+    ...(path ? [element("a", { class: "out", href: `https://open.spotify.com/${path.includes("/") ? path : `track/${path}`}`, rel: "noopener noreferrer", target: "_blank", "aria-label": `${name} on Spotify` }, "↗")] : []),
+    element("div", { class: "soft" }, ...paired(places).flatMap((one, at) => [at ? ", " : "", ...place(one)])),
   );
   const find = () => {
     const wanted = folded(input.value).split(/\s+/).filter(Boolean);
