@@ -193,14 +193,14 @@ def test_a_capture_may_be_judged_again(lake: Lake) -> None:
 
 
 def test_how_many_rows_were_amended_is_told(lake: Lake) -> None:
-    days = [DAY, DAY - timedelta(days=1)]
+    days = [DAY - timedelta(days=number) for number in range(3)]
     for day in days:
         lake.put_snapshot(row(day=day, followers=3))
     changes = dict.fromkeys(
-        [*days, DAY - timedelta(days=2)], lambda row: row | {"followers": 3 + (row["snapshot_date"] == DAY)}
+        [*days, DAY - timedelta(days=3)], lambda row: row | {"followers": 3 + (row["snapshot_date"] == DAY)}
     )
     assert lake.amend(PLAYLIST, 2026, changes) == 1
-    assert [one["followers"] for one in lake.snapshots(PLAYLIST, 2026)] == [3, 4]
+    assert [one["followers"] for one in lake.snapshots(PLAYLIST, 2026)] == [3, 3, 4]
 
 
 def test_of_two_failures_the_newer_stays(lake: Lake) -> None:
