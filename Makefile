@@ -20,8 +20,9 @@ STAGE = prod
 SCHEDULES = 10000
 MUTATIONS = 10000
 EVENTS = 60x365
+MINUTES = 70
 
-.PHONY: run demo test prove prove-mutants prove-kills prove-events lint audit docs site local wheel clean lock deploy undeploy
+.PHONY: run demo test prove prove-mutants prove-mutation prove-kills prove-events lint audit docs site local wheel clean lock deploy undeploy
 
 run: .venv/ready
 	@.venv/bin/chartlake extract
@@ -43,6 +44,11 @@ prove: .venv/ready-for-tests
 # That the proof sees what it should, and the same promise on a real S3 server: each takes long.
 prove-mutants: .venv/ready-for-tests
 	.venv/bin/python -m tests.simulation.mutants
+
+# Small changes of the code that decides what a day is, each against the tests that run its line: hours, in an order that
+# is random, so that whatever is there after MINUTES is a sample. What was tried is kept, and not tried again.
+prove-mutation: .venv-mutation/session.sqlite
+	.venv-mutation/bin/python -m tests.prove.mutation .venv-mutation/session.sqlite --minutes $(MINUTES)
 
 prove-kills: .venv/ready-for-tests
 	CHARTLAKE_KILLS=200 CHARTLAKE_RACERS=24 .venv/bin/python -m pytest -s tests/prove/test_real_processes.py
@@ -95,6 +101,20 @@ undeploy: .venv/ready-for-tests
 	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@ .venv/ready
 
+# Apart from .venv, whose packages it sees: what is only there for mutations has no place in the lock.
+.venv-mutation/ready: .venv/ready-for-tests
+	.venv/bin/python -m venv .venv-mutation
+	.venv-mutation/bin/python -m pip --disable-pip-version-check --quiet install cosmic-ray==8.7.0 coverage==7.17.5
+	.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+		$$(.venv-mutation/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/tests.pth
+	@touch $@
+
+.venv-mutation/session.sqlite: .venv-mutation/ready tests/prove/mutation.toml \
+		chalicelib/spotify/entries.py chalicelib/snapshots/pipeline.py chalicelib/lake/lake.py
+	rm -f .venv-mutation/session.*
+	.venv-mutation/bin/cosmic-ray init tests/prove/mutation.toml $@
+	.venv-mutation/bin/cr-filter-operators $@ tests/prove/mutation.toml
+
 # Writes the newest versions of everything into constraints.txt, and into locked/ with the hashes of all their files,
 # for every system and Python since 3.11.
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11.5 --no-header --no-annotate \
@@ -114,4 +134,4 @@ lock:
 	rm -rf .venv
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-mutation

@@ -124,7 +124,10 @@ def test_a_type_that_nobody_knows_yet_is_kept_by_its_own_name() -> None:
         ("2024-05-11T09:40:48Z", "2024-05-11T09:40:48Z"),
         ("2024-05-11T09:40:48.123Z", "2024-05-11T09:40:48.123000Z"),
         ("2024-05-11T11:40:48+02:00", "2024-05-11T09:40:48Z"),
+        ("2024-05-11T09:40:48", "2024-05-11T09:40:48Z"),
         ("1970-01-01T00:00:00Z", None),
+        ("1969-12-31T23:59:59Z", None),
+        ("1971-01-01T00:00:00Z", "1971-01-01T00:00:00Z"),
         ("yesterday", None),
         (0, None),
         (None, None),
@@ -132,6 +135,42 @@ def test_a_type_that_nobody_knows_yet_is_kept_by_its_own_name() -> None:
 )
 def test_added_at_is_utc_or_null(added_at: Any, expected: str | None) -> None:
     assert one_row({"added_at": added_at, "track": TRACK})["added_at"] == expected
+
+
+@pytest.mark.parametrize(
+    ("entry", "item_type"),
+    [
+        ({"track": {"uri": "spotify:track:t1"}}, "track"),
+        ({"track": {"uri": "spotify:episode:e1"}}, "episode"),
+        ({"track": {"id": "e1", "show": {}}}, "episode"),
+        ({"is_local": True, "track": {"name": "Demo", "type": "track"}}, "local"),
+        ({"track": {"name": "Demo", "type": "track", "is_local": True}}, "local"),
+        ({"track": {"uri": "spotify:local:Ann::Demo:12", "type": "track"}}, "local"),
+        ({"is_local": False, "track": {"name": "Demo", "type": "track", "is_local": 1}}, "track"),
+    ],
+)
+def test_an_item_without_a_type_is_what_its_uri_says(entry: Any, item_type: str) -> None:
+    row = one_row(entry)
+    assert (row["item_type"], row["is_local"]) == (item_type, item_type == "local")
+
+
+def test_a_track_has_no_show_and_its_picture_is_the_albums_first() -> None:
+    row = one_row({"track": TRACK | {"album": TRACK["album"] | {"images": pictures("big", "small")}}})
+    assert (row["show_id"], row["show_name"], row["album_image_url"]) == (None, None, "big")
+    assert (row["album_id"], row["album_release_date"], row["album_release_precision"]) == ("l1", "1999", "year")
+
+
+@pytest.mark.parametrize("images", [[], None, "x", [None], [{}]])
+def test_an_episodes_picture_is_its_own_or_its_shows(images: Any) -> None:
+    episode = {"id": "e1", "type": "episode", "release_date": "2020-01-02", "release_date_precision": "day"}
+    show = {"id": "s1", "name": "Show", "images": pictures("show")}
+    own = one_row({"track": episode | {"images": pictures("own"), "show": show}})
+    assert (own["album_image_url"], own["album_release_date"]) == ("own", "2020-01-02")
+    assert one_row({"track": episode | {"images": images, "show": show}})["album_image_url"] == "show"
+
+
+def pictures(*urls: str) -> list[dict[str, str]]:
+    return [{"url": url} for url in urls]
 
 
 def test_half_of_a_surrogate_pair_does_not_break_the_file() -> None:
@@ -143,6 +182,101 @@ def test_numbers_that_no_column_holds_are_null() -> None:
     assert (row["popularity"], row["duration_ms"], row["track_number"]) == (None, None, None)
 
 
+@pytest.mark.parametrize(("column", "most"), [("popularity", 2**31 - 1), ("duration_ms", 2**63 - 1)])
+def test_the_largest_number_that_a_column_holds_is_kept_and_the_next_one_is_null(column: str, most: int) -> None:
+    told = [one_row({"track": TRACK | {column: number}})[column] for number in (most, most + 1, -most, -most - 1)]
+    assert told == [most, None, -most, None]
+
+
+def test_the_number_of_followers_may_be_larger_than_any_other() -> None:
+    told = [playlist_facts({"followers": {"total": number}})["followers"] for number in (2**63 - 1, 2**63)]
+    assert told == [2**63 - 1, None]
+
+
+BOTH = {"items": {"items": [{"item": TRACK}], "total": 1}, "tracks": {"items": [{"track": TRACK}], "total": 1}}
+
+
+def test_a_list_that_comes_twice_is_read_once() -> None:
+    page = page_of(BOTH)
+    assert page is not None
+    assert (page.wrapper, page.total, len(page.entries)) == ("tracks+items", 1, 1)
+    uncounted = page_of(BOTH | {"tracks": {"items": [{"track": TRACK}]}})
+    assert uncounted is not None
+    assert uncounted.total == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"items": [{"track": TRACK}], "total": 2},
+        {"items": [{"track": TRACK}], "total": 1, "offset": 1},
+        {"items": [{"track": TRACK | {"uri": "spotify:track:t2"}}], "total": 1},
+        {"items": [], "total": 1},
+        {"total": 2},
+    ],
+)
+def test_a_list_that_comes_twice_and_not_as_the_same_is_refused(other: Any) -> None:
+    with pytest.raises(UnknownEntryShape, match="two different lists"):
+        page_of(BOTH | {"tracks": other})
+
+
+@pytest.mark.parametrize("other", [{"uri": "spotify:track:t2"}, {"id": "t2"}])
+def test_an_entry_that_holds_two_items_is_refused(other: Any) -> None:
+    with pytest.raises(UnknownEntryShape, match="two different ones"):
+        one_row({"item": TRACK, "track": TRACK | other})
+
+
+@pytest.mark.parametrize("offset", ["40", 40.0, True, [], 2**31])
+def test_a_place_that_is_no_number_is_no_place(offset: Any) -> None:
+    page = page_of({"items": [], "offset": offset})
+    assert page is not None
+    assert page.offset < 0
+
+
+@pytest.mark.parametrize("dead", [{"uri": None}, {"id": None, "name": ""}, {"id": "", "uri": "", "name": None}])
+def test_an_item_that_says_it_is_none_keeps_its_place(dead: Any) -> None:
+    assert one_row({"track": dead})["item_type"] == "unavailable"
+
+
+@pytest.mark.parametrize("item", [{"name": ""}, {"popularity": 3}, {"id": 7}, {"uri": None, "name": 3}])
+def test_an_item_that_says_nothing_of_itself_is_an_unknown_dialect(item: Any) -> None:
+    with pytest.raises(UnknownEntryShape, match="neither 'uri', 'id' nor 'name'"):
+        one_row({"track": item})
+
+
+@pytest.mark.parametrize(
+    ("entry", "followed"),
+    [
+        ({"track": TRACK}, 1),
+        ({"track": TRACK | {"id": None}}, 1),
+        ({"track": TRACK | {"uri": None}}, 1),
+        ({"track": TRACK | {"id": None, "uri": None}}, 0),
+        ({"track": {"uri": "spotify:local:Ann::Demo:12", "name": "Demo"}}, 1),
+        ({"is_local": True, "track": {"uri": None, "name": "Demo"}}, 0),
+        ({"track": None}, 0),
+    ],
+)
+def test_an_item_can_be_followed_by_its_uri_or_its_id(entry: Any, followed: int) -> None:
+    found = summarise([Page([entry, {"track": TRACK}], 0, None)])
+    assert (found.entry_count, found.identified_count) == (2, 1 + followed)
+
+
+@pytest.mark.parametrize(
+    "item", [{"uri": "spotify:track:t1"}, {"id": "t1"}, {"name": "Song"}, TRACK | {"id": 7}, TRACK | {"uri": 7}]
+)
+def test_a_whole_list_without_uri_or_id_is_an_unknown_dialect(item: Any) -> None:
+    with pytest.raises(UnknownEntryShape, match="lacks 'uri' or 'id'"):
+        summarise([Page([{"track": item}], 0, None)])
+
+
+def test_the_dialect_of_a_list_is_that_of_its_entries() -> None:
+    entries = [{"track": TRACK}, {"item": TRACK}, {"item": TRACK, "track": TRACK}, {"track": True, "item": TRACK}]
+    told = [summarise([Page([entry], 0, None)]).dialect for entry in entries]
+    assert told == ["track", "item", "track+item", "item"]
+    assert summarise([Page(entries[:2], 0, None)]).dialect == "track+item"
+    assert summarise([Page([None], 0, None)]).dialect is None
+
+
 def test_the_content_hash_sees_order_and_items_and_nothing_else() -> None:
     other = {"track": TRACK | {"uri": "spotify:track:t2"}}
 
@@ -152,6 +286,10 @@ def test_the_content_hash_sees_order_and_items_and_nothing_else() -> None:
     first = {"track": TRACK}
     assert hashed(first, other) == hashed({"item": TRACK | {"popularity": 3}}, other)
     assert len({hashed(first, other), hashed(other, first), hashed(first), hashed(first, first)}) == 4
+    bare = [{"uri": None, "id": one, "name": name} for one in (None, "t1", "t2") for name in ("", "Song", "Other")]
+    # Whoever has an id is known by it, the others by their name; who has neither is an empty slot.
+    assert len({hashed({"track": item}) for item in bare}) == 5
+    assert len({hashed({"track": TRACK, "added_at": day}) for day in (None, "2024-05-11", "2024-05-12")}) == 3
 
 
 def test_rows_have_the_columns_of_the_table_in_order() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import socket
 import threading
 import time
@@ -498,6 +499,51 @@ def test_an_earlier_ban_does_not_shorten_a_later_one(rig: Rig) -> None:
     assert rig.one("fifty").status == Status.OK
 
 
+def test_a_quota_ban_without_an_end_is_kept_to_for_an_hour(rig: Rig) -> None:
+    rig.simulator.faults.add(Fault.quota_exceeded(None))
+    assert isinstance(rig.extract("fifty").stopped, QuotaExceeded)
+    rig.clock.advance(minutes=59)
+    assert not rig.extract("fifty").complete
+    rig.clock.advance(minutes=1)
+    assert rig.extract("fifty").complete
+
+
+def test_the_longer_of_two_bans_stays(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    longer = {"not_before": (NOON + timedelta(days=2)).isoformat(), "error": "QuotaExceeded"}
+    rig.lake.update_state(keys.NOT_BEFORE, lambda _: longer)
+    # This run has looked before the other one wrote that down.
+    monkeypatch.setattr("chalicelib.snapshots.pipeline.standing_ban", lambda lake, now: None)
+    rig.simulator.faults.add(Fault.quota_exceeded(3600))
+    assert rig.extract("fifty").stopped is not None
+    assert rig.lake.read_state(keys.NOT_BEFORE) == longer
+
+
+# What a run tells.
+
+
+def test_a_run_notes_the_newest_complete_day_for_the_health_route(rig: Rig) -> None:
+    assert rig.extract("x" * 22).published == 0
+    assert rig.lake.read_state(keys.NEWEST_OK) == {}
+    rig.extract("one", "fifty")
+    assert rig.lake.read_state(keys.NEWEST_OK) == {"captured_at": NOON.isoformat()}
+
+
+def test_a_gap_is_logged_as_a_warning_and_a_run_with_one_as_an_error(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "chalicelib.snapshots.pipeline")
+    rig.extract("one", "x" * 22, at_once=1)
+    rig.extract("one")
+    assert [record.levelname for record in caplog.records] == ["INFO", "WARNING", "ERROR", "INFO", "INFO"]
+
+
+def test_the_seconds_of_the_lists_are_those_of_the_run(lake: Lake, clock: Clock) -> None:
+    simulator = Simulator(now=clock.now, sleep=clock.sleep, latency=1.0)
+    with simulator.serve() as server:
+        run = Rig(simulator, server, lake, clock).extract("one", "fifty", at_once=1)
+    assert sum(outcome.seconds for outcome in run.outcomes) == clock.monotonic() > 0
+
+
 # Whose list, whose token.
 
 
@@ -531,10 +577,12 @@ def test_consent_ends_after_six_months(rig: Rig) -> None:
     assert rig.one("fifty").status == Status.OK
     rig.clock.advance(days=185)
     kinds = []
+    since = f"Refused since {rig.clock.now():%Y-%m-%d %H:%M} UTC."
     for hours in (0, 1, 5, 24):
         rig.clock.advance(hours=hours)
         run = rig.extract("fifty")
         assert run.stopped is not None
+        assert (since in run.stopped.message) == (run.stopped.kind == "ConsentDoubted")
         kinds.append((run.stopped.kind, str(run.outcomes[0].status)))
     # Spotify has refused good sign-ins for some hours, so a refusal is not the end, nor is that of Lambda's own retry.
     assert kinds == [*[("ConsentDoubted", "unavailable")] * 2, *[("ConsentExpired", "forbidden")] * 2]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from chalicelib.errors import DamagedFile, LakeUnavailable
 from chalicelib.lake import keys
 from chalicelib.lake.address import open_store
-from chalicelib.lake.lake import Lake
+from chalicelib.lake.lake import Lake, rank
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS, Status
 
 from .conftest import NOON, Clock
@@ -127,6 +127,31 @@ def test_a_full_segment_is_closed_and_late_days_still_find_their_place(tmp_path:
     assert all(len(lake.entries(PLAYLIST, day)) == 3 for day in days)
 
 
+@pytest.mark.parametrize("segment_rows", [3, 5, 6, 7])
+def test_days_that_are_given_at_once_lie_as_if_they_came_one_by_one(
+    tmp_path: Path, clock: Clock, segment_rows: int
+) -> None:
+    one_by_one, at_once = (
+        Lake(open_store(str(tmp_path / name), clock.world()), clock.world(), segment_rows) for name in ("one", "once")
+    )
+    early = [date(2025, 12, 30), date(2025, 12, 31), *(date(2026, 1, day) for day in (1, 2, 5, 6, 9, 10))]
+    late = [date(2026, 1, day) for day in (3, 5, 7, 12, 13)]
+    for days, hour in ((early, 0), (late, 1)):
+        moment = NOON + timedelta(hours=hour)
+        for day in days:
+            put(one_by_one, day, moment)
+        ranks = dict.fromkeys(days, rank("spotify", moment))
+        placed = at_once.put_days(PLAYLIST, ranks, [one for day in days for one in entries(day, 3, moment)])
+        assert placed.keys == {day: at_once.segment_of(PLAYLIST, day) for day in days}
+        for year in (2025, 2026):
+            found = [
+                (key, lake.segment_days(key))
+                for lake in (one_by_one, at_once)
+                for key in lake.segment_keys(PLAYLIST, year)
+            ]
+            assert found[: len(found) // 2] == found[len(found) // 2 :]
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 5), st.integers(1, 4)), min_size=1, max_size=12))
 def test_in_any_order_of_days_and_captures_every_day_is_there_once(
@@ -150,6 +175,32 @@ def test_a_success_replaces_a_failure_and_never_the_other_way_round(lake: Lake) 
     assert lake.put_snapshot(row("ok", captured_at=NOON))
     assert not lake.put_snapshot(row("forbidden", captured_at=NOON + timedelta(hours=9)))
     assert lake.snapshot(PLAYLIST, DAY)["status"] == "ok"
+
+
+def test_whose_word_counts_more_is_not_a_matter_of_time() -> None:
+    sources = ("simulator", "import:chartlake-export:spotify", "import:archive", "spotify")
+    ranks = [rank(source, NOON - timedelta(days=place)) for place, source in enumerate(sources)]
+    assert ranks == sorted(ranks)
+    assert len({trust for trust, _ in ranks}) == len(sources)
+
+
+def test_a_capture_may_be_judged_again(lake: Lake) -> None:
+    lake.put_snapshot(row(entry_count=3, capture_id="first"))
+    assert lake.put_snapshot(row(entry_count=2, capture_id="first"))
+    assert lake.snapshot(PLAYLIST, DAY)["entry_count"] == 2
+    lake.put_snapshot(row(captured_at=NOON + timedelta(hours=1), capture_id="second"))
+    assert lake.snapshot(PLAYLIST, DAY)["replacing"] is None
+
+
+def test_how_many_rows_were_amended_is_told(lake: Lake) -> None:
+    days = [DAY - timedelta(days=number) for number in range(3)]
+    for day in days:
+        lake.put_snapshot(row(day=day, followers=3))
+    changes = dict.fromkeys(
+        [*days, DAY - timedelta(days=3)], lambda row: row | {"followers": 3 + (row["snapshot_date"] == DAY)}
+    )
+    assert lake.amend(PLAYLIST, 2026, changes) == 1
+    assert [one["followers"] for one in lake.snapshots(PLAYLIST, 2026)] == [3, 3, 4]
 
 
 def test_of_two_failures_the_newer_stays(lake: Lake) -> None:
@@ -228,6 +279,14 @@ def test_state_is_changed_not_overwritten(lake: Lake) -> None:
     lake.update_state("state/x.json", lambda state: state | {"a": 1})
     lake.update_state("state/x.json", lambda state: state | {"b": 2})
     assert lake.read_state("state/x.json") == {"a": 1, "b": 2}
+
+
+def test_state_that_is_none_is_begun_anew_and_damaged_state_is_named(lake: Lake) -> None:
+    lake.store.create("state/list.json", b"[1]")
+    assert lake.read_state("state/list.json") == {}
+    lake.store.create("state/half.json", b'{"a":')
+    with pytest.raises(DamagedFile, match=r"state/half\.json is not JSON"):
+        lake.read_state("state/half.json")
 
 
 def test_a_full_disk_is_explained_and_leaves_the_old_object(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
