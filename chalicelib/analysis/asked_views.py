@@ -24,6 +24,7 @@ class AskedViews:
         self._today = today
         self._defined: set[str] = set()
         self._held: set[str] = set()
+        warehouse.announce(*VIEWS)
         warehouse.before_each(self._expect)
 
     def hold(self, *names: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from ..errors import BadSetting, NotKept
+from ..errors import NotKept
 from ..lake.lake import Lake
 from ..lake.tables import Question as SqlQuestion
 from ..lake.tables import Row, to_json
@@ -151,13 +151,9 @@ class Charts:
 
     def ask(self, sql: str) -> SqlQuestion:
         """A person's own SELECT over the tables and views; see `Warehouse.ask`."""
-        try:
-            if "show" not in sql.lower():
-                return self.warehouse.ask(sql)
-        except BadSetting:
-            pass
-        # Who asks what there is, or for what there is not, is told of all views.
-        self._views.hold(*VIEWS)
+        if "show" in sql.lower():
+            # Who asks what there is, is told of all views.
+            self._views.hold(*VIEWS)
         return self.warehouse.ask(sql)
 
     def playlists(self) -> list[Row]:
@@ -325,8 +321,15 @@ class Charts:
     def find_tracks(self, text: str) -> list[Row]:
         """Rows of the view `tracks`: the one that has this ISRC, id, URI or link, else those whose title or artist
         contains the text, the longest seen first."""
-        asked = text.strip()
-        found = self.warehouse.read(
+        return self.tracks_with_id(text) or self.warehouse.read(
+            "SELECT * FROM tracks WHERE contains(lower(strip_accents(concat_ws(' ', name, artist))), "
+            "lower(strip_accents($text))) ORDER BY days_seen DESC, name, track_key",
+            {"text": text.strip()},
+        )
+
+    def tracks_with_id(self, text: str) -> list[Row]:
+        """The same by this ISRC, id, URI, link or key alone."""
+        return self.warehouse.read(
             """
             SELECT * FROM tracks WHERE track_key = $text OR track_key = upper(replace($text, '-', '')) OR track_key IN (
               SELECT coalesce(lake.lake_key, standings.track_key)
@@ -335,12 +338,7 @@ class Charts:
             )
             ORDER BY days_seen DESC, name, track_key
             """,
-            {"text": asked, "bare": bare_id(asked)},
-        )
-        return found or self.warehouse.read(
-            "SELECT * FROM tracks WHERE contains(lower(strip_accents(concat_ws(' ', name, artist))), "
-            "lower(strip_accents($text))) ORDER BY days_seen DESC, name, track_key",
-            {"text": asked},
+            {"text": text.strip(), "bare": bare_id(text)},
         )
 
     def history(self, track: Row, *others: Row) -> TrackHistory:

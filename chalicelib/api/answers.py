@@ -172,7 +172,7 @@ def history(asked: Question) -> Reply:
     """A track's time on every list, or on one."""
     with asked.charts(*([asked["playlist"]] if asked["playlist"] else [])) as charts:
         charts.narrow(asked["track_id"])
-        found = charts.find_tracks(asked["track_id"])
+        found = charts.tracks_with_id(asked["track_id"])
         if not found:
             where = f"on playlist {asked['playlist']}" if asked["playlist"] else "on any list of the lake"
             raise NotKept(f"track {asked['track_id']} was never seen {where}.")

@@ -77,6 +77,7 @@ _WORDS = {
 # What the columns mean that the views add to the tables; those of the tables stand in docs/data.md.
 _MEANINGS: dict[str | tuple[str, str], str] = {
     "artist_key": "the id, or where no id is told the name as written",
+    "artist_id": "Spotify's id; null where none is told",
     "after_date": "the last known day on which it had not happened yet; it did after this day, up to snapshot_date",
     "artist_ids": "all artists' ids, joined by commas",
     "artist_names": "all artists' names, joined by commas",

@@ -300,7 +300,11 @@ class Scratch:
     def define(self, name: str, query: str) -> None:
         """Name a query; the name ends with this piece of work."""
         self._execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")
-        self._names.append(name)
+        self.announce(name)
+
+    def announce(self, *names: str) -> None:
+        """Tell of these names a person whose SQL is not understood."""
+        self._names += names
 
     def narrow(self, name: str, condition: str, parameters: Mapping[str, Any]) -> None:
         """Let a named query keep only the rows that meet the condition, and hold them in memory."""

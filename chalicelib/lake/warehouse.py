@@ -27,6 +27,10 @@ class Warehouse:
         self._scratch = scratch
         self._before: Callable[[str], None] = lambda text: None
 
+    def announce(self, *names: str) -> None:
+        """Tell of these names a person whose SQL is not understood: they are defined when a query needs them."""
+        self._scratch.announce(*names)
+
     def before_each(self, prepare: Callable[[str], None]) -> None:
         """Let `prepare` have the text of every query first: it may define what the text names."""
         self._before = prepare

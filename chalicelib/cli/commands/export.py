@@ -20,7 +20,7 @@ from ...analysis.kept_days import KeptDays, open_days
 from ...errors import BadSetting
 from ...lake.tables import Row
 from ...text import counted
-from ..base import as_json_option, chunks_of, day_option, write_all
+from ..base import CannotPrint, as_json_option, chunks_of, day_option, write_all
 from ..lookup import Asked
 from .answers import refuse_two_spans
 
@@ -115,9 +115,19 @@ def export(
     with open_days(asked.lake, playlist_id, days) as kept:
         for chunks, own in _files(kept, name, days, left_out):
             path = str(_named(folder, playlist_id, own, _FORMS[name].ending)) if folder else output
-            with click.open_file(path, "wb", lazy=True) as target:
-                write_all(chunks, cast(IO[bytes], target))
+            _write(path, chunks)
     _tell(left_out, _FORMS[name])
+
+
+def _write(path: str, chunks: Iterable[bytes]) -> None:
+    """Write a file; `-` is what is printed. What does not fit may show only when it is closed."""
+    try:
+        with click.open_file(path, "wb", lazy=True) as target:
+            write_all(chunks, cast(IO[bytes], target))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CannotPrint(error) from None
 
 
 def _folder(output: str) -> Path | None:

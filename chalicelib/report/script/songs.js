@@ -5,7 +5,7 @@ if (held) {
   const words = songs.map(([name, artist]) => folded(`${name} ${artists[artist]}`));
   const input = $("#song");
   const place = ([number, position]) => [`${position} on `, element("a", { href: links[number].href }, isolated(links[number].textContent))];
-  // A list's number and the place there, by turns.
+  // By turns the number of a list, and the place there.
   const paired = (places) => places.flatMap((one, at) => (at % 2 ? [] : [[one, places[at + 1]]]));
   const line = ([name, artist, path, ...places]) => element(
     "li", {}, element("strong", {}, isolated(name)), " ", element("bdi", { class: "soft" }, artists[artist]), " ",
