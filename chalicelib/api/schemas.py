@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
+from ..analysis.asked_views import AskedViews
 from ..analysis.charts import LEAVER
-from ..analysis.views import EVENT_KINDS, MEASURES, VIEWS, view_sql
+from ..analysis.views import EVENT_KINDS
 from ..lake.schema import Status
 from ..lake.warehouse import open_empty
 from .routes import LINK, REFERENCE
@@ -145,9 +147,7 @@ def schemas() -> dict[str, Schema]:
 def row_types() -> dict[str, dict[str, str]]:
     """The columns of each kind of row that is answered, with their types as DuckDB writes them."""
     with open_empty() as warehouse:
-        for name in VIEWS:
-            if name not in MEASURES:
-                warehouse.define(name, view_sql(name))
+        AskedViews(warehouse, date.min)
         return {kind: warehouse.columns(query) for kind, (query, _) in _ROWS.items()}
 
 
