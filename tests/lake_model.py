@@ -594,12 +594,12 @@ def item_events(history: History, lacking: Mapping[date, int], stamps: Stamps) -
             yield one | facts[seen.index(day)] | {place: places[day][key]}
 
 
-def anothers(stamps: Stamps, places: Mapping[date, Mapping[str, int]], key: str, seen: date, slot: Place) -> bool:
-    """Whether an empty slot is surely not that of who is seen on that day: what was put on the list at its moment stands
-    there on that day too, and who is seen was put on it at another one."""
-    own, moment = stamps[seen, places[seen][key]], stamps[slot]
-    there = {one for (day, _), one in stamps.items() if day == seen}
-    return None not in (moment, own) and moment != own and moment in there
+def anothers(stamps: Stamps, places: Mapping[date, Mapping[str, int]], key: str, seen: set[date], slot: Place) -> bool:
+    """Whether an empty slot is surely not that of who is seen on those days: what was put on the list at its moment
+    stands there on one of them too, and who is seen was put on it at other ones."""
+    own, moment = {stamps[day, places[day][key]] for day in seen}, stamps[slot]
+    there = {one for (day, _), one in stamps.items() if day in seen}
+    return None not in (moment, *own) and moment not in own and moment in there
 
 
 def is_proven(
@@ -607,7 +607,7 @@ def is_proven(
 ) -> bool:
     """Whether who is seen on one day stands in none of another's empty slots."""
     slots = [(unseen, place) for place, one in history[unseen] if one is None]
-    return all(anothers(stamps, places, key, seen, slot) for slot in slots)
+    return all(anothers(stamps, places, key, {seen}, slot) for slot in slots)
 
 
 def hidden_places(watch: Watch, history: History, last: date | None, day: date) -> list[Place]:
@@ -659,7 +659,8 @@ def place_events(
         if key not in places[day]:
             continue
         slots = hidden_places(watch, history, last, day)
-        hidden += [slot[1] for slot in slots if last or not anothers(stamps, places, key, day, slot)]
+        beside = {last, day} if last else {day}
+        hidden += [slot[1] for slot in slots if not anothers(stamps, places, key, beside, slot)]
         last = day
         old, new = places[before].get(key) if before else None, places[day][key]
         count, past, peak = count + 1, peak, min(new, peak or new)
@@ -794,5 +795,5 @@ def _entry(random: Random, songs: int) -> Row:
         "show_id": random.choice((None, "show")),
         "show_name": random.choice((None, "Show")),
         "is_local": False,
-        "added_at": random.choice((None, datetime(2025, 3, 1, 7, 0, 0, 123456, tzinfo=UTC))),
+        "added_at": random.choice((None, datetime(2025, 3, 1, 7, random.randrange(3), 0, 123456, tzinfo=UTC))),
     } | random.choice(_ALBUMS)

@@ -131,6 +131,13 @@ def test_who_was_put_on_a_list_twice_may_have_been_hidden_under_its_first_moment
     assert told(lake, "left", "re-entered", "new_peak") == [("left", 2, 0, "A"), ("re-entered", 3, 2, "A")]
 
 
+@pytest.mark.parametrize("later", [("DCB", "DCAB"), ("DB", "DAB")])
+def test_a_slot_that_is_anothers_by_its_moment_hid_no_peak(lake: Lake, later: tuple[str, str]) -> None:
+    # C is hidden, and then there again or taken away. A is put on the list again, at its best place.
+    kept_by_people(lake, "DCBA", "DcB", *later, moment=lambda day, letter: ord(letter) + (letter == "A" and day))
+    assert [one for one in told(lake, "new_peak") if one[3] == "A"] == [("new_peak", 3, 2, "A")]
+
+
 def test_the_first_place_is_taken_from_somebody_who_was_seen_there(lake: Lake) -> None:
     kept(lake, "AB", "BA", ".A", "BA", "BA", "CB")
     assert told(lake, "number_one") == [("number_one", 1, 0, "B"), ("number_one", 5, 4, "C")]

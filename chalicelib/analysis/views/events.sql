@@ -35,6 +35,8 @@ beside AS (
     moves.*,
     LAG(peak_position) OVER (PARTITION BY playlist_id, track_key ORDER BY day_number) AS peak_before,
     LAG(gone_number) OVER (PARTITION BY playlist_id, track_key ORDER BY day_number) AS gone_before,
+    LAG(snapshot_date) OVER (PARTITION BY playlist_id, track_key ORDER BY day_number) AS last_seen_on,
+    LAG(position) OVER (PARTITION BY playlist_id, track_key ORDER BY day_number) AS last_position,
     LEAD(day_number) OVER (PARTITION BY playlist_id, track_key ORDER BY day_number) AS next_number
   FROM moves
 ),
@@ -99,9 +101,10 @@ emptied AS (
   JOIN known_days ON entries.playlist_id = known_days.playlist_id AND entries.snapshot_date = known_days.snapshot_date
   WHERE uri IS NULL AND item_id IS NULL AND isrc IS NULL AND COALESCE(name, '') = ''
 ),
+stamps AS (SELECT DISTINCT playlist_id, snapshot_date, added_at FROM entries WHERE added_at IS NOT NULL),
 -- The best place at which an empty slot may have held an item: before it was seen here, or after it was seen before. What
--- is still on the list, and was put on it at another moment than the item, is another's; but who was seen before may have
--- been put on it twice.
+-- was put on the list at the moment of something that stands there on either day, and at another moment than the item's on
+-- both days, is another's.
 hidden AS (
   SELECT beside.playlist_id, beside.track_key, beside.day_number, MIN(emptied.position) AS position
   FROM beside
@@ -118,17 +121,27 @@ hidden AS (
     ON beside.playlist_id = entries.playlist_id
     AND beside.snapshot_date = entries.snapshot_date
     AND beside.position = entries.position
-  LEFT JOIN entries AS same
-    ON beside.playlist_id = same.playlist_id
-    AND beside.snapshot_date = same.snapshot_date
-    AND emptied.added_at = same.added_at
-    AND emptied.added_at <> entries.added_at
-    AND beside.last_number IS NULL
+  LEFT JOIN entries AS before
+    ON beside.playlist_id = before.playlist_id
+    AND beside.last_seen_on = before.snapshot_date
+    AND beside.last_position = before.position
+  LEFT JOIN stamps AS moment_here
+    ON beside.playlist_id = moment_here.playlist_id
+    AND beside.snapshot_date = moment_here.snapshot_date
+    AND emptied.added_at = moment_here.added_at
+  LEFT JOIN stamps AS moment_before
+    ON beside.playlist_id = moment_before.playlist_id
+    AND beside.last_seen_on = moment_before.snapshot_date
+    AND emptied.added_at = moment_before.added_at
   WHERE
-    same.playlist_id IS NULL
-    AND (
+    (
       COALESCE(beside.away_number, 0) < beside.day_number - 1
       OR beside.last_number < beside.day_number - 1
+    )
+    AND NOT COALESCE(
+      COALESCE(moment_here.added_at, moment_before.added_at) <> entries.added_at
+      AND (beside.last_number IS NULL OR emptied.added_at <> before.added_at),
+      FALSE
     )
   GROUP BY beside.playlist_id, beside.track_key, beside.day_number
 ),
