@@ -311,8 +311,12 @@ class Charts:
             -- What has no URI stays: an empty slot may hold it.
             uri IS NULL OR uri IN (
               WITH named AS (SELECT uri FROM entries WHERE {named}),
-              meant AS (SELECT lake_key FROM recordings WHERE uri IN (SELECT uri FROM named))
-              SELECT uri FROM named UNION SELECT uri FROM recordings WHERE lake_key IN (SELECT lake_key FROM meant)
+              meant AS (SELECT lake_key FROM recordings WHERE uri IN (SELECT uri FROM named)),
+              same AS (SELECT * FROM recordings WHERE lake_key IN (SELECT lake_key FROM meant))
+              SELECT uri FROM named
+              UNION SELECT uri FROM same
+              -- A list may join them with others, which are another item elsewhere.
+              UNION SELECT recordings.uri FROM recordings JOIN same USING (playlist_id, track_key)
             )
             """,
             asked,

@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 import duckdb
 
 from ..lake.schema import ENTRIES
-from ..lake.tables import to_json
+from ..lake.tables import locked, to_json
 from ..spotify.entries import Row
 from .day import NO_FACTS, Day
 from .table import Key, Table
@@ -261,7 +261,7 @@ class BulkReader:
 
     def _run_sql(self, sql: str) -> duckdb.DuckDBPyConnection:
         if self._connection is None:
-            self._connection = _connected(self._folder)
+            self._connection = locked(self._folder, memory_limit=_MEMORY)
         try:
             return self._connection.execute(sql)
         except duckdb.Error as error:
@@ -275,26 +275,6 @@ class BulkReader:
     def _path(self, ending: str) -> Path:
         self._files += 1
         return self._folder / f"bulk-{self._files}.{ending}"
-
-
-def _connected(folder: Path) -> duckdb.DuckDBPyConnection:
-    """A connection that can read and write below `folder` and nowhere else, and takes no more memory than it may."""
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "threads": 2,
-            "memory_limit": _MEMORY,
-            "temp_directory": str(folder),
-            "python_enable_replacements": False,
-        },
-    )
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(f"SET allowed_directories = [{_text(folder)}]")
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
-    return connection
 
 
 def _text(value: object) -> str:

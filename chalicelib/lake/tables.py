@@ -64,7 +64,7 @@ class Tables:
         """A private folder that ends with this object, and a connection that reaches nothing else."""
         folder = Path(tempfile.mkdtemp(prefix="chartlake-"))
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        return folder, _locked(folder)
+        return folder, locked(folder)
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
@@ -109,21 +109,19 @@ def _room_in(folder: str) -> str:
     return f"Make room in {folder}, or set TMPDIR to a folder that has some; then run the same command again."
 
 
-def _locked(folder: Path) -> duckdb.DuckDBPyConnection:
+def locked(folder: Path, **limits: str) -> duckdb.DuckDBPyConnection:
     """A connection that can read and write below `folder` and nowhere else, whatever SQL it is given: what is read with
-    it is foreign."""
+    it is foreign. `limits` are settings of DuckDB, as `memory_limit`."""
     # No extension is ever loaded: Lambda has no writable home, and what is needed is linked in.
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "threads": 2,
-            "temp_directory": str(folder),
-            # A name in SQL is a relation, never a variable of this program.
-            "python_enable_replacements": False,
-        },
-    )
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "threads": 2,
+        "temp_directory": str(folder),
+        # A name in SQL is a relation, never a variable of this program.
+        "python_enable_replacements": False,
+    }
+    connection = duckdb.connect(":memory:", config=settings | limits)
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(f"SET allowed_directories = [{_text(folder)}]")
     connection.execute("SET enable_external_access = false")
