@@ -607,7 +607,18 @@ def is_proven(
 ) -> bool:
     """Whether who is seen on one day stands in none of another's empty slots."""
     slots = [(unseen, place) for place, one in history[unseen] if one is None]
-    return all(anothers(stamps, places, key, {seen}, slot) for slot in slots)
+    return all(anothers(stamps, places, key, {seen}, slot) or stayed(history, stamps, seen, slot) for slot in slots)
+
+
+def stayed(history: History, stamps: Stamps, seen: date, slot: Place) -> bool:
+    """Whether an empty slot is the one at the same place on another day, since no moment tells them from others."""
+
+    def is_nameless(one: Place) -> bool:
+        same = [place for place, moment in stamps.items() if place[0] == one[0] and moment == stamps[one]]
+        return stamps[one] is None or len(same) > 1
+
+    earlier = (seen, slot[1])
+    return (slot[1], None) in history[seen] and is_nameless(slot) and is_nameless(earlier)
 
 
 def hidden_places(watch: Watch, history: History, last: date | None, day: date) -> list[Place]:

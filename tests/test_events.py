@@ -114,10 +114,19 @@ def test_a_slot_that_stays_empty_is_known_by_the_moment_at_which_it_was_filled(l
 
 
 def test_beside_empty_slots_that_nothing_tells_apart_a_day_without_one_tells_who_came_and_went(lake: Lake) -> None:
-    kept(lake, "AB", "A.C", "A.D", "A.E", "AE")
+    kept(lake, "AB", "A.C", ".AD", "A.E", "AE")
     assert told(lake, "entered", "left") == [
         *[("entered", day, 0, letter) for day, letter in ((1, "C"), (2, "D"), (3, "E"))],
         *[("left", 4, after, letter) for after, letter in ((0, "B"), (1, "C"), (2, "D"))],
+    ]
+
+
+def test_a_slot_that_stays_empty_at_its_place_hides_nobody(lake: Lake) -> None:
+    # A chart's entries have all one moment, or none.
+    kept(lake, ".AB", ".AC", ".AD")
+    assert told(lake, "entered", "left") == [
+        *[("entered", 1, 0, "C"), ("left", 1, 0, "B")],
+        *[("entered", 2, 1, "D"), ("left", 2, 1, "C")],
     ]
 
 

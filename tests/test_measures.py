@@ -19,7 +19,8 @@ import pytest
 from click.testing import CliRunner
 
 from chalicelib import cli
-from chalicelib.analysis.charts import HELD, Charts, open_charts
+from chalicelib.analysis.asked_views import HELD
+from chalicelib.analysis.charts import Charts, open_charts
 from chalicelib.analysis.measures import Stay, Tenure, survival, tenure, tenure_of
 from chalicelib.analysis.views import MEASURES, view_sql
 from chalicelib.history.importing import import_paths

@@ -95,10 +95,28 @@ of_items AS (
       OR (before.entry_count = 0 AND before.missing_places = 0)
     )
 ),
+-- Moments at which several entries of a day were put on the list: they tell none of them from another.
+shared AS (
+  SELECT entries.playlist_id, entries.snapshot_date, entries.added_at
+  FROM entries
+  JOIN slots ON entries.playlist_id = slots.playlist_id AND entries.snapshot_date = slots.snapshot_date
+  WHERE slots.empty_slots > 0
+  GROUP BY entries.playlist_id, entries.snapshot_date, entries.added_at
+  HAVING COUNT(*) > 1
+),
 emptied AS (
-  SELECT entries.playlist_id, known_days.day_number, entries.position, entries.added_at
+  SELECT
+    entries.playlist_id,
+    known_days.day_number,
+    entries.position,
+    entries.added_at,
+    entries.added_at IS NULL OR shared.playlist_id IS NOT NULL AS is_nameless
   FROM entries
   JOIN known_days ON entries.playlist_id = known_days.playlist_id AND entries.snapshot_date = known_days.snapshot_date
+  LEFT JOIN shared
+    ON entries.playlist_id = shared.playlist_id
+    AND entries.snapshot_date = shared.snapshot_date
+    AND entries.added_at = shared.added_at
   WHERE uri IS NULL AND item_id IS NULL AND isrc IS NULL AND COALESCE(name, '') = ''
 ),
 stamps AS (SELECT DISTINCT playlist_id, snapshot_date, added_at FROM entries WHERE added_at IS NOT NULL),
@@ -162,7 +180,15 @@ doubted AS (
     AND of_items.seen_on = same.snapshot_date
     AND emptied.added_at = same.added_at
     AND emptied.added_at <> entries.added_at
-  WHERE of_items.kind IN ('entered', 're-entered', 'left') AND same.playlist_id IS NULL
+  -- Where no moment tells, a slot that is empty at the same place on both days is the same one.
+  LEFT JOIN emptied AS stayed
+    ON of_items.playlist_id = stayed.playlist_id
+    AND CASE WHEN of_items.kind = 'left' THEN of_items.after_number ELSE of_items.day_number END = stayed.day_number
+    AND emptied.position = stayed.position
+    AND emptied.is_nameless
+    AND stayed.is_nameless
+  WHERE
+    of_items.kind IN ('entered', 're-entered', 'left') AND same.playlist_id IS NULL AND stayed.playlist_id IS NULL
 ),
 -- Then it is known by the nearest day without an empty slot; by none, where it was seen in between.
 of_whole_days AS (
