@@ -201,7 +201,9 @@ def test_a_person_is_told_where_an_answer_is_from(filled: Lake, clock: Clock, mo
     assert after == before
     assert told.startswith("Answered from the copy of ")
     assert command("query", "SELECT count(*) FROM chart")[1] == ""
-    one = json.loads(command("query", "SELECT track_key FROM tracks LIMIT 1", "--json")[0])[0]["track_key"]
+    one = json.loads(
+        command("query", "SELECT isrc FROM tracks WHERE isrc IS NOT NULL ORDER BY isrc LIMIT 1", "--json")[0]
+    )[0]["isrc"]
     copied = command("track", one, "--json")
     assert "Answered from the copy" in copied[1]
     command("copy", "--drop")
