@@ -147,6 +147,15 @@ def test_a_damaged_list_keeps_only_its_own_shelf_from_being_made(filled: Lake, c
     assert "4" * 22 in copy.stale
 
 
+@pytest.mark.parametrize("name", ["shelves", "of"])
+@pytest.mark.parametrize("value", [0, "1", {"0": []}, {"0": {"commits": {}, "objects": [], "made_at": ""}}])
+def test_what_others_wrote_in_its_place_is_no_copy(filled: Lake, clock: Clock, name: str, value: object) -> None:
+    make_copy(filled, clock.world(), TODAY)
+    filled.update_state(keys.COPY_MADE, lambda state: state | {name: value})
+    assert read_copy(filled) is None
+    assert make_copy(filled, clock.world(), TODAY).remade == 3
+
+
 def test_a_purge_reaches_it(filled: Lake, clock: Clock) -> None:
     make_copy(filled, clock.world(), TODAY)
     purged = purge(filled, clock.world(), Wish(TODAY + timedelta(days=1), "1" * 22), dry_run=False)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.analysis.watchlist import Watchlist
 from chalicelib.errors import ChartlakeError, DamagedFile
 from chalicelib.history.importing import Options, import_path, keep_rejects
 from chalicelib.lake import keys
@@ -17,6 +18,7 @@ from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.store import ObjectStore
 from chalicelib.lake.warehouse import open_warehouse
+from chalicelib.report.across_site import write_across
 from chalicelib.report.site import shared_index
 from chalicelib.snapshots.purge import Wish, purge
 from chalicelib.time_and_chance import World
@@ -175,6 +177,17 @@ def test_a_purge_leaves_strangers_files_where_the_pages_are(
 
 
 # The index behind a link.
+
+
+def test_what_a_strangers_state_calls_a_page_is_not_removed(lake: Lake, clock: Clock) -> None:
+    page, others = "site/tracks/AAAAAAAAAAAA.html", ("config/playlists.txt", "site/notes.html", "tables/../x")
+    for key in (page, *others[:2]):
+        lake.store.create(key, b"mine")
+    told = {key: {"text": "x"} for key in (page, *others)} | {"site/tracks/BBBBBBBBBBBB.html": "no facts"}
+    lake.update_state(keys.ACROSS, lambda _: {"pages": told})
+    write_across(lake, clock.world(), NOON.date(), Watchlist(), [])
+    assert lake.store.get(page) is None
+    assert [lake.store.get(key).data for key in others[:2]] == [b"mine"] * 2
 
 
 def test_a_later_link_does_not_prolong_an_earlier_one(lake: Lake) -> None:

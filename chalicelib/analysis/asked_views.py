@@ -22,8 +22,7 @@ class AskedViews:
     def __init__(self, warehouse: Warehouse, today: date) -> None:
         self._warehouse = warehouse
         self._today = today
-        self._defined: set[str] = set()
-        self._held: set[str] = set()
+        self._made: set[str] = set()
         warehouse.announce(*VIEWS)
         warehouse.before_each(self._expect)
 
@@ -47,21 +46,11 @@ class AskedViews:
         finally:
             self._warehouse.before_each(self._expect)
 
-    def _define(self, name: str) -> None:
-        if name not in self._defined:
-            self._defined.add(name)
-            self._warehouse.define(name, self._text(name))
-
     def _make(self, name: str) -> None:
-        if name not in HELD:
-            self._define(name)
-        elif name not in self._held:
-            self._defined.add(name)
-            self._held.add(name)
-            self._warehouse.hold(name, self._text(name))
-
-    def _text(self, name: str) -> str:
-        return view_sql(name).replace("CURRENT_DATE", f"DATE '{self._today}'")
+        if name not in self._made:
+            self._made.add(name)
+            make = self._warehouse.hold if name in HELD else self._warehouse.define
+            make(name, view_sql(name).replace("CURRENT_DATE", f"DATE '{self._today}'"))
 
 
 @cache

@@ -24,7 +24,7 @@ from ..errors import DamagedFile
 from ..lake import keys
 from ..lake.lake import Lake
 from ..lake.warehouse import Warehouse, open_empty, open_warehouse
-from ..text import counted
+from ..text import counted, printable
 from ..time_and_chance import World
 from .asked_views import AskedViews
 from .charts import bare_id, open_charts
@@ -233,7 +233,16 @@ def check_copy(lake: Lake, today: date, shelves: int) -> Iterator[str]:
 
 
 def _state(lake: Lake) -> dict[str, Any]:
-    return lake.read_state(keys.COPY_MADE)
+    """What was made; {} where that is not told as chartlake tells it, since a lake can be foreign."""
+    state = lake.read_state(keys.COPY_MADE)
+    shelves, of = state.get("shelves"), state.get("of")
+    sound = isinstance(shelves, int) and shelves > 0 and isinstance(of, dict) and all(map(_is_shelf, of.values()))
+    return state if sound else {}
+
+
+def _is_shelf(made: Any) -> bool:
+    tables = (made.get("commits"), made.get("objects")) if isinstance(made, dict) else (None,)
+    return all(isinstance(one, dict) for one in tables) and isinstance(made.get("made_at"), str)
 
 
 def _state_for(lake: Lake, lists: int) -> dict[str, Any]:
@@ -248,7 +257,7 @@ def _with_shelf(
     state: Mapping[str, Any], shelf: int, made: Mapping[str, Any], before: dict[str, Any]
 ) -> dict[str, Any]:
     """The state with one more shelf; one that tells of other shelves or views begins anew."""
-    same = all(before.get(name) == state[name] for name in ("shelves", "views"))
+    same = all(before.get(name) == state[name] for name in ("shelves", "views")) and isinstance(before.get("of"), dict)
     of = before["of"] if same else state["of"]
     facts = {"shelves": state["shelves"], "views": state["views"], "app_version": __version__}
     return facts | {"of": of | {str(shelf): dict(made)}}
@@ -257,7 +266,7 @@ def _with_shelf(
 def words_for(copy: Copy) -> str:
     """Where an answer is from, for a person."""
     others = f"; {counted(len(copy.stale), 'list')} that changed since from their own tables" if copy.stale else ""
-    return f"Answered from the copy of {copy.made_at[:16].replace('T', ' ')} UTC{others}."
+    return f"Answered from the copy of {printable(copy.made_at[:16]).replace('T', ' ')} UTC{others}."
 
 
 def _commits_by_list(lake: Lake) -> dict[str, _Commits]:

@@ -164,6 +164,11 @@ def artist_page(artist_key: str) -> str:
     return f"{SITE}artists/{_page_name(artist_key)}.html"
 
 
+def is_across_page(key: str) -> bool:
+    """Whether it is the page of a track or an artist."""
+    return re.fullmatch(rf"{SITE}(tracks|artists)/[0-9A-Za-z]{{12,32}}\.html", key) is not None
+
+
 def link(key: str) -> str:
     """From the site's folder to what lies there: a key's own percent signs are part of a file's name."""
     return quote(key.removeprefix(SITE))

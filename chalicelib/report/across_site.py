@@ -40,7 +40,7 @@ def write_across(
     before = lake.read_state(keys.ACROSS)
     if before.get("made_of") == made_of:
         return
-    held, pages = before.get("pages", {}), _pages(lake, today, watchlist, lists)
+    held, pages = _held(before), _pages(lake, today, watchlist, lists)
     if not pages and not held:
         return
     told = {key: facts | {"text": _digest(data)} for key, (data, facts) in pages.items()}
@@ -49,8 +49,15 @@ def write_across(
     lake.update_state(keys.ACROSS, _begun(writer, changed))
     for key in changed:
         write(lake.store, key, lambda data=pages[key][0]: data)  # type: ignore[misc]
-    emptied = _removed(lake, {key: facts["text"] for key, facts in held.items() if key not in pages})
+    emptied = _removed(lake, {key: facts.get("text", "") for key, facts in held.items() if key not in pages})
     lake.update_state(keys.ACROSS, _ended(writer, made_of, emptied | told))
+
+
+def _held(state: _State) -> dict[str, dict[str, Any]]:
+    """What the state tells of pages. A lake can be foreign: nothing else is removed or linked, whatever it names."""
+    pages = state.get("pages")
+    found = pages.items() if isinstance(pages, dict) else ()
+    return {key: facts for key, facts in found if keys.is_across_page(key) and isinstance(facts, dict)}
 
 
 def _made_of(watchlist: Watchlist, lists: Sequence[Mapping[str, Any]]) -> str:
@@ -78,7 +85,7 @@ def _begun(writer: str, changed: Sequence[str]) -> Callable[[_State], _State]:
     """Name the pages before they are written."""
 
     def change(state: _State) -> _State:
-        held = state.get("pages", {})
+        held = _held(state)
         return {
             "writer": writer,
             "made_of": "",
@@ -94,7 +101,7 @@ def _ended(writer: str, made_of: str, told: Mapping[str, Any]) -> Callable[[_Sta
     def change(state: _State) -> _State:
         if state.get("writer") == writer:
             return {"made_of": made_of, "pages": dict(told)}
-        both = state.get("pages", {}) | told
+        both = _held(state) | dict(told)
         return {"made_of": "", "pages": {key: one | {"text": ""} for key, one in both.items()}}
 
     return change
@@ -119,16 +126,15 @@ def _pages(
 
 def pages_by_path(state: _State) -> dict[str, str]:
     """From Spotify's path of a track or an artist to the link to its page."""
-    pages = state.get("pages", {}).items()
-    return {one["path"]: keys.link(key) for key, one in pages if one.get("path")}
+    return {one["path"]: keys.link(key) for key, one in _held(state).items() if isinstance(one.get("path"), str)}
 
 
 def watched_pages(state: _State) -> list[dict[str, str]]:
     """The pages of what is watched, by name."""
     found = [
         {"name": one["name"], "link": keys.link(key)}
-        for key, one in state.get("pages", {}).items()
-        if one.get("is_watched")
+        for key, one in _held(state).items()
+        if one.get("is_watched") and isinstance(one.get("name"), str)
     ]
     return sorted(found, key=lambda one: (one["name"].casefold(), one["link"]))
 

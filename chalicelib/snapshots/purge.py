@@ -151,10 +151,13 @@ def _pages(lake: Lake, asked: Wish) -> list[str]:
     known |= {*read_tombstones(lake).playlists, *lake.read_state(keys.CARDS)}
     # The cards last, and what is told of the other pages: a purge that was killed finds by them which are left.
     own = {keys.INDEX_PAGE: 1, keys.CARDS: 2, keys.ACROSS: 2} | {keys.playlist_page(one): 1 for one in known}
-    own |= dict.fromkeys(lake.read_state(keys.ACROSS).get("pages", ()), 1)
     # The feeds, too: they begin anew with what is told next.
-    found = [key for key in lake.store.list(keys.SITE) if key in own or keys.is_shared_index(key) or keys.is_feed(key)]
+    found = [key for key in lake.store.list(keys.SITE) if key in own or _is_rendered(key)]
     return sorted(found, key=lambda key: (own.get(key, 1), key))
+
+
+def _is_rendered(key: str) -> bool:
+    return keys.is_shared_index(key) or keys.is_feed(key) or keys.is_across_page(key)
 
 
 def _purge_year(lake: Lake, playlist_id: str, year: int, asked: Wish, done: Purged) -> None:
