@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
-from ..analysis.artists import ArtistHistory, ArtistListing
-from ..analysis.charts import Chart, Comparison, Listing, TrackHistory
-from ..analysis.events import Event
-from ..lake.tables import Row
 from ..text import counted, printable, unknown_between
 from .text_table import Cell, Column, draw, that_fit
+
+if TYPE_CHECKING:
+    from ..analysis.artists import ArtistHistory, ArtistListing
+    from ..analysis.charts import Chart, Comparison, Listing, TrackHistory
+    from ..analysis.events import Event
+    from ..lake.tables import Row
 
 _SPARK = "▁▂▃▄▅▆▇█"
 _SPARK_WIDTH = 60

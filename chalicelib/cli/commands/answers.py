@@ -1,26 +1,23 @@
-"""Commands that ask the lake: a list on a day, a track, an artist, two days, shares."""
+"""Commands that ask the lake: a list on a day, a track, two days, shares."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
 from datetime import date
-from difflib import unified_diff
 from typing import Any
 
 import click
 from rich.console import Console
 
 from ...analysis import exports
-from ...analysis.artists import read_artist
 from ...analysis.charts import Charts
-from ...analysis.watchlist import bare
 from ...errors import BadSetting, NotKept
 from ...lake.tables import to_json
 from ...text import unknown_between
 from .. import chart_tables
 from ..base import a_console, as_json_option, command_name, day_option
-from ..lookup import Asked, one_artist, one_track
+from ..lookup import Asked, one_track
 
 # What a terminal shows of a long list; what is not a terminal gets all of it.
 _SCREEN = 100
@@ -88,30 +85,6 @@ def track(track: str, playlist: str | None, as_json: bool) -> None:
         _print_json(history.to_json())
     else:
         chart_tables.show_track(a_console(), history)
-
-
-@click.command()
-@click.argument("name")
-@as_json_option
-def artist(name: str, as_json: bool) -> None:
-    """Show on which lists an artist is and was, with which tracks, since when, and where first.
-
-    NAME is an id, a URI, a link, or a part of a name that no other artist has. Lists of files that give no ids count
-    where the track or the whole name is the same.
-
-    ≤ stands before a day when the days just before it are not known.
-
-    \b
-    Example:
-      chartlake artist "dua lipa"
-    """
-    asked = Asked()
-    meant = bare("artist", name.strip())
-    history = read_artist(asked.lake, asked.today, meant, lambda found: one_artist(found, meant))
-    if as_json:
-        _print_json(history.to_json())
-    else:
-        chart_tables.show_artist(a_console(), history)
 
 
 @click.command()
@@ -227,6 +200,8 @@ def _two_days(found: Charts, playlist_id: str, first: date | None, last: date | 
 
 
 def _print_diff(asked: Asked, playlist_id: str, first: date, last: date) -> None:
+    from difflib import unified_diff  # six milliseconds that no other question shall wait for
+
     old, new = (exports.plain_lines(asked.lake.committed(playlist_id, day)[1]) for day in (first, last))
     for line in unified_diff(old, new, f"{playlist_id} {first}", f"{playlist_id} {last}", lineterm=""):
         click.echo(line)

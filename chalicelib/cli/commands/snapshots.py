@@ -1,4 +1,4 @@
-"""Commands for today: take snapshots, see which days are known, prove the lake."""
+"""Commands for today: take snapshots, prove the lake."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from ...analysis.charts import Chart, open_charts
 from ...analysis.copies import check_copy
-from ...analysis.coverage import coverage as read_coverage
 from ...errors import BadSetting, ChartlakeError
 from ...history.replaying import verify_imports
 from ...lake.lake import Lake
@@ -40,7 +39,6 @@ from ..base import (
     today_of,
 )
 from ..embedded_spotify import reachable_spotify, refuse_what_is_not_invented
-from ..lookup import Asked
 
 # After a run: so many charts, each of at most so many entries.
 _CHARTS, _CHART_LENGTH = 3, 200
@@ -139,24 +137,6 @@ def verify(ctx: click.Context, as_json: bool) -> None:
     else:
         terminal.show_verdict(console, verdict, lake.store.locate(""))
     ctx.exit(FAILED if verdict.findings else DONE)
-
-
-@click.command()
-@click.argument("playlists", nargs=-1, metavar="[PLAYLIST]...")
-@as_json_option
-def coverage(playlists: tuple[str, ...], as_json: bool) -> None:
-    """Show which days are known, which failed and why, and which were missed.
-
-    \b
-    Example:
-      chartlake coverage 37i9dQZEVXbMDoHDwVN2tF
-    """
-    asked = Asked()
-    found = read_coverage(asked.lake, asked.today, [asked.kept_id(one) for one in playlists])
-    if as_json:
-        click.echo(json.dumps([one.to_json() for one in found], ensure_ascii=False))
-    else:
-        terminal.show_coverage(Console(), found)
 
 
 @contextmanager
