@@ -8,6 +8,7 @@ import random
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
@@ -30,6 +31,25 @@ from deploy.package import Package, build
 
 SHARED_DATA = Path(os.environ.get("CHARTLAKE_SHARED_DATA") or Path(__file__).parents[2] / "shared" / "data")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+# In bytes; all files of a whole run take two gigabytes.
+_TO_SPARE = 6_000_000_000
+
+
+def _in_memory() -> str | None:
+    """A folder in memory with room for a whole run: what chartlake writes is made durable, and waiting for a disk is a
+    third of a test's time."""
+    memory, facts = Path("/dev/shm"), Path("/proc/meminfo")
+    if not memory.is_dir() or not facts.exists():
+        return None
+    told = os.statvfs(memory)
+    available = int(facts.read_text().partition("MemAvailable:")[2].split()[0]) * 1024
+    roomy = min(available, told.f_bavail * told.f_frsize) > _TO_SPARE
+    return str(memory) if roomy and not told.f_flag & os.ST_NOEXEC else None
+
+
+if "TMPDIR" not in os.environ and (_memory := _in_memory()):
+    os.environ["TMPDIR"] = _memory
+    tempfile.tempdir = None
 
 
 # The files that take longest, the longest first: none of them shall begin when the others have ended.
