@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ class Stack:
         """Put bundle and template where CloudFormation reads them; gives the template's address."""
         with explained():
             self._make_upload_bucket()
-            code = f"{self.stage}/{_digest(bundle.read_bytes())}.zip"
+            code = f"{self.stage}/{_digest(_files_of(bundle))}.zip"
             self._s3.upload_file(str(bundle), self._uploads, code)
             complete = complete_template(template, f"s3://{self._uploads}/{code}", self.lake)
             text = json.dumps(complete).encode()
@@ -313,6 +314,16 @@ def explained() -> Iterator[None]:
 
 def _code(error: Exception) -> str:
     return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
+
+
+def _files_of(bundle: Path) -> bytes:
+    """What is in a bundle, whatever the order of its files, which is the file system's."""
+    with zipfile.ZipFile(bundle) as archive:
+        told = [
+            f"{hashlib.sha256(archive.read(file)).hexdigest()} {file.external_attr} {file.filename}\n"
+            for file in archive.infolist()
+        ]
+    return "".join(sorted(told)).encode()
 
 
 def _digest(data: bytes) -> str:

@@ -6,6 +6,7 @@ What they make when all is well is seen in test_stack.py.
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,21 @@ def test_no_change_is_no_failure(stack: Stack, formation: Stubber) -> None:
     formation.add_response("describe_change_set", refused)
     formation.add_response("delete_change_set", {})
     assert stack.propose("https://t", {"Email": "a@b.c", "MakeApiLogsRole": "no"})[1] == []
+
+
+def test_the_order_of_a_bundles_files_is_no_change_and_what_is_in_them_is(stack: Stack, tmp_path: Path) -> None:
+    # Chalice packs them as the file system lists them, and each kind of it has an order of its own.
+    template = {"Resources": {"Daily": {"Type": "AWS::Serverless::Function", "Properties": {}}}}
+
+    def uploaded(*files: tuple[str, str]) -> str:
+        with zipfile.ZipFile(tmp_path / "bundle.zip", "w") as archive:
+            for name, text in files:
+                archive.writestr(zipfile.ZipInfo(name), text)
+        return stack.upload(template, tmp_path / "bundle.zip")
+
+    first = uploaded(("app.py", "1"), ("chalicelib/x.py", "2"))
+    assert uploaded(("chalicelib/x.py", "2"), ("app.py", "1")) == first
+    assert uploaded(("chalicelib/x.py", "1"), ("app.py", "2")) != first
 
 
 @pytest.mark.parametrize(
