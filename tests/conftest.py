@@ -47,6 +47,9 @@ def _in_memory() -> str | None:
     return str(memory) if roomy and not told.f_flag & os.ST_NOEXEC else None
 
 
+# Else each process that a test starts would compile all of chartlake anew: half of what a short command takes.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 if "TMPDIR" not in os.environ and (_memory := _in_memory()):
     os.environ["TMPDIR"] = _memory
     tempfile.tempdir = None
