@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,12 @@ import pytest
 
 from chalicelib.analysis.charts import open_charts
 from chalicelib.errors import NotKept
-from chalicelib.lake.lake import Lake
+from chalicelib.lake.lake import Lake, rank
 from chalicelib.lake.schema import Status, empty_row
 from chalicelib.lake.tables import to_json
+from chalicelib.snapshots.healing import mend
 from chalicelib.snapshots.purge import Wish, purge
+from chalicelib.snapshots.replay import replay
 from chalicelib.snapshots.verify import verify
 from simulator import TOP_50, Simulator
 
@@ -223,6 +225,23 @@ def test_a_dead_run_s_unchanged_day_does_not_stand_on_a_day_that_was_purged(rig:
     assert row["reason"] == "It was to have the entries of an earlier day, which was purged."
 
 
+def test_nor_does_it_stay_where_a_replay_could_not_tell_what_it_was(rig: Rig) -> None:
+    rig.extract("hundred-and-one")
+    rig.clock.advance(days=1)
+    alive, day = rig.lake, TODAY + timedelta(days=1)
+    rig.lake = Lake(Mortal(alive.store, 2), rig.clock.world())
+    with pytest.raises(Killed):
+        rig.extract("hundred-and-one")
+    rig.lake = alive
+    purge(rig.lake, rig.clock.world(), Wish(day, rig.id("hundred-and-one")), dry_run=False)
+    replay(rig.lake, rig.clock.world())
+    assert rig.lake.snapshot(rig.id("hundred-and-one"), day)["status"] == Status.INCOMPLETE
+    rig.clock.advance(days=1)
+    rig.extract("hundred-and-one")
+    assert rig.names("hundred-and-one", day) == []
+    assert verify(rig.lake).findings == ()
+
+
 def test_what_a_dead_purge_has_left_is_not_taken_for_a_day(rig: Rig) -> None:
     rig.extract("fifty")
     alive = rig.lake
@@ -237,6 +256,24 @@ def test_what_a_dead_purge_has_left_is_not_taken_for_a_day(rig: Rig) -> None:
     rig.extract("fifty")
     assert rig.lake.snapshot(rig.id("fifty"), TODAY) is None
     assert rig.names("fifty") == []
+
+
+def test_what_a_dead_purge_has_left_is_not_taken_for_a_day_that_failed_since(rig: Rig) -> None:
+    rig.extract("fifty")
+    alive = rig.lake
+    rig.lake = Lake(Mortal(alive.store, 3), rig.clock.world())
+    wish = Wish(TODAY + timedelta(days=1), rig.id("fifty"))
+    with pytest.raises(Killed):
+        purge(rig.lake, rig.clock.world(), wish, dry_run=False)
+    rig.lake = alive
+    failed = empty_row(rig.id("fifty"), TODAY, rig.clock.now()) | {"status": Status.UNAVAILABLE, "reason": "It was."}
+    rig.lake.put_snapshot(failed)
+    rig.clock.advance(days=1)
+    rig.extract("fifty")
+    row = rig.lake.snapshot(rig.id("fifty"), TODAY)
+    assert (row["status"], row["reason"]) == (Status.UNAVAILABLE, "It was.")
+    assert rig.names("fifty") == []
+    assert verify(rig.lake).findings == ()
 
 
 def test_what_a_run_is_about_to_commit_after_a_purge_stays(rig: Rig) -> None:
@@ -281,3 +318,89 @@ def test_a_run_that_was_outrun_tells_of_a_day_that_is_there(rig: Rig) -> None:
     assert outcome.published
     assert slow.snapshot(rig.id("fifty"), TODAY)["capture_id"] == outcome.row["capture_id"]
     assert verify(slow).findings == ()
+
+
+def test_a_run_that_a_newer_one_overtook_leaves_no_mark(rig: Rig) -> None:
+    """Two runs that replace a day; the newer one puts and commits its own between the older one's entries and commit."""
+    rig.extract("fifty")
+    rig.clock.advance(hours=1)
+    slow, playlist_id = rig.lake, rig.id("fifty")
+    newer = {"capture_id": "of-the-newer-one", "captured_at": rig.clock.now() + timedelta(minutes=5)}
+
+    class Asleep:
+        def __getattr__(self, name: str) -> object:
+            return getattr(slow.store, name)
+
+        def replace(self, key: str, data: bytes, etag: str) -> None:
+            slow.store.replace(key, data, etag)
+            if key.startswith("tables/entries/") and not woken:
+                woken.append(True)
+                rows = [to_json(one | newer) for one in slow.entries(playlist_id, TODAY)]
+                worth = rank("simulator", newer["captured_at"])
+                slow.put_days(playlist_id, {TODAY: worth}, rows, {TODAY: newer["capture_id"]})
+                slow.put_snapshot(slow.snapshot(playlist_id, TODAY) | newer)
+
+    woken: list[bool] = []
+    rig.lake = Lake(Asleep(), rig.clock.world())  # type: ignore[arg-type]
+    outcome = rig.one("fifty", again=True)
+    assert (outcome.published, outcome.row["capture_id"]) == (True, "of-the-newer-one")
+    assert slow.snapshot(playlist_id, TODAY)["replacing"] is None
+    assert slow.captures_of_day(playlist_id, TODAY) == ["of-the-newer-one"]
+
+
+def test_a_clock_that_is_set_back_makes_no_running_process_a_dead_one(rig: Rig) -> None:
+    rig.extract("fifty")
+    alive, playlist_id = rig.lake, rig.id("fifty")
+
+    def begin(capture_id: str, minutes: int) -> None:
+        newer = {"capture_id": capture_id, "captured_at": rig.clock.now() + timedelta(minutes=minutes)}
+        rows = [to_json(one | newer) for one in alive.entries(playlist_id, TODAY)]
+        alive.put_days(playlist_id, {TODAY: rank("simulator", newer["captured_at"])}, rows, {TODAY: capture_id})
+
+    class SetBack:
+        def __getattr__(self, name: str) -> object:
+            return getattr(alive.store, name)
+
+        def replace(self, key: str, data: bytes, etag: str) -> None:
+            if not begun:
+                begun.append(True)
+                rig.clock.advance(hours=-2)
+                begin("one-that-runs", 600)
+            alive.store.replace(key, data, etag)
+
+    begun: list[bool] = []
+    begin("one-that-died", 1)
+    rig.clock.advance(hours=2)
+    Lake(SetBack(), rig.clock.world()).drop_marks(playlist_id, TODAY)  # type: ignore[arg-type]
+    assert "one-that-runs" in alive.snapshot(playlist_id, TODAY)["replacing"]
+
+
+def test_a_repair_does_not_undo_what_was_committed_since_it_looked(rig: Rig) -> None:
+    rig.extract("fifty")
+    alive, playlist_id = rig.lake, rig.id("empty")
+    rows = [to_json(one) | {"playlist_id": playlist_id} for one in alive.entries(rig.id("fifty"), TODAY)]
+    source, moment = "import:of-that-day", rig.clock.now()
+
+    def put(capture_id: str) -> None:
+        told = [row | {"capture_id": capture_id, "source": source} for row in rows]
+        alive.put_days(playlist_id, {TODAY: rank(source, moment)}, told, {TODAY: capture_id})
+
+    class Slow:
+        def __getattr__(self, name: str) -> object:
+            return getattr(alive.store, name)
+
+        def replace(self, key: str, data: bytes, etag: str) -> None:
+            if not done:
+                done.append(True)
+                put("the-first")
+                facts = {"status": Status.OK, "entry_count": 50, "capture_id": "the-first", "source": source}
+                alive.put_snapshot(empty_row(playlist_id, TODAY, moment) | facts)
+            alive.store.replace(key, data, etag)
+
+    done: list[bool] = []
+    put("the-first")
+    put("the-second")
+    mend(Lake(Slow(), rig.clock.world()), rig.clock.world(), playlist_id, TODAY, UTC)  # type: ignore[arg-type]
+    row = alive.snapshot(playlist_id, TODAY)
+    assert done
+    assert alive.captures_of_day(playlist_id, TODAY) == [row["capture_id"]]

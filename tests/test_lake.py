@@ -326,7 +326,7 @@ def test_a_day_that_was_read_outweighs_one_that_was_told_to_be_unchanged(lake: L
     read = row(captured_at=NOON)
     told = row(captured_at=NOON + timedelta(minutes=1), status=Status.UNCHANGED, capture_id="told")
     for first, second in ((read, told), (told, read)):
-        lake.correct(first)
+        lake.correct(lake.snapshot(first["playlist_id"], first["snapshot_date"]), first)
         lake.put_snapshot(second)
         assert lake.snapshot(PLAYLIST, DAY)["status"] == Status.OK
 

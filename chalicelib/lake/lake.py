@@ -339,16 +339,17 @@ class Lake:
         by whoever has then seen that its entries stand there: among equals others may have been faster with both.
         """
         given = {row["snapshot_date"]: row for row in rows}
-        committed = partial(_committed_and_marked, self.now()) if mark else _committed_over
+        committed = partial(_committed_and_marked, self.now) if mark else _committed_over
         changes = {day: partial(committed, row) for day, row in given.items()}
         before = self._change_rows(playlist_id, year, changes, read)
         return [day for day in given if day not in before or worth(before[day]) <= worth(given[day])]
 
-    def correct(self, row: Row) -> None:
-        """Put a row in place of the one that stands there, whatever that is worth; the marks of it stay."""
+    def correct(self, found: Row | None, row: Row) -> bool:
+        """Put a row in place of the one that was found there, whatever that is worth; the marks of it stay. False where
+        another one stands there by now: whoever committed it knows more than whoever looked before."""
         day = row["snapshot_date"]
-        corrected = partial(_with_marks_of, row)
-        self._change_rows(row["playlist_id"], day.year, {day: corrected})
+        before = self._change_rows(row["playlist_id"], day.year, {day: partial(_corrected, found, row)})
+        return before.get(day) == found
 
     def amend(self, playlist_id: str, year: int, changes: Mapping[date, Callable[[Row], Row]]) -> int:
         """Change the rows of some days of a year, where they are there, each from what it holds at that very moment;
@@ -358,12 +359,12 @@ class Lake:
 
     def drop_marks(self, playlist_id: str, day: date) -> None:
         """Take the marks off a day that was mended, but for those behind which a process may still be."""
-        self._change_rows(playlist_id, day.year, {day: partial(_mended, self.now())})
+        self._change_rows(playlist_id, day.year, {day: partial(_mended, self.now)})
 
     def _mark(self, given: _Given, days: Iterable[date]) -> None:
         """Mark the days of which other entries are about to be replaced."""
         changes = {
-            day: partial(_marked, given.playlist_id, day, given.ranks[day][1], given.captures[day], self.now())
+            day: partial(_marked, given.playlist_id, day, given.ranks[day][1], given.captures[day], self.now)
             for day in days
             if day in given.captures
         }
@@ -650,34 +651,40 @@ def _committed_over(row: Mapping[str, Any], before: Row | None) -> Row:
     return dict(row) | kept
 
 
-def _committed_and_marked(now: datetime, row: Mapping[str, Any], before: Row | None) -> Row:
+# What these ask for the time looks at the clock each time that the rows are read: a mark's age beside the moment at
+# which the first try began would tell of a clock that was set back meanwhile, not of the process behind the mark.
+
+
+def _committed_and_marked(now: Callable[[], datetime], row: Mapping[str, Any], before: Row | None) -> Row:
     """The row of `_committed_over`, with the mark of its own capture where it takes the place of another one's day."""
     after = _committed_over(row, before)
     if before is None or after is before or before["status"] not in PUBLISHED:
         return after
     if before["capture_id"] == row["capture_id"]:
         return after | {"replacing": before["replacing"]}
-    return after | {"replacing": with_mark(after["replacing"], row["capture_id"], now)}
+    return after | {"replacing": with_mark(after["replacing"], row["capture_id"], now())}
 
 
 def _amended(change: Callable[[Row], Row], before: Row | None) -> Row | None:
     return before and change(before)
 
 
-def _with_marks_of(row: Row, before: Row | None) -> Row:
-    return row | {"replacing": before["replacing"] if before else None}
+def _corrected(found: Row | None, row: Row, before: Row | None) -> Row | None:
+    return row | {"replacing": before["replacing"] if before else None} if before == found else before
 
 
-def _mended(now: datetime, before: Row | None) -> Row | None:
-    return before and before | {"replacing": only_alive(before["replacing"], now)}
+def _mended(now: Callable[[], datetime], before: Row | None) -> Row | None:
+    return before and before | {"replacing": only_alive(before["replacing"], now())}
 
 
 def _unmarked(capture_id: str, before: Row | None) -> Row | None:
     return before and before | {"replacing": without(before["replacing"], capture_id)}
 
 
-def _marked(playlist_id: str, day: date, moment: datetime, capture_id: str, now: datetime, before: Row | None) -> Row:
+def _marked(
+    playlist_id: str, day: date, moment: datetime, capture_id: str, now: Callable[[], datetime], before: Row | None
+) -> Row:
     """The row of a day with one more mark; a day that has none yet is one that was begun."""
     begun = {"status": Status.INCOMPLETE, "reason": "A run that began this day has not finished it."}
     row = before or empty_row(playlist_id, day, moment) | begun
-    return row | {"replacing": with_mark(row["replacing"], capture_id, now)}
+    return row | {"replacing": with_mark(row["replacing"], capture_id, now())}

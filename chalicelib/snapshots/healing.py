@@ -10,7 +10,7 @@ from datetime import date, timedelta, tzinfo
 from ..errors import NotKept
 from ..lake.lake import Lake, is_imported
 from ..lake.schema import PUBLISHED, Status, empty_row
-from ..lake.tombstones import Tombstones, read_tombstones
+from ..lake.tombstones import read_tombstones
 from ..spotify.entries import Row
 from ..time_and_chance import World
 from .judgement import LOOKED_BACK, row_on
@@ -29,19 +29,14 @@ def heal(lake: Lake, world: World, playlist_id: str, history: list[Row], timezon
     `history` holds the list's rows up to today, which every run reads: it names the days that are marked, so nothing
     is asked of the store where nothing is wrong. Only where a day of the last month has no capture behind it is it
     asked whether raw knows of one: a process may have died before its commit, and another one have written down since
-    why the day failed, or imported it. And only where the list was empty on a day are its entries looked for: an
-    import may have died that had put some there. Days are those of `timezone`.
+    why the day failed, or imported it. And only where the list was empty on a day, or its reading was not believed,
+    are its entries looked for: an import may have died that had put some there, or a run whose unchanged list a replay
+    did not know any more. Days are those of `timezone`.
     """
     today = world.now().astimezone(timezone).date()
     marked = [row["snapshot_date"] for row in history if row["replacing"]]
-    days = sorted({*marked, *_begun(lake, playlist_id, history, today), *_not_empty(lake, playlist_id, history, today)})
-    purged = read_tombstones(lake) if days else Tombstones()
-    known = {row["snapshot_date"] for row in history}
+    days = sorted({*marked, *_begun(lake, playlist_id, history, today), *_left(lake, playlist_id, history, today)})
     for day in days:
-        if purged.covers(playlist_id, day) and day not in known:
-            # What a purge has left when it died, but not what a run that is alive is about to commit.
-            lake.drop_entries(playlist_id, day, world.now() - _SURELY_DEAD)
-            continue
         mend(lake, world, playlist_id, day, timezone)
         _log.warning("mended", extra={"playlist_id": playlist_id, "snapshot_date": day.isoformat()})
     return bool(days)
@@ -59,16 +54,18 @@ def _begun(lake: Lake, playlist_id: str, history: list[Row], today: date) -> Ite
     yield from {day for _, day, key in kept if day in doubtful and committed.get(day) != key}
 
 
-def _not_empty(lake: Lake, playlist_id: str, history: list[Row], today: date) -> Iterator[date]:
-    """The days of the last month on which the list was empty, and that have entries all the same."""
-    empty = [
+def _left(lake: Lake, playlist_id: str, history: list[Row], today: date) -> Iterator[date]:
+    """The days of the last month that have entries, though their row tells of an empty list or of a reading that was
+    not believed."""
+    without = [
         row["snapshot_date"]
         for row in history
-        if row["snapshot_date"] >= today - LOOKED_BACK and row["status"] in PUBLISHED and not row["entry_count"]
+        if row["snapshot_date"] >= today - LOOKED_BACK
+        and (not row["entry_count"] if row["status"] in PUBLISHED else row["raw_key"] is not None)
     ]
-    for year in sorted({day.year for day in empty}):
+    for year in sorted({day.year for day in without}):
         held = lake.captures_of_year(playlist_id, year)
-        yield from (day for day in empty if day in held)
+        yield from (day for day in without if day in held)
 
 
 def _doubtful(rows: list[Row], since: date, today: date) -> set[date]:
@@ -90,7 +87,7 @@ def _read(row: Row) -> bool:
 
 def mend(lake: Lake, world: World, playlist_id: str, day: date, timezone: tzinfo) -> None:
     """Make both tables tell of the newest complete capture in raw; where raw is gone, of the entries that are there, if
-    they were captured on that day, as `timezone` counts it."""
+    they were captured on that day, as `timezone` counts it, and if a purge cannot have left them."""
     try:
         replay(lake, world, playlist_ids=[playlist_id], first=day, last=day)
     except NotKept:
@@ -99,9 +96,21 @@ def mend(lake: Lake, world: World, playlist_id: str, day: date, timezone: tzinfo
     row = row_on(day, history)
     if row is not None and row["status"] in PUBLISHED and not row["entry_count"]:
         lake.clear_empty_day(row)
-    if row is None or not is_whole(lake, row, history):
-        lake.correct(_as_found(lake, playlist_id, day, row, timezone))
-    lake.drop_marks(playlist_id, day)
+    if _settle(lake, playlist_id, day, history, timezone):
+        lake.drop_marks(playlist_id, day)
+
+
+def _settle(lake: Lake, playlist_id: str, day: date, history: list[Row], timezone: tzinfo) -> bool:
+    """Let the row of a day tell of the entries that are there, if it does not; False where the day has to be looked at
+    once more, since another process may be at work on it."""
+    row = row_on(day, history)
+    if (row is None or row["status"] not in PUBLISHED) and read_tombstones(lake).covers(playlist_id, day):
+        # What a purge has left when it died goes, but not what a run that is alive is about to commit.
+        lake.drop_entries(playlist_id, day, lake.now() - _SURELY_DEAD)
+        return not lake.captures_of_day(playlist_id, day)
+    if row is not None and is_whole(lake, row, history):
+        return True
+    return lake.correct(row, _as_found(lake, playlist_id, day, row, timezone))
 
 
 def is_whole(lake: Lake, row: Row, history: Iterable[Row]) -> bool:

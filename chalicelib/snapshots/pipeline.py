@@ -320,6 +320,9 @@ class Pipeline:
         if row["status"] in PUBLISHED and not standing["entry_count"]:
             # An empty list cannot keep older entries away, so these are there, under the row of a newer capture.
             mend(self._lake, self._world, playlist_id, day, self._timezone)
+        if row["capture_id"] and standing["replacing"]:
+            # The better one has put its own entries in place of these, so nothing is under way any more.
+            self._lake.unmark(playlist_id, {day: row["capture_id"]})
         return Outcome(playlist_id, day, Status(standing["status"]), standing, already=True, error=error)
 
     def _outrun(self, row: Row) -> Outcome:

@@ -17,9 +17,10 @@ from zoneinfo import ZoneInfo
 from chalicelib.errors import DamagedFile, LakeUnavailable, NotKept
 from chalicelib.history.importing import Options, import_path
 from chalicelib.lake import keys
-from chalicelib.lake.lake import Lake
+from chalicelib.lake.lake import Lake, is_imported
 from chalicelib.lake.s3 import S3Store
 from chalicelib.lake.schema import PUBLISHED
+from chalicelib.snapshots.judgement import LOOKED_BACK
 from chalicelib.snapshots.pipeline import RUN_BUDGET, Pipeline
 from chalicelib.snapshots.purge import Wish, purge
 from chalicelib.snapshots.replay import replay
@@ -38,6 +39,9 @@ _ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Pacific/Kiritimati", "Pac
 # Ordinary days, the days on which summer time begins and ends, and the end of a year; half an hour before midnight.
 _STARTS = ("2026-11-23", "2026-03-28", "2026-10-24", "2026-03-07", "2026-10-31", "2026-12-30")
 _AGES = (30, 600, 3600, 7200, 21_600)
+
+# A process, and what it does.
+Job = tuple[Process, Callable[[], None]]
 
 
 class WatchedTables(Protocol):
@@ -81,6 +85,9 @@ class BadDays:
         self.edits = self.random.choice((0.0, 0.02, 0.1, 0.3))
         self.schedule.between = self._meanwhile
         self._unfinished: dict[int, tuple[str, Callable[[Lake], None]]] = {}
+        self._first = self._today()
+        # Whether the store has failed a process of those that run, and whether these are its second try.
+        self._failed = self._retries = False
 
     def tell(self, line: str) -> None:
         if self._keeps_story:
@@ -92,22 +99,46 @@ class BadDays:
     def live(self) -> None:
         """Bad days, then a good one."""
         for _ in range(self.random.randint(3, 7)):
-            jobs = [self._job() for _ in range(self.random.choices((1, 2, 3), (5, 4, 1))[0])]
-            self.schedule.run(jobs)
-            if self.random.random() < 0.06:
+            killed, self._failed = self.schedule.killed, False
+            if self.random.random() < (0.4 if self._retries else 0.15):
+                self.schedule.run(self._rivals(), rivals=True)
+            else:
+                jobs = [self._job() for _ in range(self.random.choices((1, 2, 3), (5, 4, 1))[0])]
+                self.schedule.run(jobs)
+            if self.random.random() < 0.08:
                 self.schedule.settle()
                 self.schedule.run([self._purge()])
-            self._time_passes()
+            self._retries = (self._failed or self.schedule.killed > killed) and self.random.random() < 0.4
+            if self._retries:
+                # Whatever starts runs starts one that did not come through again, within minutes.
+                self.clock.advance(self.random.choice((60, 180)))
+                self.tell("A few minutes later")
+            else:
+                self._time_passes()
         self._recover()
 
     # What a process does.
 
-    def _job(self) -> tuple[Process, Callable[[], None]]:
-        kinds = {self._extract: 10, self._again: 4, self._replay: 2, self._import: 2, self._read: 2}
+    def _job(self) -> Job:
+        # A replay while a purge has still to be done again is what a tombstone is for.
+        replays = 6 if any(name.startswith("purge") for name, _ in self._unfinished.values()) else 2
+        kinds = {self._extract: 10, self._again: 4, self._replay: replays, self._import: 2, self._read: 2}
         (kind,) = self.random.choices(list(kinds), weights=list(kinds.values()))
         return kind()
 
-    def _extract(self, again: bool = False) -> tuple[Process, Callable[[], None]]:
+    def _rivals(self) -> list[Job]:
+        """Processes that want the same day of the same list."""
+        playlist_id = self.random.choice(list(self.spotify.playlists))
+        today = partial(self._import, playlist_id, self._today())
+        # Of a day before the first run imports alone can tell.
+        before = partial(self._import, playlist_id, self._first - timedelta(days=1))
+        kinds = (
+            *((self._extract, today), (self._extract, self._replay), (self._extract, self._extract, self._replay)),
+            *((before, before), (before, before, self._extract), (before, before, self._again)),
+        )
+        return [kind() for kind in self.random.choice(kinds)]
+
+    def _extract(self, again: bool = False) -> Job:
         process = self.schedule.process("extract --again" if again else "extract")
         if self.random.random() < 0.1:
             process.ends_at = self.clock.seconds + self.random.choice((10, 60, 900))
@@ -131,19 +162,23 @@ class BadDays:
                     if row["status"] not in PUBLISHED:
                         raise Broken(f"{process} told {name} as done, and it is {row['status']}")
                     self.promise.published(outcome.row)
+            if isinstance(run.stopped, LakeUnavailable):
+                self._failed = True
+            else:
+                self.promise.ended_well(process)
 
         return process, job
 
-    def _again(self) -> tuple[Process, Callable[[], None]]:
+    def _again(self) -> Job:
         return self._extract(again=True)
 
-    def _replay(self) -> tuple[Process, Callable[[], None]]:
+    def _replay(self) -> Job:
         process = self.schedule.process("replay")
         return process, lambda: self._tolerantly(process, lambda lake: replay(lake, self.schedule.world(process)))
 
-    def _import(self) -> tuple[Process, Callable[[], None]]:
-        playlist_id = self.random.choice([*_LISTS, "C" * 22])
-        day = self._today() - timedelta(days=self.random.randint(0, 3))
+    def _import(self, playlist_id: str = "", day: date | None = None) -> Job:
+        playlist_id = playlist_id or self.random.choice([*_LISTS, "C" * 22])
+        day = day or self._today() - timedelta(days=self.random.randint(0, 3))
         state = tuple(f"{playlist_id[0]}{number:021d}" for number in self.random.sample(range(99), k=5))
         data = json.dumps(_archived(playlist_id, state)).encode()
         self.promise.imports(playlist_id, day, data, state)
@@ -164,7 +199,7 @@ class BadDays:
         self._unfinished[process.number] = name, work
         return process, lambda: self._tolerantly(process, work)
 
-    def _read(self) -> tuple[Process, Callable[[], None]]:
+    def _read(self) -> Job:
         """A reader between all that write: it sees a whole day or is told that there is none."""
         process = self.schedule.process("reader")
 
@@ -181,7 +216,7 @@ class BadDays:
 
         return process, lambda: self._tolerantly(process, work)
 
-    def _purge(self) -> tuple[Process, Callable[[], None]]:
+    def _purge(self) -> Job:
         playlist_id = self.random.choice(list(self.spotify.playlists))
         before = self._today() - timedelta(days=self.random.randint(-1, 2))
         name = f"purge of {playlist_id[0]} before {before}"
@@ -202,6 +237,9 @@ class BadDays:
             work(self.lake(process))
         except (LakeUnavailable, NotKept) as error:
             self.tell(f"{process} ends: {error.message}")
+            self._failed = True
+        else:
+            self.promise.ended_well(process)
 
     # What happens meanwhile.
 
@@ -234,6 +272,7 @@ class BadDays:
 
     def _recover(self) -> None:
         """The trouble is over. The next day's run leaves nothing to be done."""
+        self.schedule.settle()
         self.schedule.quiet()
         self.edits = 0.0
         self.schedule.between = lambda: None
@@ -273,6 +312,17 @@ class BadDays:
             row = self.promise.rows(playlist_id, day.year).get(day)
             if row is None or (row["status"] not in PUBLISHED and row["raw_key"] is None):
                 raise Broken(f"{playlist_id} {day} could be made from raw, and nobody did: {row}")
+            settled = row["status"] in PUBLISHED and row["entry_count"] and row["raw_key"] and not is_imported(row)
+            if not settled and day >= self._today() - LOOKED_BACK and self._raw_knows_better(lake, row):
+                raise Broken(f"{playlist_id} {day}: raw holds a better capture than that of its row: {row}")
+
+    def _raw_knows_better(self, lake: Lake, row: dict[str, Any]) -> bool:
+        """Whether a repair of that day would commit another capture, which is a success."""
+        trial, playlist_id, day = lake.dry_run(), row["playlist_id"], row["snapshot_date"]
+        world = self.schedule.world(self.schedule.process("trial"))
+        replay(trial, world, playlist_ids=[playlist_id], first=day, last=day)
+        told = trial.snapshot(playlist_id, day) or row
+        return told["raw_key"] != row["raw_key"] and told["status"] in PUBLISHED
 
     def lake(self, process: Process) -> Lake:
         """The lake as a process opens it."""

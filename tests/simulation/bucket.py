@@ -92,8 +92,8 @@ class S3Client:
 
     def _ask(self, what: str, effect: Callable[[], Result], writes: bool = False) -> Result:
         schedule = self._schedule
-        trouble = schedule.trouble_at_store()
-        if schedule.dies():
+        trouble = schedule.trouble_at_store(writes)
+        if schedule.dies(writes):
             self._die(what, effect, writes)
         if trouble:
             schedule.tell(f"{schedule.current} {what}: {trouble}")

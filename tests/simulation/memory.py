@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from itertools import groupby
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from chalicelib.errors import DamagedFile
@@ -54,6 +55,12 @@ class MemoryTables(DayTables):
         with super().scratch(what) as scratch:
             scratch.parquets = parquets  # type: ignore[method-assign]
             yield scratch
+
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """A temporary folder, without the connection to DuckDB that takes longer than half a story."""
+        with TemporaryDirectory(prefix="chartlake-") as folder:
+            yield Path(folder)
 
     @contextmanager
     def open(self, what: str) -> Iterator[DayScratch]:

@@ -65,6 +65,9 @@ class Promise:
             if owner[0] == purging.playlist_id and purging.process is self._schedule.current:
                 gone = purging.doomed & (self._captures(before) - self._captures(after))
                 purging.removed |= {(_table_of(key), *one) for one in gone}
+        if key.startswith(keys.SNAPSHOTS) and self._schedule.current is not None:
+            fresh = self._marks(after) - self._marks(before)
+            self._schedule.current.marks |= {(owner[0], *one) for one in fresh}
         self._check(*owner)
 
     def sent(self, key: str) -> None:
@@ -78,6 +81,13 @@ class Promise:
     def imports(self, playlist_id: str, day: date, data: bytes, state: State) -> None:
         """An import of this file is about to begin."""
         self._imported[playlist_id, day, hashlib.sha256(data).hexdigest()[:16]] = state
+
+    def ended_well(self, process: Process) -> None:
+        """A process has ended, and no call of the store has failed it: it has nothing in hand any more."""
+        for playlist_id, day, mark in process.marks:
+            row = self.rows(playlist_id, day.year).get(day)
+            if row and mark in (row["replacing"] or "").split():
+                raise Broken(f"{process} has ended, and its mark {mark} is on {playlist_id} {day}")
 
     def published(self, row: Row) -> None:
         """A run has told somebody that this day is there."""
@@ -108,10 +118,6 @@ class Promise:
         if left:
             raise Broken(f"{left[0]} was purged and is there")
 
-    def purged(self, playlist_id: str) -> bool:
-        """Whether days of a list were purged: a replay then judges the others without them."""
-        return any(one.playlist_id == playlist_id for one in self._purges)
-
     def at_rest(self) -> None:
         """Everything that holds when nothing runs any more, and the next day's runs have ended."""
         self._resting = True
@@ -139,6 +145,10 @@ class Promise:
     def _captures(self, data: bytes | None) -> set[tuple[date, str]]:
         rows = self._files[data] if data else []
         return {(row["snapshot_date"], row["capture_id"]) for row in rows if row["capture_id"]}
+
+    def _marks(self, data: bytes | None) -> set[tuple[date, str]]:
+        rows = self._files[data] if data else []
+        return {(row["snapshot_date"], mark) for row in rows if row["replacing"] for mark in row["replacing"].split()}
 
     def _is_purged_raw(self, key: str) -> bool:
         return any(self._is_raw_of(purging, key) for purging in self._purges)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any, TypeVar
 
@@ -51,7 +51,11 @@ class Process:
     name: str
     ends_at: float = float("inf")
     began: int = 0
+    # At which call it goes on, where it stands still.
+    goes_on_at: int = 0
     asked: dict[str, int] = field(default_factory=dict)
+    # The marks that it has put on days: (list, day, mark).
+    marks: set[tuple[str, date, str]] = field(default_factory=set)
 
     def __str__(self) -> str:
         return f"{self.number} {self.name}"
@@ -61,7 +65,7 @@ class Process:
 _STORE_TROUBLE = {"refused": 3, "lost": 3, "answered 412": 1, "answered 409": 1, "late": 1, "slow": 3, "very slow": 1}
 _SPOTIFY_TROUBLE = {
     **{"500": 3, "502": 1, "broken off": 2, "slow": 3, "very slow": 1, "429": 2, "429 long": 1, "429 unnamed": 1},
-    **{"quota": 1, "403": 1, "404": 1, "401": 1, "empty": 1, "total": 3},
+    **{"quota": 1, "403": 1, "404": 1, "401": 1, "empty": 1, "total": 3, "short": 3},
 }
 _PAUSES = {"slow": (1, 20), "very slow": (200, 4000)}
 
@@ -81,6 +85,8 @@ class Schedule:
         # A third of the schedules see no trouble but kills and overlaps, so that what comes of those alone is seen too.
         self.trouble = self.random.choice((0.0, 0.01, 0.03, 0.1))
         self.deaths = self.random.choice((0.0, 0.01, 0.03, 0.06))
+        # How often a process stands still before it writes what it has decided, while others go on for some calls.
+        self.halts = self._halts = self.random.choice((0.0, 0.1, 0.3))
         self._late: list[tuple[int, Callable[[], None]]] = []
 
     def world(self, process: Process) -> World:
@@ -96,11 +102,13 @@ class Schedule:
         self._processes += 1
         return Process(self._processes, name, began=self.calls)
 
-    def run(self, jobs: list[tuple[Process, Callable[[], Any]]]) -> None:
-        """Let these processes run to their ends, one call of one of them at a time."""
+    def run(self, jobs: list[tuple[Process, Callable[[], Any]]], rivals: bool = False) -> None:
+        """Let these processes run to their ends, one call of one of them at a time; `rivals` stand still more often."""
+        self._halts = 0.4 if rivals else self.halts
         alive = {process.number: (process, greenlet(job)) for process, job in jobs}
         while alive:
-            number = self.random.choice(list(alive))
+            ready = [number for number, (process, _) in alive.items() if process.goes_on_at <= self.calls]
+            number = self.random.choice(ready or list(alive))
             self.current, job = alive[number]
             try:
                 job.switch()
@@ -115,7 +123,7 @@ class Schedule:
 
     def quiet(self) -> None:
         """From here on nothing goes wrong any more."""
-        self.trouble = self.deaths = 0.0
+        self.trouble = self.deaths = self.halts = 0.0
 
     def settle(self) -> None:
         """So much time passes that all that was sent has arrived."""
@@ -127,14 +135,17 @@ class Schedule:
         if hub is not None:
             hub.switch()
 
-    def trouble_at_store(self) -> str:
+    def trouble_at_store(self, writes: bool) -> str:
+        if writes and self.current is not None and self.random.random() < self._halts:
+            self.current.goes_on_at = self.calls + self.random.randint(5, 50)
         return self._trouble(_STORE_TROUBLE)
 
     def trouble_at_spotify(self) -> str:
         return self._trouble(_SPOTIFY_TROUBLE)
 
-    def dies(self) -> bool:
-        return self.current is not None and self.random.random() < self.deaths / 2
+    def dies(self, writes: bool = False) -> bool:
+        """Whether the process ends here: mostly where it writes, since that leaves something half done."""
+        return self.current is not None and self.random.random() < (self.deaths if writes else self.deaths / 4)
 
     def later(self, effect: Callable[[], None]) -> None:
         """What was sent takes effect after the sender has given up, or died."""

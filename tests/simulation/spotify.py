@@ -39,9 +39,9 @@ class Playlist:
         return f"{self.id[0]}{self._items:021d}"
 
     def edit(self) -> str:
-        """Change something; what left never comes back, but for a list that vanished."""
+        """Change something; what left never comes back, but for a list of which most had vanished."""
         now = list(self.states[-1])
-        kinds = {"insert": 3, "remove": 3, "replace": 3, "move": 3, "empty": 2, "vanish": 1}
+        kinds = {"insert": 3, "remove": 3, "replace": 3, "move": 3, "empty": 2, "vanish": 1, "hollow": 1}
         (kind,) = self._random.choices(list(kinds), weights=list(kinds.values()))
         place = self._random.randrange(len(now) + 1)
         if kind == "insert" or not now:
@@ -49,6 +49,10 @@ class Playlist:
             now = list(before) if not now and self._random.random() < 0.5 else [*now[:place], self._new(), *now[place:]]
         elif kind == "vanish":
             now = []
+        elif kind == "hollow":
+            # Most items lose their place in the catalogue at once, and sooner or later have it again.
+            before = next((state for state in reversed(self.states) if state and all(state)), ())
+            now = [one if number % 3 == 2 else None for number, one in enumerate(now)] if all(now) else list(before)
         elif kind == "move":
             # The one edit that leaves `total` as it is, and yet tears a list that is read in pages.
             now.insert(place, now.pop(self._random.randrange(len(now))))
@@ -63,7 +67,7 @@ class Playlist:
         number = {"honest": len(self.states), "restless": self.requests, "stuck": 1}[self.snapshot_ids]
         return f"{self.snapshot_ids}-{number}"
 
-    def body(self, total_lie: int) -> dict[str, Any]:
+    def body(self, total_lie: int, most: int) -> dict[str, Any]:
         """The playlist object."""
         wrapper = "contents" if self.mode == "renamed" else {"track": "tracks", "item": "items"}[self.dialect]
         found: dict[str, Any] = {
@@ -73,12 +77,12 @@ class Playlist:
             "followers": {"total": self.requests},
             "snapshot_id": self.snapshot_id(),
         }
-        return found | {wrapper: self.page(0, total_lie)}
+        return found | {wrapper: self.page(0, total_lie, most)}
 
-    def page(self, offset: int, total_lie: int = 0) -> dict[str, Any]:
+    def page(self, offset: int, total_lie: int, most: int) -> dict[str, Any]:
         now = self.states[-1]
         name = "contents" if self.mode == "renamed" else "items"
-        entries = [self._entry(one) for one in now[offset : offset + EMBEDDED]]
+        entries = [self._entry(one) for one in now[offset : offset + most]]
         # A lie of one less than what is given, and only what is given, is a truth about a shorter list.
         lie = abs(total_lie) if len(now) + total_lie == len(entries) else total_lie
         return {name: entries, "offset": offset, "total": max(0, len(now) + lie)}
@@ -123,13 +127,13 @@ class SpotifyClient:
 
     def snapshot(self, playlist_id: str) -> Answer:
         playlist = self._spotify.playlists[playlist_id]
-        return self._ask(playlist, "snapshot_id", lambda _: {"snapshot_id": playlist.snapshot_id()})
+        return self._ask(playlist, "snapshot_id", lambda *_: {"snapshot_id": playlist.snapshot_id()})
 
     def page(self, playlist_id: str, offset: int) -> Answer:
         playlist = self._spotify.playlists[playlist_id]
-        return self._ask(playlist, f"from {offset}", lambda lie: playlist.page(offset, max(0, lie)))
+        return self._ask(playlist, f"from {offset}", lambda lie, most: playlist.page(offset, max(0, lie), most))
 
-    def _ask(self, playlist: Playlist, what: str, body: Callable[[int], dict[str, Any]]) -> Answer:
+    def _ask(self, playlist: Playlist, what: str, body: Callable[[int, int], dict[str, Any]]) -> Answer:
         schedule = self._schedule
         self._asked += 1
         banned = self._banned()
@@ -147,7 +151,8 @@ class SpotifyClient:
         if error is not None:
             schedule.tell(f"{asked}: {trouble or playlist.mode}")
             raise error
-        told = body(schedule.random.choice((-1, 1)) if trouble == "total" else 0)
+        lie = schedule.random.choice((-1, 1)) if trouble == "total" else 0
+        told = body(lie, schedule.random.randrange(EMBEDDED) if trouble == "short" else EMBEDDED)
         schedule.tell(f"{asked}: {trouble or 'answered'}, state {len(playlist.states) - 1}, {_shown(told)}")
         return self._answer(200, told)
 
