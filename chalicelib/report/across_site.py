@@ -111,8 +111,7 @@ def _pages(
     lake: Lake, today: date, watchlist: Watchlist, lists: Sequence[Mapping[str, Any]]
 ) -> dict[str, tuple[bytes, dict[str, Any]]]:
     """Each page's bytes by its key, and what the index is told of it."""
-    entries = sum(one["days_known"] * (one["entry_count"] or 0) for one in lists)
-    if not lists or entries > MOST_ENTRIES:
+    if not lists or entries_in(lists) > MOST_ENTRIES:
         return {}
     across = read_across(lake, today, watchlist, MOST_PAGES, [one["id"] for one in lists])
     return {
@@ -122,6 +121,11 @@ def _pages(
         )
         for key, context in page_contexts(across).items()
     }
+
+
+def entries_in(lists: Sequence[Mapping[str, Any]]) -> int:
+    """How many entries these lists have in the lake, about."""
+    return sum(one["days_known"] * (one["entry_count"] or 0) for one in lists)
 
 
 def pages_by_path(state: _State) -> dict[str, str]:
