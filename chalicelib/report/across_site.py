@@ -129,8 +129,9 @@ def entries_in(lists: Sequence[Mapping[str, Any]]) -> int:
 
 
 def pages_by_path(state: _State) -> dict[str, str]:
-    """From Spotify's path of a track or an artist to the link to its page."""
-    return {one["path"]: keys.link(key) for key, one in _held(state).items() if isinstance(one.get("path"), str)}
+    """From Spotify's path of a track or an artist to the link to its page; who is known by name alone has no path."""
+    pages = {key: one.get("path") for key, one in _held(state).items()}
+    return {path: keys.link(key) for key, path in pages.items() if isinstance(path, str) and path}
 
 
 def watched_pages(state: _State) -> list[dict[str, str]]:
