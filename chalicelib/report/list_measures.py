@@ -80,10 +80,10 @@ def _counts_words(found: Tenure, unit: str) -> str:
 
 
 def _still_there(found: Tenure, days: int) -> str:
-    """The share that is there for more than so many days: `61 %`, or `58 – 61 %` where ends are open."""
+    """The share that is there for more than so many days: `61 %`, `0.3 %`, or `58 – 61 %` where ends are open."""
     before = [one for one in found.points if one.days <= days]
     least, most = (before[-1].least, before[-1].most) if before else (1.0, 1.0)
-    told = sorted({f"{100 * share:.0f}" for share in (least, most)}, key=float)
+    told = dict.fromkeys(f"{100 * share:.{int(0 < share < 0.01)}f}" for share in (least, most))
     return f"{' – '.join(told)} %"
 
 
