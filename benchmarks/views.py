@@ -30,7 +30,7 @@ import duckdb
 from chalicelib.analysis.asked_views import AskedViews
 from chalicelib.analysis.charts import open_charts
 from chalicelib.analysis.coverage import coverage
-from chalicelib.analysis.events import newest_day, read_events
+from chalicelib.analysis.events import read_events
 from chalicelib.analysis.views import VIEWS
 from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake, rank
@@ -129,7 +129,7 @@ def _megabytes() -> float:
 
 
 def _events(lake: Lake) -> int:
-    return len(list(read_events(lake, since=newest_day(lake), today=_TODAY)))
+    return len(list(read_events(lake, since=None, today=_TODAY)))
 
 
 def _track(lake: Lake) -> int:

@@ -11,13 +11,15 @@ from playwright.sync_api import Browser
 
 from chalicelib.errors import LakeUnavailable
 from chalicelib.lake import keys
+from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
 from chalicelib.report import across_site, writing
 from chalicelib.snapshots.purge import Wish, purge
+from chalicelib.time_and_chance import World
 
-from .conftest import Clock
+from .conftest import NOON, Clock
 from .histories import entry, keep
-from .test_report import DESKTOP, HOSTILE, PHONE, TODAY, chromium, grave, rendered, visit
+from .test_report import DESKTOP, HOSTILE, PHONE, TODAY, chromium, grave, rendered, visit, walk
 
 __all__ = ["chromium"]  # a fixture
 
@@ -115,6 +117,18 @@ def test_the_morning_page_leads_to_the_pages(story: Lake) -> None:
     assert f'href="{keys.link(track_page("Cyan"))}"' in index
 
 
+def test_what_happened_to_a_list_itself_leads_to_no_page(chromium: Browser, lake: Lake) -> None:
+    """An artist who is known by name alone has a page, but no address on Spotify that leads to it."""
+    for day, name in ((back(1), "Before"), (TODAY, "After")):
+        keep(lake, {day: [song(day, 1, "Amber", (None, "Ann"))]}, name=name)
+    rendered(lake.store.locate(""))
+    assert keys.artist_page("Ann") in pages(lake)
+    with visit(chromium, lake.store.link(keys.INDEX_PAGE, 60)) as page:
+        line = page.locator(".news li", has_text="renamed")
+        assert line.count() == 1
+        assert line.locator("a").count() == 0
+
+
 def test_a_page_that_is_made_no_longer_goes_and_nothing_of_others_does(story: Lake) -> None:
     story.store.create("site/tracks/mine.html", b"mine")
     found = story.store.get(keys.WATCH)
@@ -202,31 +216,55 @@ def test_where_two_write_at_once_the_next_writes_all(story: Lake, monkeypatch: p
     assert all(stale.decode() not in text(story, key) for key in pages(story))
 
 
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Two lists with hostile names, on both of which songs of all hostile names and artists stand."""
+    world = World(now=lambda: NOON)
+    lake = Lake(open_store(str(tmp_path_factory.mktemp("hostile")), world), world)
+    for number, name in enumerate((HOSTILE[0], HOSTILE[6]), 1):
+        rows = [
+            entry(TODAY, place, uri=f"spotify:track:{place:022}", name=one * 4, playlist_id=f"{number:022}")
+            | {"artists": [{"id": f"{place:022}", "name": one * 4}]}
+            for place, one in enumerate(HOSTILE, 1)
+        ]
+        keep(lake, {TODAY: rows}, f"{number:022}", name=name)
+    return rendered(lake.store.locate(""))
+
+
+# Of the song with a script for its title, and of the artist whose name turns all text around.
+HOSTILE_PAGES = (keys.track_page(f"spotify:track:{1:022}"), keys.artist_page(f"{7:022}"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
 def test_hostile_names_are_text_that_fits_and_axe_finds_nothing(
-    chromium: Browser, lake: Lake, viewport: dict[str, int]
+    chromium: Browser, hostile: Lake, viewport: dict[str, int], scheme: Any
 ) -> None:
-    for number, name in enumerate((HOSTILE[0], HOSTILE[6]), 1):
-        keep(
-            lake,
-            {
-                TODAY: [
-                    entry(TODAY, place, uri=f"spotify:track:{place:022}", name=one * 4, playlist_id=f"{number:022}")
-                    | {"artists": [{"id": f"{place:022}", "name": one * 4}]}
-                    for place, one in enumerate(HOSTILE, 1)
-                ]
-            },
-            f"{number:022}",
-            name=name,
-        )
-    rendered(lake.store.locate(""))
-    script = HOSTILE[0] * 4
-    for key in (keys.track_page(f"spotify:track:{1:022}"), keys.artist_page(f"{7:022}")):
+    for key in HOSTILE_PAGES:
         # axe itself is brought in as a script that the page's policy would refuse.
-        with visit(chromium, lake.store.link(key, 60), viewport, bypass_csp=True) as page:
+        link = hostile.store.link(key, 60)
+        with visit(chromium, link, viewport, color_scheme=scheme, bypass_csp=True) as page:
             assert "taken" not in page.title() or "<script>" in page.title()
             if "tracks" in key:
-                assert page.inner_text("h1") == script
+                assert page.inner_text("h1") == HOSTILE[0] * 4
             assert page.locator("img, script:not(body > script)").count() == 0
             assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
             grave(page)
+
+
+@pytest.mark.parametrize("width", [320, 768, 2200])
+def test_no_width_needs_sideways_scrolling(chromium: Browser, hostile: Lake, width: int) -> None:
+    for key in HOSTILE_PAGES:
+        with visit(chromium, hostile.store.link(key, 60), {"width": width, "height": 800}) as page:
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_pages_can_be_walked_by_keys_without_a_trap(chromium: Browser, story: Lake) -> None:
+    with visit(chromium, story.store.link(track_page("Amber"), 60)) as page:
+        # To its artist, to each list and on, into its runs, which can be scrolled by keys.
+        walked = walk(page)
+        assert walked.index("Ann") < walked.index("A list") < walked.index("Other list")
+        assert sum(name.startswith("Entered") for name in walked) == 2
+    with visit(chromium, story.store.link(keys.artist_page(BEN), 60)) as page:
+        walked = walk(page)
+        assert {"A list", "Other list", "Cyan", "Amber", "Blue"} <= set(walked)

@@ -11,8 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from math import exp, log, sqrt
 from pathlib import Path
 from random import Random
+from statistics import NormalDist
 from typing import Any
 
 import pytest
@@ -23,7 +25,7 @@ from chalicelib.analysis.asked_views import HELD
 from chalicelib.analysis.charts import Charts, open_charts
 from chalicelib.analysis.measures import Stay, Tenure, survival, tenure, tenure_of
 from chalicelib.analysis.views import MEASURES, view_sql
-from chalicelib.history.importing import import_paths
+from chalicelib.history.importing import import_path, import_paths
 from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS, empty_row
@@ -385,33 +387,103 @@ def real(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield charts
 
 
-def test_the_measures_of_real_charts_equal_an_independent_reckoning(real: Charts) -> None:
-    entries, snapshots = (real.warehouse.read(f"SELECT * FROM {table}") for table in ("entries", "snapshots"))
+@pytest.fixture(scope="module")
+def markets(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A week of the charts of ten markets and of the world, each of 200 entries, without one of the days."""
+    world = Clock().world()
+    lake = Lake(open_store(str(tmp_path_factory.mktemp("markets")), world), world)
+    files = sorted((shared_data / "charts_scraped_2026").glob("*.csv.gz"))
+    del files[4]
+    assert all(one.error is None for one in import_paths(lake, files))
+    return lake
+
+
+def assert_measures_equal_the_model(charts: Charts) -> dict[str, list[dict[str, Any]]]:
+    """Gives what the views tell."""
+    entries, snapshots = (charts.warehouse.read(f"SELECT * FROM {table}") for table in ("entries", "snapshots"))
     known = known_days(snapshots)
     told = recordings(entries, known)
     lake_keys = {row["uri"]: row["lake_key"] for row in told}
     wanted = measures(standings(entries, known, told), known, snapshots, lake_keys)
-    found = {name: real.warehouse.read(f"SELECT * FROM {name}") for name in MEASURES}
+    found = {name: charts.warehouse.read(f"SELECT * FROM {name}") for name in MEASURES}
     assert_equal_views(found, wanted)
+    return found
+
+
+def test_the_measures_of_real_charts_equal_an_independent_reckoning(real: Charts) -> None:
+    found = assert_measures_equal_the_model(real)
     assert sum(bool(row["rank_biased_overlap"]) for row in found["overlap"]) > 100
     assert {row["interval_days"] for row in found["turnover"]} == {1, 2}
 
 
+def test_overlap_and_lead_of_real_markets_equal_an_independent_reckoning(markets: Lake) -> None:
+    with open_charts(markets, TODAY) as charts:
+        found = assert_measures_equal_the_model(charts)
+    # There is much in common, and there are leads to tell.
+    assert sum(row["common"] > 20 for row in found["overlap"]) > 10
+    assert sum(row["led"] for row in found["lead_lag"]) > 10
+    assert sum(row["not_known"] for row in found["lead_lag"]) > 100
+
+
 def test_the_tenure_of_a_real_chart_equals_its_definition(real: Charts) -> None:
-    korea = "chart:regional-kr-daily"
-    found = tenure(real, korea)
-    runs = real.warehouse.read(f"SELECT * FROM runs WHERE playlist_id = '{korea}' AND entered_after IS NOT NULL")
+    assert tenure(real, "chart:regional-kr-daily").stays > 50
+    assert_tenure_equals_its_definition(real, "chart:regional-kr-daily")
+
+
+def test_the_tenure_of_real_lists_with_many_gaps_equals_its_definition(
+    shared_data: Path, markets: Lake, lake: Lake
+) -> None:
+    assert all(one.error is None for one in import_path(lake, shared_data / "archive_global_top50" / "pretty"))
+    with open_charts(lake, TODAY) as charts:
+        (row,) = charts.playlists()
+        found = assert_tenure_equals_its_definition(charts, row["playlist_id"])
+        assert (found.stays > 300, found.open_ends > 40, None not in found.half_life) == (True, True, True)
+    with open_charts(markets, TODAY) as charts:
+        for row in charts.playlists():
+            assert_tenure_equals_its_definition(charts, row["playlist_id"])
+
+
+def assert_tenure_equals_its_definition(charts: Charts, playlist_id: str) -> Tenure:
+    """The bounds are those of the choices of open ends that docs/measures.md names, and every other one, by lot, lies
+    within; the interval is Greenwood's on the scale log(-log), factor by factor."""
+    found = tenure(charts, playlist_id)
+    runs = charts.warehouse.read(
+        f"SELECT * FROM runs WHERE playlist_id = '{playlist_id}' AND entered_after IS NOT NULL"
+    )
     runs = [one for one in runs if (one["entered_on"] - one["entered_after"]).days == 1]
-    assert found.stays == len(runs) > 50
-    assert found.open_ends
+    assert found.stays == len(runs)
     watched = [(one["last_seen_on"] - one["entered_on"]).days for one in runs if not one["left_on"]]
-    ended = [one for one in runs if one["left_on"]]
-    early = [(one["last_seen_on"] - one["entered_on"]).days + 1 for one in ended]
-    late = [(one["left_on"] - one["entered_on"]).days for one in ended]
+    ends = [
+        ((one["last_seen_on"] - one["entered_on"]).days + 1, (one["left_on"] - one["entered_on"]).days)
+        for one in runs
+        if one["left_on"]
+    ]
+    assert found.still_there == len(watched)
+    random = Random(playlist_id)
+    lots = [[random.randint(*end) for end in ends] for _ in range(3)]
     for point in found.points:
-        for ends in (early, late):
-            share = float(kaplan_meier(point.days, ends, watched))
-            assert point.least - 1e-12 <= share <= point.most + 1e-12
+        days = point.days
+        late = [min(last, max(first, days)) for first, last in ends]
+        early = [first if last <= days else last for first, last in ends]
+        for share, limit, choice, side in ((point.least, point.low, late, 1), (point.most, point.high, early, -1)):
+            assert share == pytest.approx(float(kaplan_meier(days, choice, watched)), abs=1e-12)
+            # Where nobody is left, no formula tells the upper end.
+            if share or side == 1:
+                assert limit == pytest.approx(greenwood(days, choice, watched, side), abs=1e-9)
+        for lot in lots:
+            assert point.least - 1e-12 <= float(kaplan_meier(days, lot, watched)) <= point.most + 1e-12
+    return found
+
+
+def greenwood(days: int, ended: list[int], watched: list[int], side: int) -> float:
+    """An end of the 95 % interval, as Kalbfleisch and Prentice write it."""
+    share, spread = float(kaplan_meier(days, ended, watched)), Fraction(0)
+    if share in (0.0, 1.0):
+        return share
+    for end in {end for end in ended if end <= days}:
+        at_risk, leaving = sum(one >= end for one in ended + watched), ended.count(end)
+        spread += Fraction(leaving, at_risk * (at_risk - leaving))
+    return float(share ** exp(side * NormalDist().inv_cdf(0.975) * sqrt(spread) / -log(share)))
 
 
 # The commands.

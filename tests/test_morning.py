@@ -20,7 +20,20 @@ from chalicelib.time_and_chance import World
 from .conftest import NOON
 from .histories import LIST, entry, keep, named
 from .test_lake import row
-from .test_report import DESKTOP, HOSTILE, PHONE, TODAY, address_of, archive, chromium, grave, rendered, small, visit
+from .test_report import (
+    DESKTOP,
+    HOSTILE,
+    PHONE,
+    TODAY,
+    address_of,
+    archive,
+    chromium,
+    grave,
+    rendered,
+    small,
+    visit,
+    walk,
+)
 
 __all__ = ["archive", "chromium", "small"]  # fixtures
 
@@ -147,6 +160,22 @@ def test_the_search_is_used_with_the_keyboard_alone(chromium: Browser, hostile: 
         page.keyboard.press("/")
         page.keyboard.press("Escape")
         assert (page.input_value("#song"), page.locator("#song-found li").count()) == ("", 0)
+
+
+def test_the_morning_page_can_be_walked_by_keys_without_a_trap(chromium: Browser, hostile: Lake) -> None:
+    with visit(chromium, address_of(hostile)) as page:
+        walked = walk(page)
+        # From what happened, with its links to pages and to Spotify, to the search, and on to the lists.
+        assert walked.count("lists") > 5
+        assert walked.index("lists") < walked.index("song") < len(walked) - 1
+        assert page.locator("h3 a").last.inner_text() in walked[walked.index("song") :]
+
+
+@pytest.mark.parametrize("width", [320, 768, 2200])
+def test_no_width_needs_sideways_scrolling(chromium: Browser, hostile: Lake, width: int) -> None:
+    with visit(chromium, address_of(hostile), {"width": width, "height": 800}) as page:
+        page.fill("#song", "s")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_what_is_watched_comes_first(small: Lake) -> None:

@@ -674,26 +674,31 @@ def test_the_file_of_the_shown_day_is_safe_in_a_spreadsheet(chromium: Browser, l
 def test_the_whole_page_can_be_walked_by_keys_without_a_trap(chromium: Browser, small: Lake) -> None:
     rendered(small.store.locate(""))
     with visit(chromium, address_of(small, LIST)) as page:
-        page.keyboard.press("Tab")
-        assert page.evaluate("document.activeElement.className") == "skip"
-        page.keyboard.press("Enter")
-        expect(page.locator("#main")).to_be_focused()
-        seen = []
-        for _ in range(200):
-            page.keyboard.press("Tab")
-            here = page.evaluate(
-                "() => { const one = document.activeElement; const box = one.getBoundingClientRect();"
-                "  return one === document.body ? null : [one.id || one.textContent.trim().slice(0, 40), one.matches(':focus-visible'), box.width > 0] }"
-            )
-            if here is None:
-                break
-            seen.append(here)
-        else:
-            raise AssertionError("the walk does not end")
-        assert all(visible and wide for _, visible, wide in seen)
-        walked = [name for name, _, _ in seen]
+        walked = walk(page)
         assert {"day", "csv", "copy", "from", "to"} <= set(walked)
         assert walked.index("day") < walked.index("csv") < walked.index("from") < walked.index("to")
+
+
+def walk(page: Page) -> list[str]:
+    """What has the focus, from the top of a page to its end, by the Tab key alone: all of it is seen to have it."""
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+    seen = []
+    for _ in range(200):
+        page.keyboard.press("Tab")
+        here = page.evaluate(
+            "() => { const one = document.activeElement; const box = one.getBoundingClientRect();"
+            "  return one === document.body ? null : [one.id || one.textContent.trim().slice(0, 40), one.matches(':focus-visible'), box.width > 0] }"
+        )
+        if here is None:
+            break
+        seen.append(here)
+    else:
+        raise AssertionError("the walk does not end")
+    assert all(visible and wide for _, visible, wide in seen)
+    return [name for name, _, _ in seen]
 
 
 # How it looks.

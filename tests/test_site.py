@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -226,3 +227,31 @@ def test_where_reading_all_lists_takes_too_long_the_index_is_left_to_the_next(la
     assert (found.left, list(lake.store.list(keys.SITE))) == ([FIRST], [])
     assert render(slow, clock, seconds_left=60).pages == [FIRST]
     assert links(lake) == [FIRST]
+
+
+def test_pages_are_made_two_at_once_but_for_long_lists_and_where_time_is_short(
+    lake: Lake, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for one in (FIRST, SECOND, THIRD):
+        put(lake, one)
+    assert at_once(lake, clock, monkeypatch) == [2, 1]
+    pages = {one: read(lake, keys.playlist_page(one)) for one in (FIRST, SECOND, THIRD)}
+    assert at_once(lake, clock, monkeypatch, seconds_left=50) == [1, 1, 1]
+    monkeypatch.setattr(site, "_FEW_ENTRIES", 5)
+    assert at_once(lake, clock, monkeypatch) == [1, 1, 1]
+    assert {one: read(lake, keys.playlist_page(one)) for one in pages} == pages
+
+
+def at_once(lake: Lake, clock: Clock, monkeypatch: pytest.MonkeyPatch, **left: float) -> list[int]:
+    """How many pages were made together, each time."""
+    counts: list[int] = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, workers: int) -> None:
+            counts.append(workers)
+            super().__init__(workers)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(site, "ThreadPoolExecutor", Pool)
+        assert render_site(lake, clock.world(**left), ZoneInfo("UTC")).pages == [FIRST, SECOND, THIRD]
+    return counts

@@ -50,26 +50,11 @@ class Event:
         return vars(self) | days
 
 
-def newest_day(lake: Lake, playlists: Iterable[str] = ()) -> date:
-    """The newest known day of these lists (none: of all). Raises `NotKept` where no day of them is known."""
-    with open_warehouse(lake, playlists, entries=False) as warehouse:
-        for name in ("mixed_days", "known_days"):
-            warehouse.define(name, view_sql(name))
-        (found,) = warehouse.read("SELECT max(snapshot_date) AS newest FROM known_days")
-    newest: date | None = found["newest"]
-    if newest is None:
-        raise NotKept(
-            f"No day of any of these lists is known in {lake.store.locate('')}.",
-            advice="`chartlake coverage` says why; `chartlake extract` takes today's snapshots.",
-        )
-    return newest
-
-
 def read_events(
     lake: Lake,
     *,
     playlists: Iterable[str] = (),
-    since: date = date.min,
+    since: date | None = date.min,
     until: date = date.max,
     kinds: Collection[str] = EVENT_KINDS,
     min_move: int = 1,
@@ -77,15 +62,18 @@ def read_events(
     today: date | None = None,
     most_entries: int | None = None,
 ) -> Iterator[Event]:
-    """The events of these lists (none: of all) from `since` to `until`, by day, list, kind and place.
+    """The events of these lists (none: of all) from `since` (None: their newest known day) to `until`, by day, list,
+    kind and place.
 
     `min_move` and `min_followers` are the least change, either way, that is told as `moved` and `followers_jump`.
-    `today` is the day that is not over yet, without it that of UTC. Raises as `open_warehouse`, and `TooLarge` where
-    the lists have more than `most_entries` in the lake.
+    `today` is the day that is not over yet, without it that of UTC. Raises as `open_warehouse`, `TooLarge` where the
+    lists have more than `most_entries` in the lake, and without `since` `NotKept` where no day of them is known.
     """
     with open_warehouse(lake, playlists) as warehouse:
         _refuse_more(warehouse, most_entries)
-        _define(warehouse, today or lake.now().date(), since, until)
+        _define_days(warehouse)
+        since = since or _newest_day(warehouse, lake)
+        _define_events(warehouse, today or lake.now().date(), since, until)
         found = events_of(
             warehouse, since=since, until=until, kinds=kinds, min_move=min_move, min_followers=min_followers
         )
@@ -126,25 +114,41 @@ def _refuse_more(warehouse: Warehouse, most_entries: int | None) -> None:
         )
 
 
-def _define(warehouse: Warehouse, today: date, since: date, until: date) -> None:
-    """The view `events`, which is right about the days from `since` to `until`."""
-    # They are read many times, and each view's text would open all files anew.
-    warehouse.narrow("snapshots", "true", {})
+def _newest_day(warehouse: Warehouse, lake: Lake) -> date:
+    (found,) = warehouse.read("SELECT max(snapshot_date) AS newest FROM known_days")
+    newest: date | None = found["newest"]
+    if newest is None:
+        raise NotKept(
+            f"No day of any of these lists is known in {lake.store.locate('')}.",
+            advice="`chartlake coverage` says why; `chartlake extract` takes today's snapshots.",
+        )
+    return newest
+
+
+def _define_days(warehouse: Warehouse) -> None:
+    """The views of all days. They are read many times, and each view's text would open all files anew."""
+    warehouse.hold("snapshots", f"SELECT {_OF_SNAPSHOTS} FROM snapshots")
     for name in _OF_ALL_DAYS:
-        warehouse.define(name, _IDENTITY.format(view_sql(name)) if name == "recordings" else view_sql(name))
-        warehouse.narrow(name, "true", {})
+        warehouse.hold(name, _IDENTITY.format(view_sql(name)) if name == "recordings" else view_sql(name))
+
+
+def _define_events(warehouse: Warehouse, today: date, since: date, until: date) -> None:
+    """The view `events`, which is right about the days from `since` to `until`."""
     if since > date.min:
         condition = _NEEDED.format(since=since, until=until)
-        warehouse.define("needed", f"SELECT {_OF_ENTRIES} FROM entries WHERE {condition}")
-        warehouse.narrow("needed", "true", {})
+        warehouse.hold("needed", f"SELECT {_OF_ENTRIES} FROM entries WHERE {condition}")
         warehouse.define("entries", "SELECT * FROM needed")
     for name in _OF_ITEMS:
-        warehouse.define(name, view_sql(name))
-        if name == "placed":
-            warehouse.narrow(name, "true", {})
+        make = warehouse.hold if name == "placed" else warehouse.define
+        make(name, view_sql(name))
     warehouse.define("events", view_sql("events").replace("CURRENT_DATE", f"DATE '{today}'"))
 
 
+# The columns of `snapshots` that the views and `events` ask for.
+_OF_SNAPSHOTS = (
+    "playlist_id, snapshot_date, name, description, owner_id, owner_name, followers, total, entry_count, status, "
+    "reason, replacing, position_quality, source"
+)
 # The columns of `entries` that the views of items and `events` ask for: most of what an entry holds is left unread.
 _OF_ENTRIES = "playlist_id, snapshot_date, position, item_type, item_id, uri, name, artists, isrc, label, added_at"
 # The whole history, up to the last day that is asked for, of those who are seen on one of these days or before them: on

@@ -1,12 +1,12 @@
 """Measures of lists, as docs/measures.md defines them: rows of the views that hold them, and how long items stay, which
 is no view: the Kaplan-Meier estimate, with bounds for what gaps leave open.
 
-The views must be open `with measures`; see `open_charts`. All raise `NotKept` for a list that is not in the lake.
+Those that are asked of open views raise `NotKept` for a list that is not in the lake.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,8 +14,10 @@ from datetime import date
 from math import exp, log, sqrt
 from typing import Any
 
+from ..lake.lake import Lake
 from ..lake.tables import Row
-from .charts import Charts
+from ..lake.warehouse import Warehouse
+from .charts import Charts, open_charts
 
 # Two-sided 95 % of the normal distribution.
 _Z = 1.959963984540054
@@ -106,20 +108,69 @@ def overlap(charts: Charts, playlist_id: str) -> list[Row]:
     `name`; the most alike first."""
     charts.playlist(playlist_id)
     return charts.warehouse.read(
-        """
-        WITH seen AS (
-          SELECT * EXCLUDE (playlist_id) FROM overlap WHERE playlist_id = $id
-          UNION ALL BY NAME
-          SELECT
-            * EXCLUDE (playlist_id, other_id, items, other_items),
-            playlist_id AS other_id, other_items AS items, items AS other_items
-          FROM overlap WHERE other_id = $id
-        )
-        SELECT seen.*, playlists.name FROM seen JOIN playlists ON seen.other_id = playlists.playlist_id
-        ORDER BY jaccard DESC NULLS LAST, rank_biased_overlap DESC NULLS LAST, other_id
+        f"""
+        SELECT seen.* EXCLUDE (playlist_id), playlists.name
+        FROM ({_FROM_BOTH_SIDES}) AS seen JOIN playlists ON seen.other_id = playlists.playlist_id
+        WHERE seen.playlist_id = $id
+        ORDER BY {_MOST_ALIKE}
         """,
         {"id": playlist_id},
     )
+
+
+_FROM_BOTH_SIDES = """
+SELECT * FROM overlap
+UNION ALL BY NAME
+SELECT
+  * EXCLUDE (playlist_id, other_id, items, other_items),
+  other_id AS playlist_id, playlist_id AS other_id, other_items AS items, items AS other_items
+FROM overlap
+"""
+_MOST_ALIKE = "jaccard DESC NULLS LAST, rank_biased_overlap DESC NULLS LAST, other_id"
+
+
+def read_overlaps(lake: Lake, today: date, playlist_ids: Iterable[str], most: int) -> dict[str, list[Row]]:
+    """For each of these lists the others of them that it has an item in common with, as `overlap` tells them, at most
+    `most` of each; `others` is how many there are. All lists are read once, and reckoned with are only the days that
+    are compared."""
+
+    def choose(warehouse: Warehouse) -> None:
+        warehouse.narrow("entries", _COMPARED, {})
+
+    with open_charts(lake, today, playlist_ids, choose=choose) as charts:
+        rows = charts.warehouse.read(
+            f"""
+            SELECT seen.*, playlists.name, count(*) OVER (PARTITION BY seen.playlist_id) AS others
+            FROM ({_FROM_BOTH_SIDES}) AS seen JOIN playlists ON seen.other_id = playlists.playlist_id
+            WHERE common > 0
+            QUALIFY row_number() OVER (PARTITION BY seen.playlist_id ORDER BY {_MOST_ALIKE}) <= $most
+            ORDER BY {_MOST_ALIKE}
+            """,
+            {"most": most},
+        )
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.pop("playlist_id"), []).append(row)
+    return found
+
+
+# Of each two lists the newest day on which both are known; most are known to the same day.
+_COMPARED = """
+(playlist_id, snapshot_date) IN (
+  WITH newest AS (SELECT playlist_id, max(snapshot_date) AS last_date FROM known_days GROUP BY playlist_id),
+  pairs AS (
+    SELECT one.playlist_id, other.playlist_id AS other_id
+    FROM newest AS one JOIN newest AS other ON one.last_date <> other.last_date
+  )
+  SELECT playlist_id, last_date FROM newest
+  UNION
+  SELECT pairs.playlist_id, max(here.snapshot_date)
+  FROM pairs
+  JOIN known_days AS here ON pairs.playlist_id = here.playlist_id
+  JOIN known_days AS there ON pairs.other_id = there.playlist_id AND here.snapshot_date = there.snapshot_date
+  GROUP BY pairs.playlist_id, pairs.other_id
+)
+"""
 
 
 def leads(charts: Charts, playlist_id: str) -> list[Row]:
@@ -212,7 +263,8 @@ def survival(stays: Iterable[Stay]) -> list[Point]:
     ended = [(stay.least, stay.most) for stay in stays if stay.most is not None]
     watched = sorted(stay.least for stay in stays if stay.most is None)
     days = _days_of(ended, watched)
-    least, most = _least(days, ended, watched), _most(days, ended, watched)
+    least = _least(days, ended, watched)
+    most = [_most_at(day, ended, watched) for day in days] if _are_open(ended) else least
     latest, upper, found = sorted(end for _, end in ended), 1.0, []
     for day, low, high in zip(days, least, most, strict=True):
         # Where nobody is left the formula tells no interval: its upper end stays where it was.
@@ -234,21 +286,20 @@ def _days_of(ended: list[tuple[int, int]], watched: list[int]) -> list[int]:
     return sorted({day for end in ended for day in end} | open_days)
 
 
+def _are_open(ended: list[tuple[int, int]]) -> bool:
+    return any(first < last for first, last in ended)
+
+
 def _least(days: list[int], ended: list[tuple[int, int]], watched: list[int]) -> list[_Estimate]:
-    latest = sorted(end for _, end in ended)
+    earliest, latest = sorted(first for first, _ in ended), sorted(last for _, last in ended)
     leaving, found = Counter(latest), []
     before: _Estimate = (1.0, 0.0)
     for day in days:
         risk = _at_risk(day, latest, watched)
-        found.append(_after(before, sum(first <= day <= last for first, last in ended), risk))
+        able = bisect_right(earliest, day) - bisect_left(latest, day)
+        found.append(_after(before, able, risk))
         before = _after(before, leaving[day], risk)
     return found
-
-
-def _most(days: list[int], ended: list[tuple[int, int]], watched: list[int]) -> list[_Estimate]:
-    if all(first == last for first, last in ended):
-        return _least(days, ended, watched)
-    return [_most_at(day, ended, watched) for day in days]
 
 
 def _most_at(day: int, ended: list[tuple[int, int]], watched: list[int]) -> _Estimate:

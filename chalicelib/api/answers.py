@@ -210,15 +210,14 @@ def compare(asked: Question) -> Reply:
 @_answers(routes.EVENTS)
 def events(asked: Question) -> Reply:
     """What happened to a list, or to all of them, on some days."""
-    from ..analysis.events import newest_day, read_events
+    from ..analysis.events import read_events
     from ..analysis.views import EVENT_KINDS
 
     lists = [asked["playlist"]] if asked["playlist"] else []
-    since = asked["since"] or newest_day(asked.lake, lists)
     found = read_events(
         asked.lake,
         playlists=lists,
-        since=since,
+        since=asked["since"],
         until=asked["until"] or date.max,
         kinds=[asked["kind"]] if asked["kind"] else EVENT_KINDS,
         min_move=asked["min_move"],

@@ -23,12 +23,12 @@ from ..report.across_pages import MOST_PAGES
 Basis = Literal["measured", "partly", "assumed", "known"]
 DAYS = 30.4
 # What a snapshot reads (this year's rows, its segment; in January last year's rows too), writes (raw, segment, commit)
-# and lists (segments). Then what its page reads (the year's rows, these and the segment, the page as it stands, twice
-# the rows for the index, and the rows and the segment for the pages of tracks and artists), writes (the page) and lists
-# (the years, twice). And what a run does besides, with its list of playlists, the watchlist (for pages and for
-# channels), its state, the index and its cards. Each further year adds six reads.
-GETS, PUTS, LISTS = 2 + 8, 3 + 1, 1 + 2
-GETS_A_RUN, PUTS_A_RUN, LISTS_A_RUN = 16, 6, 3
+# and lists (segments). Then what its page reads (the year's rows and the segment, the page as it stands, twice the rows
+# for the index, and twice the rows and the segment, for what lists have in common and for the pages of tracks and
+# artists), writes (the page) and lists (the years). And what a run does besides, with its list of playlists, the
+# watchlist (for pages and for channels), its state, the index and its cards. Each further year adds eight reads.
+GETS, PUTS, LISTS = 2 + 9, 3 + 1, 1 + 1
+GETS_A_RUN, PUTS_A_RUN, LISTS_A_RUN = 16, 6, 4
 # A page of a track or an artist is read and written once a day.
 PAGES_ACROSS = 2 * MOST_PAGES
 FIRST_PAGE, LATER_PAGES = 100, 50

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from simulator import CURATED, EXTENDED, TOP_50, VIRAL_50, Fault, Simulator
 
 from ..analysis.coverage import Coverage
-from ..analysis.events import Event, newest_day, read_events
+from ..analysis.events import Event, read_events
 from ..analysis.watchlist import read_watchlist
 from ..errors import BadSetting, LakeUnavailable
 from ..handlers.telling import tell_all
@@ -169,7 +169,7 @@ def tell_news(settings: Settings, lake: Lake, world: World) -> tuple[Event, ...]
     lake.store.create(keys.WATCH, _WATCHLIST.encode())
     tell_all(settings, lake, world)
     today, watchlist = world.now().astimezone(settings.timezone).date(), read_watchlist(lake)
-    events = read_events(lake, since=newest_day(lake), today=today)
+    events = read_events(lake, since=None, today=today)
     return tuple(sorted(filter(watchlist.wants, events), key=weight)[:3])
 
 

@@ -111,8 +111,7 @@ def _pages(
     lake: Lake, today: date, watchlist: Watchlist, lists: Sequence[Mapping[str, Any]]
 ) -> dict[str, tuple[bytes, dict[str, Any]]]:
     """Each page's bytes by its key, and what the index is told of it."""
-    entries = sum(one["days_known"] * (one["entry_count"] or 0) for one in lists)
-    if not lists or entries > MOST_ENTRIES:
+    if not lists or entries_in(lists) > MOST_ENTRIES:
         return {}
     across = read_across(lake, today, watchlist, MOST_PAGES, [one["id"] for one in lists])
     return {
@@ -124,9 +123,15 @@ def _pages(
     }
 
 
+def entries_in(lists: Sequence[Mapping[str, Any]]) -> int:
+    """How many entries these lists have in the lake, about."""
+    return sum(one["days_known"] * (one["entry_count"] or 0) for one in lists)
+
+
 def pages_by_path(state: _State) -> dict[str, str]:
-    """From Spotify's path of a track or an artist to the link to its page."""
-    return {one["path"]: keys.link(key) for key, one in _held(state).items() if isinstance(one.get("path"), str)}
+    """From Spotify's path of a track or an artist to the link to its page; who is known by name alone has no path."""
+    pages = {key: one.get("path") for key, one in _held(state).items()}
+    return {path: keys.link(key) for key, path in pages.items() if isinstance(path, str) and path}
 
 
 def watched_pages(state: _State) -> list[dict[str, str]]:

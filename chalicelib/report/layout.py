@@ -32,6 +32,7 @@ SCRIPT = (
     "drawing",  # axes, and the reading under the pointer
     "over_time",  # the entries that lead
     "curves",  # one line over time, and the followers
+    "measures",  # how long entries stay, and how much is replaced
     "track",  # a track's own run
     "search",
     "compare",

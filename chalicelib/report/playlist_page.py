@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from itertools import takewhile
 from typing import Any
@@ -11,6 +11,7 @@ from ..analysis.charts import Charts
 from ..lake.schema import PUBLISHED
 from ..lake.tables import Row
 from . import calendar
+from .list_measures import drawings, read_measures
 from .phrases import change_mark, change_words, clean, compared_words, list_name, spotify_path, unit_of, untitled
 from .script_data import Past
 
@@ -22,11 +23,13 @@ _ARTISTS = 15
 _ARTIST_DAYS = 30
 
 
-def read_page(charts: Charts, playlist_id: str, coverage: list[Row], followers: list[Row]) -> dict[str, Any]:
+def read_page(
+    charts: Charts, playlist_id: str, coverage: list[Row], followers: list[Row], overlaps: Sequence[Row] = ()
+) -> dict[str, Any]:
     """What the template wants for a playlist that has a known day.
 
     `coverage` are rows of that view and `followers` rows (snapshot_date, followers): they may go further back than
-    `charts`, which holds only the newest days of a very long list.
+    `charts`, which holds only the newest days of a very long list. `overlaps` are the list's of `read_overlaps`.
     """
     chart = charts.chart(playlist_id)
     past = Past(charts, playlist_id)
@@ -35,6 +38,7 @@ def read_page(charts: Charts, playlist_id: str, coverage: list[Row], followers: 
     rows = [_row(entry, past) for entry in chart.entries]
     first = max(chart.playlist["first_date"], chart.snapshot_date - timedelta(days=_ARTIST_DAYS - 1))
     artists = charts.artists(playlist_id, first, chart.snapshot_date)
+    measures = read_measures(charts, chart, overlaps)
     return {
         "playlist": playlist_facts(chart.playlist),
         "day": chart.snapshot_date,
@@ -60,7 +64,9 @@ def read_page(charts: Charts, playlist_id: str, coverage: list[Row], followers: 
         "days_in_all": len(coverage),
         "depth": past.depth,
         "largest": past.largest,
+        "measures": measures,
         "data": past.to_json()
+        | drawings(measures)
         | {
             "id": playlist_id,
             "followers": [[row["snapshot_date"].isoformat(), row["followers"]] for row in followers],

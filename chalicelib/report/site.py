@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -15,22 +16,29 @@ from zoneinfo import ZoneInfo
 
 from ..analysis.charts import Charts, open_charts
 from ..analysis.events import Event, events_of
+from ..analysis.measures import read_overlaps
 from ..analysis.watchlist import Watchlist, read_watchlist
 from ..errors import ChartlakeError, DamagedFile, LakeUnavailable, NotKept
 from ..lake import keys
 from ..lake.lake import Lake
 from ..lake.schema import SNAPSHOTS
 from ..lake.store import ObjectStore
+from ..lake.tables import Row
 from ..time_and_chance import World
-from .across_site import pages_by_path, watched_pages, write_across
+from .across_site import MOST_ENTRIES as MOST_ENTRIES_ACROSS
+from .across_site import entries_in, pages_by_path, watched_pages, write_across
 from .index_page import index_context, read_overview
 from .layout import INDEX_SCRIPT, render
+from .list_measures import MOST_LISTS
 from .morning import news_of, songs_of, watched_of
 from .playlist_page import card_of, read_page
 from .writing import write
 
 # Reckoning with this many entries takes some 500 MB; a Top 50 has as many after 21 years.
 MOST_ENTRIES = 400_000
+# So many pages are made at once, if their lists have no more entries than this, which takes some 100 MB.
+_AT_ONCE = 2
+_FEW_ENTRIES = 50_000
 # Less time than this is left: no further page is begun, so that the index can still be written.
 _SHORTEST = 5.0
 # What is read of all lists at once takes longer.
@@ -109,6 +117,7 @@ class _Work:
         self.rendered = Rendered()
         self._lake, self._world, self._today = lake, world, today
         self._cards: dict[str, Any] = {}
+        self._lists: list[dict[str, Any]] = []
         self._page_seconds = self._overview_seconds = 0.0
 
     @cached_property
@@ -124,7 +133,23 @@ class _Work:
         began = self._world.monotonic()
         found = _read(self._lake, self._today)
         self._overview_seconds = self._world.monotonic() - began
+        self._lists = [one for one in found.lists if one["last_date"] is not None]
         return found
+
+    @cached_property
+    def _overlaps(self) -> dict[str, list[Row]]:
+        """What the lists have in common, for their pages; where there is no time or room for it, they tell none.
+
+        It may be older than what a page is made of. But of each two lists it tells the day that it compares.
+        """
+        lists = self._lists
+        if self._world.time_left() < _SHORTEST_ACROSS or len(lists) < 2 or entries_in(lists) > MOST_ENTRIES_ACROSS:
+            return {}
+        try:
+            return read_overlaps(self._lake, self._today, [one["id"] for one in lists], MOST_LISTS)
+        except DamagedFile as error:
+            _log.warning("no page tells what lists have in common: %s", error.message)
+            return {}
 
     def pages(
         self,
@@ -134,34 +159,43 @@ class _Work:
     ) -> bool:
         """Write these pages while time is left; with `recheck` those only that nobody else has written meanwhile.
         Gives whether any was written."""
-        for number, one in enumerate(wanted):
+        done = 0
+        while done < len(wanted):
             if self._world.time_left() < _SHORTEST + self._overview_seconds + self._page_seconds:
-                self.rendered.left += wanted[number:]
+                self.rendered.left += wanted[done:]
                 break
-            if recheck is None or one in recheck.behind(self._lake.read_state(keys.CARDS)):
-                began = self._world.monotonic()
-                self._page(one)
-                self._page_seconds = max(self._page_seconds, self._world.monotonic() - began)
-            progress(number + 1, len(wanted))
+            some = self._at_once(wanted[done:])
+            if recheck:
+                behind = recheck.behind(self._lake.read_state(keys.CARDS))
+                self._pages([one for one in some if one in behind])
+            else:
+                self._pages(some)
+            done += len(some)
+            progress(done, len(wanted))
         return bool(self._cards)
 
-    def _page(self, playlist_id: str) -> None:
-        try:
-            self._cards[playlist_id] = _render_page(self._lake, self._today, playlist_id, self._watchlist)
-            self.rendered.pages.append(playlist_id)
+    def _at_once(self, wanted: Sequence[str]) -> Sequence[str]:
+        """The next pages, which two processors make sooner together; but one alone where time is short, or memory."""
+        some = wanted[:_AT_ONCE]
+        small = entries_in([one for one in self._lists if one["id"] in some]) <= _FEW_ENTRIES
+        return some if small and self._world.time_left() >= _SHORTEST_ACROSS else wanted[:1]
+
+    def _pages(self, playlist_ids: Sequence[str]) -> None:
+        if not playlist_ids:
             return
-        except LakeUnavailable:
-            raise
-        except ChartlakeError as error:
-            failure = error
-        except Exception as error:
-            _log.exception("a defect of chartlake", extra={"playlist_id": playlist_id})
-            failure = ChartlakeError(
-                f"the page of {playlist_id}: {type(error).__name__} inside chartlake: {error}.",
-                advice="This is a defect of chartlake; please report it. Other pages are not affected.",
-            )
-        self.rendered.failed[playlist_id] = failure
-        _log.warning("the page of %s was not rendered: %s", playlist_id, failure.message)
+        began, overlaps, watchlist = self._world.monotonic(), self._overlaps, self._watchlist
+
+        def make(one: str) -> dict[str, Any] | ChartlakeError:
+            return _made(one, lambda: _render_page(self._lake, self._today, one, watchlist, overlaps.get(one, ())))
+
+        with ThreadPoolExecutor(len(playlist_ids)) as pool:
+            for one, card in zip(playlist_ids, pool.map(make, playlist_ids), strict=True):
+                if isinstance(card, ChartlakeError):
+                    self.rendered.failed[one] = card
+                else:
+                    self._cards[one] = card
+                    self.rendered.pages.append(one)
+        self._page_seconds = max(self._page_seconds, self._world.monotonic() - began)
 
     def across(self, overview: _Overview) -> None:
         """Write the pages of tracks and artists as the lists are now; where it fails, those that are there stay."""
@@ -200,6 +234,24 @@ class _Work:
                 keys.CARDS, lambda before: {one: card for one, card in before.items() if one not in gone}
             )
         return overview
+
+
+def _made(playlist_id: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any] | ChartlakeError:
+    """The card of a page, or why there is none. Raises `LakeUnavailable`."""
+    try:
+        return make()
+    except LakeUnavailable:
+        raise
+    except ChartlakeError as error:
+        failure = error
+    except Exception as error:
+        _log.exception("a defect of chartlake", extra={"playlist_id": playlist_id})
+        failure = ChartlakeError(
+            f"the page of {playlist_id}: {type(error).__name__} inside chartlake: {error}.",
+            advice="This is a defect of chartlake; please report it. Other pages are not affected.",
+        )
+    _log.warning("the page of %s was not rendered: %s", playlist_id, failure.message)
+    return failure
 
 
 def _named(playlist_ids: Sequence[str], known: set[str], missed: bool) -> list[str]:
@@ -267,27 +319,52 @@ def shared_index(store: ObjectStore, world: World, seconds: int) -> str:
     return store.link(key, seconds)
 
 
-def _render_page(lake: Lake, today: date, playlist_id: str, watchlist: Watchlist) -> dict[str, Any]:
+def _render_page(
+    lake: Lake, today: date, playlist_id: str, watchlist: Watchlist, overlaps: Sequence[Row]
+) -> dict[str, Any]:
     """Write a playlist's page; gives its card for the index, with what was committed when it was made."""
     card: dict[str, Any] = {}
 
     def make() -> bytes:
         nonlocal card
-        with open_charts(lake, today, [playlist_id], entries=False) as charts:
-            commits, coverage = _commits(charts), charts.coverage(playlist_id)
-            followers = charts.warehouse.read(
-                "SELECT snapshot_date, followers FROM snapshots WHERE followers IS NOT NULL ORDER BY snapshot_date"
-            )
-        since = _since([(row["snapshot_date"], row["entry_count"] or 0) for row in coverage])
-        with open_charts(lake, today, [playlist_id], since=since) as charts:
-            page = read_page(charts, playlist_id, coverage, followers)
-            news = _news(charts, page["day"])
+        with open_charts(lake, today, [playlist_id]) as charts:
+            past = _read_past(charts, playlist_id)
+            if past.since == date.min:
+                page, news = _read_page(charts, playlist_id, past, overlaps)
+        if past.since > date.min:
+            with open_charts(lake, today, [playlist_id], since=past.since) as charts:
+                page, news = _read_page(charts, playlist_id, past, overlaps)
         morning = {"news": news_of(news), "watched": watched_of(news, watchlist), "songs": songs_of(page["rows"])}
-        card = card_of(page) | morning | {"commits": commits[playlist_id]}
+        card = card_of(page) | morning | {"commits": past.commits}
         return render("playlist.html", page)
 
     write(lake.store, keys.playlist_page(playlist_id), make)
     return card
+
+
+class _Past(NamedTuple):
+    """What a page tells of all days of its list, and the first day of those that it is made of."""
+
+    commits: str
+    coverage: list[Row]
+    followers: list[Row]
+    since: date
+
+
+def _read_past(charts: Charts, playlist_id: str) -> _Past:
+    coverage = charts.coverage(playlist_id)
+    followers = charts.warehouse.read(
+        "SELECT snapshot_date, followers FROM snapshots WHERE followers IS NOT NULL ORDER BY snapshot_date"
+    )
+    since = _since([(row["snapshot_date"], row["entry_count"] or 0) for row in coverage])
+    return _Past(_commits(charts)[playlist_id], coverage, followers, since)
+
+
+def _read_page(
+    charts: Charts, playlist_id: str, past: _Past, overlaps: Sequence[Row]
+) -> tuple[dict[str, Any], list[Event]]:
+    page = read_page(charts, playlist_id, past.coverage, past.followers, overlaps)
+    return page, _news(charts, page["day"])
 
 
 def _news(charts: Charts, day: date) -> list[Event]:

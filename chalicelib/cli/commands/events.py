@@ -11,7 +11,7 @@ from itertools import islice
 
 import click
 
-from ...analysis.events import Event, newest_day, read_events
+from ...analysis.events import Event, read_events
 from ...analysis.views import EVENT_KINDS
 from ...errors import BadSetting
 from ...text import harmless_cell, printable
@@ -70,7 +70,7 @@ def events(
     span = _span(day, since, until)
     asked, console = Asked(), a_console()
     ids = [asked.kept_id(one) for one in playlists]
-    first, last = span or (newest_day(asked.lake, ids), date.max)
+    first, last = span or (None, date.max)
     found = read_events(
         asked.lake,
         playlists=ids,

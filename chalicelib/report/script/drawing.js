@@ -24,32 +24,41 @@ function onWidth(root, draw) {
   }).observe(root);
 }
 
-// The ground of a drawing: ticks of time below, rules across, hatched where days are not known.
-function ground({ id, width, height, left, right, from, to, rules, label }) {
-  const x = (moment) => left + (width - left - right) * (to > from ? (moment - from) / (to - from) : 1);
+// The frame of a drawing: marks below, which begin with their value, rules across.
+function frame({ width, height, left, right, from, to, rules, marks, label }) {
+  const x = (value) => left + (width - left - right) * (to > from ? (value - from) / (to - from) : 1);
   const svg = drawn("svg", { width, height: height + 22, role: "img", "aria-label": label });
-  svg.append(drawn("defs", {}, drawn("pattern", { id: `${id}-hatch`, width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, drawn("path", { d: "M0 0v5", class: "hatch" }))));
-  // A known day keeps half a day of the list on either side.
-  const half = data.cadence * DAY / 2;
-  for (let day = 1; day < moments.length; day += 1) {
-    if (moments[day] > from && moments[day - 1] < to && unknownBetween(day - 1, day)) {
-      const [start, stop] = [Math.max(from, moments[day - 1] + half), Math.min(to, moments[day] - half)].map(x);
-      svg.append(drawn("rect", { fill: `url(#${id}-hatch)`, x: start, y: 0, width: stop - start, height }));
-    }
-  }
   for (const [y, text] of rules) {
     svg.append(drawn("path", { class: "rule", d: `M${left} ${y}H${width - right}` }));
     svg.append(drawn("text", { x: left - 7, y: y + 4, "text-anchor": "end" }, text));
   }
-  for (const [moment, text] of ticks(from, to, width - left - right)) {
-    svg.append(drawn("path", { class: "rule", d: `M${x(moment)} 0v${height + 4}` }));
-    const anchor = x(moment) > width - right - 20 && right < 30 ? "end" : "middle";
-    svg.append(drawn("text", { x: x(moment), y: height + 18, "text-anchor": anchor }, text));
+  for (const [value, text] of marks) {
+    svg.append(drawn("path", { class: "rule", d: `M${x(value)} 0v${height + 4}` }));
+    const anchor = x(value) > width - right - 20 && right < 30 ? "end" : "middle";
+    svg.append(drawn("text", { x: x(value), y: height + 18, "text-anchor": anchor }, text));
   }
   return [svg, x];
 }
 
-// Of points that begin with a moment, the one that is drawn nearest to where a pointer is.
+// The frame of a drawing over time: marked with days, hatched where days are not known.
+function ground({ id, from, to, ...wanted }) {
+  const { width, height, left, right } = wanted;
+  const [svg, x] = frame({ ...wanted, from, to, marks: ticks(from, to, width - left - right) });
+  // A known day keeps half a day of the list on either side.
+  const half = data.cadence * DAY / 2;
+  const hatched = [];
+  for (let day = 1; day < moments.length; day += 1) {
+    if (moments[day] > from && moments[day - 1] < to && unknownBetween(day - 1, day)) {
+      const [start, stop] = [Math.max(from, moments[day - 1] + half), Math.min(to, moments[day] - half)].map(x);
+      hatched.push(drawn("rect", { fill: `url(#${id}-hatch)`, x: start, y: 0, width: stop - start, height }));
+    }
+  }
+  const hatch = drawn("pattern", { id: `${id}-hatch`, width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, drawn("path", { d: "M0 0v5", class: "hatch" }));
+  svg.prepend(drawn("defs", {}, hatch), ...hatched);
+  return [svg, x];
+}
+
+// Of points that begin with a moment, or another value, the one that is drawn nearest to where a pointer is.
 function nearest(points, x, event) {
   const at = event.clientX - event.currentTarget.getBoundingClientRect().left;
   return points.reduce((best, one) => (Math.abs(x(one[0]) - at) < Math.abs(x(best[0]) - at) ? one : best));

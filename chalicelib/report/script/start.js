@@ -6,6 +6,7 @@ table.addEventListener("pointerover", (event) => bump.light(items[event.target.c
 table.addEventListener("pointerleave", () => bump.light());
 for (const input of $$(".choice input")) input.addEventListener("change", drawBump);
 onWidth($("#time"), () => { drawBump(); drawFollowers(); });
+if ($("#measures")) onWidth($("#measures"), () => { drawTenure(); drawTurnover(); });
 show(newest);
 $("#to").value = iso(moments[newest]);
 $("#from").value = iso(moments[Math.max(0, knownFrom(moments[newest] - 7 * DAY, newest)[0])]);
