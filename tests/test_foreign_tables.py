@@ -52,7 +52,7 @@ def test_a_column_that_is_named_like_sql_is_no_sql(lake: Lake, tmp_path: Path) -
     name = evil.replace('"', '""')
     plant(lake, key, f"""SELECT *, TIMESTAMPTZ '2026-01-01' AS "{name}" FROM own""")
     assert list(lake.snapshots(PLAYLIST, DAY.year)[0]) == list(SNAPSHOTS)
-    plant(lake, keys.segment(PLAYLIST, DAY), f"""SELECT *, TIMESTAMPTZ '2026-01-01' AS "{name}" FROM own""")
+    plant(lake, lake.segment_of(PLAYLIST, DAY), f"""SELECT *, TIMESTAMPTZ '2026-01-01' AS "{name}" FROM own""")
     assert list(lake.entries(PLAYLIST, DAY)[0]) == list(ENTRIES)
     with open_warehouse(lake) as warehouse:
         assert list(warehouse.columns("FROM entries")) == list(ENTRIES)
@@ -154,7 +154,7 @@ def test_naive_timestamps_and_days_as_text_are_read_as_what_they_mean(lake: Lake
         "strftime(snapshot_date, '%Y-%m-%d') AS snapshot_date) FROM own"
     )
     plant(lake, key, odd)
-    plant(lake, keys.segment(PLAYLIST, DAY), odd)
+    plant(lake, lake.segment_of(PLAYLIST, DAY), odd)
     assert (lake.snapshots(PLAYLIST, DAY.year), lake.entries(PLAYLIST, DAY)) == before
     assert lake.put_snapshot(row(captured_at=datetime(2026, 11, 23, 23, tzinfo=UTC)))
 
@@ -182,14 +182,14 @@ def test_a_row_without_a_day_or_moment_is_damage_of_its_file_and_of_no_other(lak
     with pytest.raises(DamagedFile, match=key), open_warehouse(lake):
         pass
     assert len(lake.snapshots(OTHER, DAY.year)) == 1
-    plant(lake, keys.segment(PLAYLIST, DAY), f"SELECT * REPLACE ({change}) FROM own")
+    plant(lake, lake.segment_of(PLAYLIST, DAY), f"SELECT * REPLACE ({change}) FROM own")
     with pytest.raises(DamagedFile):
         lake.entries(PLAYLIST, DAY)
 
 
 def test_a_far_off_moment_of_lesser_weight_is_damage_too(lake: Lake) -> None:
     kept(lake)
-    plant(lake, keys.segment(PLAYLIST, DAY), "SELECT * REPLACE (TIMESTAMPTZ '290000-01-01' AS added_at) FROM own")
+    plant(lake, lake.segment_of(PLAYLIST, DAY), "SELECT * REPLACE (TIMESTAMPTZ '290000-01-01' AS added_at) FROM own")
     with pytest.raises(DamagedFile, match="calendar"):
         lake.entries(PLAYLIST, DAY)
 

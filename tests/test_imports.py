@@ -14,7 +14,6 @@ import pytest
 
 from chalicelib.analysis.coverage import coverage
 from chalicelib.history.importing import ImportedFile, Options, import_path
-from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import ENTRIES
 from chalicelib.snapshots.replay import replay
@@ -251,7 +250,7 @@ def test_sixty_captured_days_and_imports_come_back_after_their_tables_are_lost(r
 
 def test_tables_of_an_older_chartlake_gain_the_new_columns(lake: Lake) -> None:
     put(lake)
-    key = keys.segment(PLAYLIST, DAY)
+    key = lake.segment_of(PLAYLIST, DAY)
     path = Path(lake.store.locate(key))
     import duckdb
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from chalicelib.lake import keys
 from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake, rank
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS, Status
+from chalicelib.lake.store import ObjectStore
 
 from .conftest import NOON, Clock
 
@@ -67,8 +69,8 @@ def test_a_day_comes_back_as_it_was_put(lake: Lake) -> None:
 
 def test_a_years_days_share_one_object_sorted_by_day_and_position(lake: Lake) -> None:
     assert put(lake, DAY) == put(lake, DAY + timedelta(days=2)) == put(lake, DAY + timedelta(days=1))
-    data = lake.store.get(keys.segment(PLAYLIST, DAY)).data
-    path = Path(lake.store.locate(keys.segment(PLAYLIST, DAY)))
+    data = lake.store.get(lake.segment_of(PLAYLIST, DAY)).data
+    path = Path(lake.store.locate(lake.segment_of(PLAYLIST, DAY)))
     assert path.read_bytes() == data
     found = duckdb.sql(f"SELECT snapshot_date, position FROM '{path}'").fetchall()
     assert found == sorted(found)
@@ -82,9 +84,9 @@ def test_a_new_year_is_a_new_object(lake: Lake) -> None:
 
 def test_the_same_day_twice_gives_the_same_bytes(lake: Lake) -> None:
     put(lake)
-    first = lake.store.get(keys.segment(PLAYLIST, DAY)).data
+    first = lake.store.get(lake.segment_of(PLAYLIST, DAY)).data
     put(lake)
-    assert lake.store.get(keys.segment(PLAYLIST, DAY)).data == first
+    assert lake.store.get(lake.segment_of(PLAYLIST, DAY)).data == first
 
 
 def test_the_newer_capture_of_a_day_stays_whatever_the_order(lake: Lake) -> None:
@@ -112,16 +114,49 @@ def test_an_empty_list_needs_no_object_but_clears_the_days_older_entries(lake: L
     assert lake.entries(PLAYLIST, DAY) == []
 
 
+class Late:
+    """A store on which others have been at work since one looked what there is, and before one writes."""
+
+    def __init__(self, store: ObjectStore, others: Callable[[], None]) -> None:
+        self._store, self._others = store, [others]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def create(self, key: str, data: bytes) -> None:
+        while self._others:
+            self._others.pop()()
+        self._store.create(key, data)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_no_day_gets_into_two_segments_that_are_begun_at_the_same_moment(
+    tmp_path: Path, clock: Clock, full: bool
+) -> None:
+    lake = Lake(open_store(str(tmp_path), clock.world()), clock.world(), segment_rows=6)
+    if full:
+        put(lake, DAY - timedelta(days=9), count=6)
+
+    def an_import_and_another_run() -> None:
+        put(lake, DAY - timedelta(days=3))
+        put(lake, DAY, NOON + timedelta(minutes=1))
+
+    put(Lake(Late(lake.store, an_import_and_another_run), clock.world(), segment_rows=6), DAY)
+    days = [one["snapshot_date"] for key in lake.segment_keys(PLAYLIST, DAY.year) for one in lake.segment_days(key)]
+    assert days == [*([DAY - timedelta(days=9)] if full else []), DAY - timedelta(days=3), DAY]
+    assert lake.entries(PLAYLIST, DAY)[0]["captured_at"] == NOON + timedelta(minutes=1)
+
+
 def test_a_full_segment_is_closed_and_late_days_still_find_their_place(tmp_path: Path, clock: Clock) -> None:
     lake = Lake(open_store(str(tmp_path), clock.world()), clock.world(), segment_rows=6)
     days = [DAY + timedelta(days=number) for number in (0, 2, 4, 6)]
     first, same, second, again = (put(lake, day) for day in days)
-    assert (first, same) == (keys.segment(PLAYLIST, DAY), first)
-    assert (second, again) == (keys.segment(PLAYLIST, days[2]), second)
-    # a late day belongs to the last segment that starts on or before it; a day before all of them starts its own
+    assert (first, same) == (keys.segment(PLAYLIST, date(DAY.year, 1, 1)), first)
+    assert (second, again) == (keys.segment(PLAYLIST, days[1] + timedelta(days=1)), second)
+    # a late day belongs to the last segment that starts on or before it
     assert put(lake, DAY + timedelta(days=1)) == first
-    assert put(lake, DAY + timedelta(days=5)) == second
-    assert put(lake, DAY - timedelta(days=1)) == keys.segment(PLAYLIST, DAY - timedelta(days=1))
+    assert put(lake, days[1] + timedelta(days=1)) == put(lake, DAY + timedelta(days=5)) == second
+    assert put(lake, DAY - timedelta(days=1)) == first
     # rewriting a day of a full segment keeps it there
     assert put(lake, days[1], NOON + timedelta(hours=1)) == first
     assert all(len(lake.entries(PLAYLIST, day)) == 3 for day in days)
@@ -291,7 +326,7 @@ def test_state_that_is_none_is_begun_anew_and_damaged_state_is_named(lake: Lake)
 
 def test_a_full_disk_is_explained_and_leaves_the_old_object(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     put(lake)
-    before = lake.store.get(keys.segment(PLAYLIST, DAY)).data
+    before = lake.store.get(lake.segment_of(PLAYLIST, DAY)).data
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
@@ -299,7 +334,7 @@ def test_a_full_disk_is_explained_and_leaves_the_old_object(lake: Lake, monkeypa
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(LakeUnavailable, match="No space left"):
         put(lake, DAY + timedelta(days=1))
-    assert lake.store.get(keys.segment(PLAYLIST, DAY)).data == before
+    assert lake.store.get(lake.segment_of(PLAYLIST, DAY)).data == before
     assert not list(Path(lake.store.locate("")).rglob("*unfinished*"))
 
 

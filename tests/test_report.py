@@ -772,7 +772,7 @@ def test_a_page_rendered_alone_leaves_the_index_whole(small: Lake) -> None:
 
 
 def test_a_damaged_list_does_not_stop_the_others(small: Lake, clock: Clock) -> None:
-    segment = keys.segment("3" * 22, TODAY)
+    segment = small.segment_of("3" * 22, TODAY)
     small.store.create(segment, b"not a table")
     small.put_snapshot(row(playlist_id="3" * 22, entry_count=1, entries_key=segment))
     found = render_site(small, clock.world(), UTC_ZONE)

@@ -135,7 +135,7 @@ def test_deleting_a_link_leaves_what_it_leads_to(strange: ObjectStore, folder: P
 def test_a_commit_that_names_entries_outside_the_lake_is_damage(lake: Lake, tmp_path: Path, key: str) -> None:
     keep(lake, {TODAY: [row | {"playlist_id": LIST} for row in named(TODAY, "AB")]}, LIST)
     (tmp_path / "outside").mkdir()
-    found = lake.store.get(keys.segment(LIST, TODAY))
+    found = lake.store.get(lake.segment_of(LIST, TODAY))
     (tmp_path / "outside" / "entries.parquet").write_bytes(found.data)  # type: ignore[union-attr]
     row = lake.snapshot(LIST, TODAY)
     lake.put_snapshots(LIST, TODAY.year, [row | {"entries_key": key}])  # type: ignore[operator]

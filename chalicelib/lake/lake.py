@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path
@@ -298,13 +298,18 @@ class Lake:
         return [first for key in found if (first := keys.segment_first_day(key, playlist_id, year))]
 
     def _find_segment(self, scratch: DayScratch, playlist_id: str, day: date) -> _Segment:
-        """The segment that `day` belongs to, as it is now; one that is not there yet is started by `day`."""
+        """The segment that `day` belongs to, as it is now.
+
+        One that is not there yet begins with the year, or with the day after the last one of a full segment: whoever
+        starts it at the same moment, and for whichever day, starts the same one, so no day can get into two.
+        """
         starts = [first for first in self._segment_starts(playlist_id, day.year) if first <= day]
         if not starts:
-            return _Segment(keys.segment(playlist_id, day), None, scratch.rows([], ENTRIES))
+            return _Segment(keys.segment(playlist_id, date(day.year, 1, 1)), None, scratch.rows([], ENTRIES))
         segment = self._read_segment(scratch, playlist_id, max(starts))
-        full = segment.rows >= self._segment_rows and segment.last < day
-        return self._read_segment(scratch, playlist_id, day) if full and max(starts) != day else segment
+        if segment.rows >= self._segment_rows and segment.last < day:
+            return self._read_segment(scratch, playlist_id, segment.last + timedelta(days=1))
+        return segment
 
     def _read_segment(self, scratch: DayScratch, playlist_id: str, first: date) -> _Segment:
         key = keys.segment(playlist_id, first)
