@@ -2,6 +2,7 @@
 # make test   set-up, then every check and test
 # make demo   set-up, then ninety invented days of three playlists into demo/, and their page in the browser
 # make prove  ten thousand simulated bad days, ten thousand damaged answers, the events of planned years: no promise may break
+# make bench  every benchmark, into docs/measured.md: twenty minutes on a machine that does nothing else
 # make docs   the documentation as a site on 127.0.0.1:8001;   make site   builds it into site/, and fails on a broken link
 # make lint   the checks alone;   make local   the HTTP routes on 127.0.0.1:8000;   make clean   removes .venv
 # make wheel  set-up, then dist/chartlake-….whl, which `pipx install` and `uvx --from` take
@@ -22,7 +23,7 @@ MUTATIONS = 10000
 EVENTS = 60x365
 MINUTES = 70
 
-.PHONY: run demo test prove prove-mutants prove-mutation prove-kills prove-events lint audit docs site local wheel clean lock deploy undeploy
+.PHONY: run demo test bench prove prove-mutants prove-mutation prove-kills prove-events lint audit docs site local wheel clean lock deploy undeploy
 
 run: .venv/ready
 	@.venv/bin/chartlake extract
@@ -34,6 +35,9 @@ demo: .venv/ready
 # tests/conftest.py, with the longest first.
 test: lint
 	.venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+bench: .venv/ready-for-tests
+	.venv/bin/python -m benchmarks
 
 # Any broken promise is printed with the one command that tells its story.
 prove: .venv/ready-for-tests
