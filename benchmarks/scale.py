@@ -103,7 +103,7 @@ class Course:
 
     def _receive(self, worker: _Worker) -> None:
         """The next ten lists; while Spotify wants a pause they are put off at once."""
-        batch = []
+        batch: list[int] = []
         while self._queue and self._queue[0][0] <= self._now and len(batch) < _BATCH:
             batch.append(heapq.heappop(self._queue)[1])
         if self._now < self._not_before:

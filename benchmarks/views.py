@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from chalicelib.analysis.views import VIEWS
 from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake, rank
 from chalicelib.lake.schema import ENTRIES, empty_row
-from chalicelib.lake.tables import Scratch
+from chalicelib.lake.tables import Known, Scratch
 from chalicelib.lake.warehouse import Warehouse
 from chalicelib.time_and_chance import World
 
@@ -101,9 +102,8 @@ def show(name: str, folder: str, *asked: str) -> None:
 def asked_of_views(folder: str, query: str, memory: int) -> tuple[int, float, float, float]:
     """Rows, seconds, processor seconds and megabytes of one query, whose answer goes into a file."""
     with tempfile.TemporaryDirectory() as spill:
-        limits = {"threads": 2, "memory_limit": f"{memory}MB", "temp_directory": spill}
-        connection = duckdb.connect(config=limits)
-        scratch = Scratch(connection, Path(spill))
+        connection = duckdb.connect(config={"threads": 2, "memory_limit": f"{memory}MB", "temp_directory": spill})
+        scratch = Scratch(connection, Path(spill), count(1), Known())
         for table in ("entries", "snapshots"):
             files = f"read_parquet('{folder}/tables/{table}/*/*.parquet', hive_partitioning = false)"
             scratch.define(table, f"SELECT * FROM {files}")

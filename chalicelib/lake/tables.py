@@ -57,7 +57,7 @@ class Tables:
 
     def __init__(self) -> None:
         self._numbers = count(1)
-        self._known = _Known()
+        self._known = Known()
 
     @cached_property
     def _room(self) -> tuple[Path, duckdb.DuckDBPyConnection]:
@@ -129,7 +129,7 @@ def locked(folder: Path, **limits: str) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-class _Known:
+class Known:
     """The rows of small files that were read and found sound, by the files' very bytes: a run reads a year's rows
     before it asks Spotify, and again at its commit."""
 
@@ -152,7 +152,7 @@ class _Known:
 class Scratch:
     """SQL relations over local files, for the time of one piece of work."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, folder: Path, numbers: Iterator[int], known: _Known) -> None:
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, folder: Path, numbers: Iterator[int], known: Known) -> None:
         self._cursor = cursor
         self._folder = folder
         self._numbers = numbers
