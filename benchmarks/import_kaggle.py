@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import date, timedelta
+from multiprocessing import get_context
 from pathlib import Path
 
 import duckdb
@@ -149,7 +150,9 @@ def main() -> None:
         path, first, second = (Path(folder) / name for name in ("universal_top_spotify_songs.csv", "first", "second"))
         rows = write(path, size)
         print(f"{path.stat().st_size / 1e6:.0f} MB, {rows:,} rows")
-        seconds, whole = bare_copy(path, Path(folder) / "bare.parquet")
+        with get_context("spawn").Pool(1) as pool:
+            # In a process of its own: the most memory of one that is started is never told to be less than this one's.
+            seconds, whole = pool.apply(bare_copy, (path, Path(folder) / "bare.parquet"))
         print(f"a bare COPY: {rows / seconds:,.0f} rows a second, {rows / whole:,.0f} a second of the processor")
         seconds, whole, memory = run(path, first)
         print(

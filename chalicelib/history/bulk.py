@@ -181,6 +181,8 @@ class BulkReader:
             f"USING ({', '.join(keys)})) TO {_text(target)} (FORMAT parquet, PARTITION_BY (part))"
         )
         path.unlink()
+        # What is written next needs the memory.
+        self._run_sql("DROP TABLE block")
         return {int(one.name.partition("=")[2]): sorted(one.iterdir()) for one in sorted(target.iterdir())}
 
     def _block(self, table: Table, shape: _Shape, runs: Sequence[_Run], seen: set[Key]) -> Block:

@@ -596,10 +596,17 @@ class Lake:
         """Change a small JSON object by compare-and-swap."""
 
         def changed(old: bytes | None) -> bytes:
-            state = change(_state(old, self.store.locate(key)) if old else {})
-            return json.dumps(state, indent=2, sort_keys=True).encode() + b"\n"
+            return _state_bytes(change(_state(old, self.store.locate(key)) if old else {}))
 
         update(self.store, key, changed, self._world)
+
+    def add_states(self, states: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """Write many small JSON objects that are new; gives the keys at which there is one already."""
+        return self.store.add({key: _state_bytes(state) for key, state in states.items()})
+
+
+def _state_bytes(state: Mapping[str, Any]) -> bytes:
+    return json.dumps(state, indent=2, sort_keys=True).encode() + b"\n"
 
 
 def _state(data: bytes, name: str) -> dict[str, Any]:
