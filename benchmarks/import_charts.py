@@ -49,6 +49,7 @@ def write_year(folder: Path, region: str, first: int) -> None:
 def copy(folder: Path) -> None:
     target = folder / "bare.parquet"
     with duckdb.connect(config={"threads": 2}) as connection:
+        connection.execute("SET enable_progress_bar = false")
         query = f"FROM read_csv('{folder / 'files'}/*.csv')"
         connection.execute(f"COPY ({query}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
 

@@ -85,6 +85,7 @@ def bare_copy(path: Path, target: Path) -> tuple[float, float]:
     """Seconds and processor seconds that DuckDB takes to put the file into Parquet."""
     began, used = time.perf_counter(), time.process_time()
     with duckdb.connect(config={"threads": 2}) as connection:
+        connection.execute("SET enable_progress_bar = false")
         connection.execute(f"COPY (FROM read_csv('{path}')) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
     return time.perf_counter() - began, time.process_time() - used
 

@@ -86,7 +86,7 @@ class FolderStore:
         with self._explained(""):
             self._root.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
             with self._one_writer():
-                # Nine tenths of the time the disk is waited for, which takes what many write in one go.
+                # What takes time is to wait for the disk, which takes what eight write in one go.
                 written = in_order(self._add, list(objects.items()), _AT_ONCE)
                 return [key for key, is_new in zip(objects, written, strict=True) if not is_new]
 
