@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import date, timedelta
+from multiprocessing import get_context
 from pathlib import Path
 
 import duckdb
@@ -84,6 +85,7 @@ def bare_copy(path: Path, target: Path) -> tuple[float, float]:
     """Seconds and processor seconds that DuckDB takes to put the file into Parquet."""
     began, used = time.perf_counter(), time.process_time()
     with duckdb.connect(config={"threads": 2}) as connection:
+        connection.execute("SET enable_progress_bar = false")
         connection.execute(f"COPY (FROM read_csv('{path}')) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
     return time.perf_counter() - began, time.process_time() - used
 
@@ -149,7 +151,9 @@ def main() -> None:
         path, first, second = (Path(folder) / name for name in ("universal_top_spotify_songs.csv", "first", "second"))
         rows = write(path, size)
         print(f"{path.stat().st_size / 1e6:.0f} MB, {rows:,} rows")
-        seconds, whole = bare_copy(path, Path(folder) / "bare.parquet")
+        with get_context("spawn").Pool(1) as pool:
+            # In a process of its own: the most memory of one that is started is never told to be less than this one's.
+            seconds, whole = pool.apply(bare_copy, (path, Path(folder) / "bare.parquet"))
         print(f"a bare COPY: {rows / seconds:,.0f} rows a second, {rows / whole:,.0f} a second of the processor")
         seconds, whole, memory = run(path, first)
         print(

@@ -47,15 +47,21 @@ def open_folder(root: Path, parts: Sequence[str], *, make: bool = False) -> Iter
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for name in parts:
-            if make:
-                with suppress(FileExistsError):
-                    os.mkdir(name, PRIVATE_FOLDER, dir_fd=folder)
-            inner = _open_inner(folder, name)
+            inner = _open_or_make(folder, name) if make else _open_inner(folder, name)
             os.close(folder)
             folder = inner
         yield folder
     finally:
         os.close(folder)
+
+
+def _open_or_make(folder: int, name: str) -> int:
+    try:
+        return _open_inner(folder, name)
+    except FileNotFoundError:
+        with suppress(FileExistsError):
+            os.mkdir(name, PRIVATE_FOLDER, dir_fd=folder)
+        return _open_inner(folder, name)
 
 
 def _open_inner(folder: int, name: str) -> int:

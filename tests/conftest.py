@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,14 @@ class Mortal:
     def upload(self, key: str, path: Path) -> None:
         self._age()
         self._store.upload(key, path)
+
+    def add(self, objects: Mapping[str, bytes | Path]) -> list[str]:
+        taken = []
+        for key, one in objects.items():
+            if self._store.get(key) is None:
+                self._age()
+            taken += self._store.add({key: one})
+        return taken
 
     def replace(self, key: str, data: bytes, etag: str) -> None:
         self._age()

@@ -13,17 +13,21 @@ import duckdb
 import pytest
 
 from chalicelib.errors import BadImport
-from chalicelib.history import gathering
-from chalicelib.history.bulk import Block, BulkReader, NotPlain
+from chalicelib.history import gathering, staging
+from chalicelib.history.bulk import COLUMNS, Block, BulkReader, NotPlain
 from chalicelib.history.day import Day
 from chalicelib.history.importing import Options, import_path
 from chalicelib.history.opening import Limits, opened
 from chalicelib.history.reader import read_history, table_of
 from chalicelib.history.table import Table
 from chalicelib.lake.address import open_store
+from chalicelib.lake.days import DayTables, Files
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import ENTRIES
+from chalicelib.lake.tables import to_json
 from chalicelib.time_and_chance import World
+
+from .conftest import Killed, Mortal
 
 ORIGIN = {"captured_at": datetime(2021, 2, 1, tzinfo=UTC), "capture_id": "1" * 16, "source": "import:x"}
 OFFICIAL = "rank,uri,artist_names,track_name,source,peak_rank,previous_rank,days_on_chart,streams"
@@ -71,12 +75,15 @@ FILES: dict[str, Callable[[], str]] = {
     "data.csv": worldwide,
 }
 
+TABLES = DayTables()
+
 Told = dict[tuple[str, date], Any]
 
 
 @pytest.fixture(scope="module")
-def bulk(tmp_path_factory: pytest.TempPathFactory) -> BulkReader:
-    return BulkReader(tmp_path_factory.mktemp("bulk"), date(2006, 1, 1), date(2100, 1, 1))
+def bulk() -> Iterator[BulkReader]:
+    with TABLES.folder() as folder:
+        yield BulkReader(folder, date(2006, 1, 1), date(2100, 1, 1))
 
 
 def opener(data: bytes) -> Callable[[], BinaryIO]:
@@ -117,25 +124,23 @@ def told_by(blocks: Iterator[Block]) -> Told | None:
     found: Told = {}
     for block in blocks:
         keys = [(day.playlist_id, day.snapshot_date) for _, day in block.days]
-        saved = block.save([(0, ORIGIN | {"playlist_id": one, "snapshot_date": day}) for one, day in keys])
-        rows = saved_rows(saved.get(0, []))
+        lists = sorted({one for one, _ in keys})
+        saved = block.save([lists.index(one) for one, _ in keys])
+        rows = {key: row for number, paths in saved.items() for key, row in saved_rows(lists[number], paths).items()}
         found |= {key: (facts(day), rows[key]) for key, (_, day) in zip(keys, block.days, strict=True)}
     return found or None
 
 
-def saved_rows(paths: list[Path]) -> dict[tuple[str, date], list[dict[str, Any]]]:
+def saved_rows(playlist_id: str, paths: list[Path]) -> dict[tuple[str, date], list[dict[str, Any]]]:
     """Rows as the formats build them, by list and day."""
-    if not paths:
-        return {}
     listed = [str(path) for path in paths]
-    relation = duckdb.sql(
-        f"SELECT * EXCLUDE captured_at FROM read_parquet({listed}, hive_partitioning = false) ORDER BY position"
-    )
+    days = duckdb.sql(f"SELECT DISTINCT snapshot_date FROM read_parquet({listed})").fetchall()
+    told = [to_json(ORIGIN | {"playlist_id": playlist_id, "snapshot_date": day}) for (day,) in days]
+    with TABLES.open("what was saved") as scratch:
+        rows = scratch.select(scratch.rows(Files(None, paths, COLUMNS, told, {}), ENTRIES), ENTRIES)
     found: dict[tuple[str, date], list[dict[str, Any]]] = {}
-    for values in relation.fetchall():
-        row = dict.fromkeys(ENTRIES) | dict(zip(relation.columns, values, strict=True))
-        assert (row.pop("capture_id"), row.pop("source")) == (ORIGIN["capture_id"], ORIGIN["source"])
-        del row["captured_at"]
+    for row in rows:
+        assert {name: row.pop(name) for name in ORIGIN} == ORIGIN
         found.setdefault((row.pop("playlist_id"), row.pop("snapshot_date")), []).append(row)
     return found
 
@@ -264,6 +269,21 @@ def test_an_import_is_the_same_either_way(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(gathering, "table_of", lambda *_, **__: None)
     assert imported(folder, tmp_path / "two") == found
     assert len(by_row) == 3 + 13
+
+
+@pytest.mark.parametrize("changes", [2, 3, 5, 7])
+def test_killed_while_two_years_are_written_at_once_it_is_finished_by_the_next_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: int
+) -> None:
+    path = tmp_path / "charts.csv"
+    path.write_text(spotify_charts())
+    _, whole = imported(path, tmp_path / "whole")
+    monkeypatch.setattr(staging, "_ROWS_FOR_TWO", 0)
+    world = World()
+    with pytest.raises(Killed):
+        list(import_path(Lake(Mortal(open_store(str(tmp_path / "half"), world), changes), world), path))
+    assert imported(path, tmp_path / "half")[1] == whole
+    assert len(whole) == 6
 
 
 def imported(folder: Path, target: Path) -> tuple[list[str], dict[str, bytes]]:

@@ -108,6 +108,21 @@ def test_keys_may_hold_percent_signs_and_letters_of_any_script(store: ObjectStor
     assert store.get("t/chart%3Aregional-é.parquet").data == b"x"
 
 
+@pytest.mark.parametrize("tried", [False, True], ids=["done", "trial"])
+def test_of_many_new_objects_those_are_written_whose_keys_are_free(
+    store: ObjectStore, tmp_path: Path, tried: bool
+) -> None:
+    store.create("a/taken", b"before")
+    path = tmp_path / "file"
+    path.write_bytes(b"from a file")
+    seen = DryRun(store) if tried else store
+    many = {f"a/{number}/x": f"{number}".encode() for number in range(30)}
+    assert seen.add({**many, "a/taken": b"after", "b/file": path}) == ["a/taken"]
+    held = {key: found.data for key in seen.list("") if (found := seen.get(key))}
+    assert held == {**many, "a/taken": b"before", "b/file": b"from a file"}
+    assert seen.add({}) == []
+
+
 def test_of_many_creators_one_wins(store: ObjectStore) -> None:
     winners: list[int] = []
 

@@ -14,8 +14,7 @@ from typing import BinaryIO, NamedTuple
 
 import duckdb
 
-from ..lake.schema import ENTRIES
-from ..lake.tables import locked, to_json
+from ..lake.tables import locked
 from ..spotify.entries import Row
 from .day import NO_FACTS, Day
 from .table import Key, Table
@@ -28,26 +27,20 @@ _MEMORY = "256MB"
 _LONGEST_LINE = 25_000
 # Bytes that are looked at together as UTF-8: the text takes up to four times as many.
 _PIECE = 1 << 20
-# Of the quotes beside spaces DuckDB takes some for those of a field; to Python they are letters, or an error.
-_SPACED = (b'%b "', b'\n "', b'  "', b'" %b', b'" \n', b'"  ')
+# A quote beside a space, and where the sign lies that tells, as seen from there, whether the two may end a field: then
+# DuckDB takes the quote for the field's own; to Python it is a letter, or an error.
+_SPACED = ((b' "', -1), (b'" ', 2))
 _DIGITS = "[0-9]{1,18}([.]0)?"
 _SMALL_DIGITS = "[0-9]{1,9}([.]0)?"
 _ADDRESS = r"(spotify:track:|https?://open\.spotify\.com/track/)[0-9A-Za-z]{22}"
-# The columns of every chart, from what a block holds and what is said of its days.
-_ENTRY = {
-    "snapshot_date": "day.snapshot_date",
-    "playlist_id": "day.playlist_id",
-    "position": "block.position",
+# What an entry of every chart tells besides, from what is saved of a block.
+COLUMNS = {
     "item_type": "'track'",
-    "item_id": "item_id",
     "uri": "'spotify:track:' || item_id",
-    "name": "nullif(block.name, '')",
+    "name": "nullif(name, '')",
     "url": "'https://open.spotify.com/track/' || item_id",
     "artists": "CASE WHEN artist = '' THEN [] ELSE [{'id': NULL, 'name': artist}] END",
     "is_local": "false",
-    "captured_at": "day.captured_at",
-    "capture_id": "day.capture_id",
-    "source": "day.source",
 }
 
 
@@ -104,15 +97,14 @@ class Block:
     _reader: BulkReader
     _shape: _Shape
 
-    def save(self, origins: Sequence[tuple[int, Row] | None]) -> dict[int, list[Path]]:
-        """Put the rows of the days into Parquet files, as many as there are numbers, but for those that have none.
-
-        Each day, in their order, comes with that number and with what every one of its rows tells.
-        """
+    def save(self, parts: Sequence[int | None]) -> dict[int, list[Path]]:
+        """Put the rows of the days into Parquet files, as many as there are numbers (one for each day, in their order),
+        but for those that have none. The files hold a day's date and what `COLUMNS` needs."""
         told = (
-            {f"k{place}": text for place, text in enumerate(key)} | {"part": origin[0]} | to_json(origin[1])
-            for key, origin in zip(self._keys, origins, strict=True)
-            if origin is not None
+            {f"k{place}": text for place, text in enumerate(key)}
+            | {"part": part, "snapshot_date": day.snapshot_date.isoformat()}
+            for key, (_, day), part in zip(self._keys, self.days, parts, strict=True)
+            if part is not None
         )
         return self._reader.save(self._shape, told)
 
@@ -180,17 +172,17 @@ class BulkReader:
         if not path.stat().st_size:
             return {}
         keys = [f"k{number}" for number in range(len(shape.key))]
-        kinds = dict.fromkeys(keys, "VARCHAR") | {"part": "INTEGER"}
-        kinds |= {name: ENTRIES[name] for name in ENTRIES if _ENTRY.get(name, "").startswith("day.")}
+        kinds = dict.fromkeys(keys, "VARCHAR") | {"part": "INTEGER", "snapshot_date": "DATE"}
         columns = ", ".join(f"'{name}': '{kind}'" for name, kind in kinds.items())
-        entry = _ENTRY | {name: f'block."{name}"' for name in shape.values}
-        values = ", ".join(f'CAST({value} AS {ENTRIES[name]}) AS "{name}"' for name, value in entry.items())
+        values = "".join(f', block."{name}"' for name in shape.values)
         self._run_sql(
-            f"COPY (SELECT part, {values} FROM block "
+            f"COPY (SELECT part, day.snapshot_date, position, item_id, name, artist{values} FROM block "
             f"JOIN read_json({_text(path)}, format = 'newline_delimited', columns = {{{columns}}}) AS day "
             f"USING ({', '.join(keys)})) TO {_text(target)} (FORMAT parquet, PARTITION_BY (part))"
         )
         path.unlink()
+        # What is written next needs the memory.
+        self._run_sql("DROP TABLE block")
         return {int(one.name.partition("=")[2]): sorted(one.iterdir()) for one in sorted(target.iterdir())}
 
     def _block(self, table: Table, shape: _Shape, runs: Sequence[_Run], seen: set[Key]) -> Block:
@@ -379,16 +371,14 @@ def _refuse_other_than_utf_8(lines: bytes) -> None:
 def _spaced_lines(lines: bytes, delimiter: bytes) -> list[bytes]:
     """The lines in which a quote and a space may stand at the end of a field."""
     found: dict[int, bytes] = {}
-    for sign in (one % delimiter if b"%b" in one else one for one in _SPACED):
+    ends = set(b"\n " + delimiter)
+    for sign, beside in _SPACED:
         place = lines.find(sign)
         while place >= 0:
-            # The line of the quote, which is not the one of the line feed before it.
-            start = lines.rfind(b"\n", 0, lines.index(b'"', place)) + 1
-            end = lines.index(b"\n", start) + 1
-            found[start] = lines[start:end]
+            if place + beside < 0 or lines[place + beside] in ends:
+                start = lines.rfind(b"\n", 0, place) + 1
+                found[start] = lines[start : lines.index(b"\n", start) + 1]
             place = lines.find(sign, place + 1)
-    if lines.startswith(b' "'):
-        found[0] = lines[: lines.index(b"\n") + 1]
     return [found[start] for start in sorted(found)]
 
 

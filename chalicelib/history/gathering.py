@@ -21,7 +21,7 @@ from .day import Day
 from .formats.archive_clone import Odd, read_clone
 from .formats.archive_json import read_followers
 from .imported import ImportedFile, Options
-from .kept import Lists, keep, kept_key, name_to_keep, note, note_key, pack, raw_facts
+from .kept import Lists, ToNote, keep, kept_key, name_to_keep, note, note_key, pack, raw_facts
 from .opening import Limits, Opener, opened
 from .reader import read_history, table_of
 from .staging import Source, Staging, Taken, Wanted, all_days
@@ -116,9 +116,7 @@ class Gathering:
         yield from self._write()
 
     def _write(self) -> Iterator[ImportedFile]:
-        for one in self._waiting:
-            if one.keeping and one.taken.lists:
-                self._keep(one.keeping, one.taken, one.taken.lists)
+        self._keep([(one.keeping, one.taken, one.taken.lists) for one in self._waiting if one.keeping])
         changed = self._staging.write(lambda share: self._progress((2 + share) / 3))
         finished, self._waiting = self._waiting, []
         for one in finished:
@@ -224,14 +222,17 @@ class Gathering:
         self._packed[sha256] = keys.kept_import(sha256, name)
         return _Keeping(self._packed[sha256], packed, sha256, name, options)
 
-    def _keep(self, keeping: _Keeping, taken: Taken, lists: Lists) -> None:
-        """Keep a file's bytes, and note its import: once more only where it takes the place of another file."""
-        if keeping.options.keep:
-            keep(self._lake, keeping.raw_key, keeping.packed)
-            told, by = keeping.options.to_json(), keeping.options.by
-            name = name_to_keep(keeping.name)
-            key = note_key(keeping.sha256, name, told)
-            note(self._lake, key, name, told, lists, by, lambda: self._staging.takes_a_place(taken))
+    def _keep(self, files: Iterable[tuple[_Keeping, Taken, Lists]]) -> None:
+        """Keep the bytes of files that tell of any list, then note their imports: once more only where one takes the
+        place of another file."""
+        those = [(keeping, taken, lists) for keeping, taken, lists in files if lists and keeping.options.keep]
+        keep(self._lake, {keeping.raw_key: keeping.packed for keeping, _, _ in those if keeping.packed})
+        note(self._lake, [self._note_of(*one) for one in those])
+
+    def _note_of(self, keeping: _Keeping, taken: Taken, lists: Lists) -> ToNote:
+        told, name = keeping.options.to_json(), name_to_keep(keeping.name)
+        key = note_key(keeping.sha256, name, told)
+        return ToNote(key, name, told, lists, keeping.options.by, lambda: self._staging.takes_a_place(taken))
 
     def _read_clone(self, folder: Path, options: Options) -> _Waiting:
         unplaced: list[Odd] = []
@@ -253,7 +254,7 @@ class Gathering:
             raise BadImport(name, [(0, "its name has no playlist id")], advice="Name it <playlist id>.json.")
         if one.keeping and followers.counts:
             lists = {playlist_id: (min(followers.counts), max(followers.counts))}
-            self._keep(one.keeping, one.taken, lists)
+            self._keep([(one.keeping, one.taken, lists)])
         changed = 0
         for year in sorted({day.year for day in followers.counts}):
             fill = {

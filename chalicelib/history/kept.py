@@ -10,10 +10,10 @@ import gzip
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 from urllib.parse import quote
@@ -21,7 +21,6 @@ from urllib.parse import quote
 from ..errors import BadImport, DamagedFile
 from ..lake import keys
 from ..lake.lake import Lake
-from ..lake.store import Conflict
 from ..spotify.entries import Row
 from .opening import Opener
 
@@ -104,36 +103,41 @@ def pack(name: str, opener: Opener, sha256: str, size: int, path: Path) -> None:
         raise BadImport(name, [(0, "it was changed while it was read")], advice="Import it again when it is finished.")
 
 
-def keep(lake: Lake, raw_key: str, packed: Path | None) -> None:
-    """Put a file's bytes into the lake; None where they are there."""
-    if packed is not None:
-        # One that is there already is the same: the key tells what is in it.
-        with suppress(Conflict):
-            lake.store.upload(raw_key, packed)
-        packed.unlink()
+def keep(lake: Lake, packed: Mapping[str, Path]) -> None:
+    """Put what was packed of files into the lake, by their keys."""
+    # What is there already is the same: the key tells what is in it.
+    lake.store.add(packed)
+    for path in packed.values():
+        path.unlink()
 
 
-def note(
-    lake: Lake,
-    key: str,
-    name: str,
-    options: Mapping[str, Any],
-    lists: Lists,
-    by: str,
-    again: Callable[[], bool],
-) -> None:
-    """Write down an import; of one that is known already only where it is true that it counts once more (`again`)."""
-    known = lake.read_state(key)
-    if known and not again():
-        return
-    one = {"at": lake.now().astimezone(UTC).isoformat(), "by": by}
-    days = {playlist_id: [first.isoformat(), last.isoformat()] for playlist_id, (first, last) in lists.items()}
+@dataclass(frozen=True)
+class ToNote:
+    """An import that is to be written down, and whether it counts `again` where it is known already."""
 
-    def noted(before: dict[str, Any]) -> dict[str, Any]:
-        told = {"name": name, "options": dict(options), "lists": days}
-        return told | {"imports": [*before.get("imports", []), one]}
+    key: str
+    name: str
+    options: Mapping[str, Any]
+    lists: Lists
+    by: str
+    again: Callable[[], bool]
 
-    lake.update_state(key, noted)
+    def told(self, moment: datetime, before: Mapping[str, Any]) -> dict[str, Any]:
+        """The note's JSON, from the one that stood there before."""
+        days = {one: [first.isoformat(), last.isoformat()] for one, (first, last) in self.lists.items()}
+        imports = [*before.get("imports", []), {"at": moment.astimezone(UTC).isoformat(), "by": self.by}]
+        return {"name": self.name, "options": dict(self.options), "lists": days, "imports": imports}
+
+
+def note(lake: Lake, those: Sequence[ToNote]) -> None:
+    """Write down imports, most of them new."""
+    first: dict[str, ToNote] = {}
+    for one in those:
+        first.setdefault(one.key, one)
+    known = set(lake.add_states({key: one.told(lake.now(), {}) for key, one in first.items()}))
+    for one in those:
+        if (one is not first[one.key] or one.key in known) and one.again():
+            lake.update_state(one.key, partial(one.told, lake.now()))
 
 
 def raw_facts(raw_key: str | None, sha256: str) -> Row:

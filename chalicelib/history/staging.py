@@ -8,25 +8,33 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from operator import itemgetter
 from pathlib import Path
+from sys import intern
 
 from ..errors import BadImport, LakeUnavailable
 from ..lake import keys
+from ..lake.at_once import in_order
+from ..lake.days import Files, Held
 from ..lake.lake import Lake, Rank, is_imported, rank, worth
 from ..lake.schema import ENTRIES, FIRST_DAY, PUBLISHED, empty_row
 from ..lake.tables import LONGEST_PACK, packed, to_json
 from ..lake.tombstones import Tombstones, read_tombstones
 from ..spotify.entries import Row
-from .bulk import Block
+from .bulk import COLUMNS, Block
 from .day import EMPTY_ROW, PARTIAL, Day
 from .features import Told
 
 # How often days are placed anew because another import of the same days came in between.
 _TRIES = 12
+# Rows that wait, from which on two years are written at once.
+_ROWS_FOR_TWO = 100_000
 # Letters: no name or description has a tenth of it, and pages and answers hold hundreds of them.
 # A real file has a title of 20,493 letters, decoded wrongly many times over; texts of 124,000 made every answer fail.
 _LONGEST_TEXT = 25_000
 _TEXTS_OF = itemgetter(*(name for name, kind in ENTRIES.items() if kind == "VARCHAR" and name in EMPTY_ROW))
 
+
+# What a day and each of its entries tell of where they came from.
+_ORIGIN = ("captured_at", "capture_id", "source")
 
 # Whether a day of a playlist is asked for.
 Wanted = Callable[[str, date], bool]
@@ -50,28 +58,33 @@ class _Staged:
     commits: dict[date, Row] = field(default_factory=dict)
     copies: dict[date, frozenset[str]] = field(default_factory=dict)
 
-    def rows(self) -> Path:
-        """Its one file, or the folder that its files are put into."""
-        if len(self.files) == 1:
-            return next(iter(self.files))
-        folder = next(iter(self.files)).with_suffix(".rows")
-        folder.mkdir()
-        for number, path in enumerate(self.files):
-            if path.suffix != ".ndjson":
-                path.rename(folder / f"{number}{path.suffix}")
-                continue
-            with path.open("rb") as source, (folder / "rows.ndjson").open("ab") as target:
+    def rows(self, playlist_id: str) -> Path | Files:
+        """Its entries: in one file of lines, or beside that in files that lack what is equal for all rows of a day."""
+        tables = [path for path in self.files if path.suffix == ".parquet"]
+        lines = self._lines([path for path in self.files if path.suffix != ".parquet"])
+        return self._beside(lines, tables, playlist_id) if tables or not lines else lines
+
+    def _beside(self, lines: Path | None, tables: Sequence[Path], playlist_id: str) -> Files:
+        commits = {day: facts for day, facts in self.commits.items() if facts["entry_count"]}
+        days = [
+            to_json({name: facts[name] for name in _ORIGIN} | {"snapshot_date": day, "playlist_id": playlist_id})
+            for day, facts in commits.items()
+        ]
+        held = {day: Held(facts["entry_count"], facts["capture_id"]) for day, facts in commits.items()}
+        return Files(lines, tables, COLUMNS, days, held)
+
+    def _lines(self, files: Sequence[Path]) -> Path | None:
+        """One file of all lines."""
+        for path in files[1:]:
+            with path.open("rb") as source, files[0].open("ab") as target:
                 shutil.copyfileobj(source, target)
             path.unlink()
-        self.files = {folder: None}
-        return folder
+            del self.files[path]
+        return files[0] if files else None
 
     def remove(self) -> None:
         for path in self.files:
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -172,19 +185,18 @@ class Staging:
 
     def _read_block(self, found: dict[int, Taken], sources: Sequence[Source], block: Block) -> None:
         years: dict[_Year, int] = {}
-        origins: list[tuple[int, Row] | None] = []
+        parts: list[int | None] = []
         those: list[tuple[Taken, _Year]] = []
         for number, day in block.days:
             taken, source = found.setdefault(number, Taken()), sources[number]
-            origins.append(None)
+            parts.append(None)
             # No chart names a user, so none has to be forgotten.
             if self._takes(taken, day, source):
                 year = (day.playlist_id, day.snapshot_date.year)
-                origin = _origin(day, source)
-                origins[-1] = (years.setdefault(year, len(years)), origin | _key_of(day))
-                self._commit_day(taken, day, origin)
+                parts[-1] = years.setdefault(year, len(years))
+                self._commit_day(taken, day, _origin(day, source))
                 those.append((taken, year))
-        saved = block.save(origins)
+        saved = block.save(parts)
         for taken, year in those:
             taken.staged[year].files.update(dict.fromkeys(saved[years[year]]))
 
@@ -267,12 +279,20 @@ class Staging:
         `progress` gets the share that is written (0 to 1).
         """
         changed: set[tuple[str, date]] = set()
-        for number, ((playlist_id, year), staged) in enumerate(sorted(self._waiting.items()), start=1):
-            changed |= {(playlist_id, day) for day in _place(self._lake, playlist_id, year, staged)}
-            staged.remove()
-            progress(number / len(self._waiting))
+        years = sorted(self._waiting)
+        # Few days are there sooner than a second thread, and years are nothing to each other.
+        at_once = 2 if self.rows >= _ROWS_FOR_TWO else 1
+        for number, (year, days) in enumerate(zip(years, in_order(self._place, years, at_once), strict=True), start=1):
+            changed |= {(year[0], day) for day in days}
+            progress(number / len(years))
         self._waiting, self.rows = {}, 0
         self._features.write(self._lake)
+        return changed
+
+    def _place(self, year: _Year) -> set[date]:
+        staged = self._waiting[year]
+        changed = _place(self._lake, *year, staged)
+        staged.remove()
         return changed
 
     def told(self) -> dict[tuple[str, date], Row]:
@@ -288,7 +308,7 @@ class Staging:
         found: set[tuple[str, date]] = set()
         for (playlist_id, _), staged in self._waiting.items():
             published = {day: facts for day, facts in staged.commits.items() if _is_published(facts)}
-            placed = self._lake.put_days(playlist_id, _ranks(published), staged.rows())
+            placed = self._lake.put_days(playlist_id, _ranks(published), staged.rows(playlist_id))
             found |= {(playlist_id, day) for day in placed.changed | placed.stayed}
         return found
 
@@ -340,11 +360,13 @@ def _without_users(day: Day, purged: Tombstones) -> Day:
 
 def _origin(day: Day, source: Source) -> Row:
     """Where a day came from, as its row and its entries tell it."""
+    told = "simulator" if day.simulated else f"import:{day.format}:{source.name.rsplit('/', 1)[-1]}"
     return {
         # The start of the day where the format tells no moment: the same file always gives the same rows.
         "captured_at": day.moment or datetime.combine(day.snapshot_date, time.min, UTC),
-        "capture_id": (day.origin or source.digest)[:16],
-        "source": "simulator" if day.simulated else f"import:{day.format}:{source.name.rsplit('/', 1)[-1]}",
+        # One text for all days that tell the same: a file has up to two hundred thousand.
+        "capture_id": intern((day.origin or source.digest)[:16]),
+        "source": intern(told),
     }
 
 
@@ -411,7 +433,7 @@ def _write(
     """The entries and commits of these days, once; gives the days whose entries are other ones now, and what was
     committed of those on which no better entries stay."""
     captures = {day: facts["capture_id"] for day, facts in todo.items()}
-    placed = lake.put_days(playlist_id, _ranks(todo), staged.rows(), captures)
+    placed = lake.put_days(playlist_id, _ranks(todo), staged.rows(playlist_id), captures)
     own = {day: facts for day, facts in sorted(todo.items()) if day not in placed.stayed}
     rows = [_commit(playlist_id, day, facts, placed.keys[day]) for day, facts in own.items()]
     lake.put_snapshots(playlist_id, year, rows, mark=True)

@@ -6,8 +6,9 @@ A relation is a text that only the `DayScratch` that gave it understands. The si
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime
 from operator import itemgetter
 from pathlib import Path
@@ -24,6 +25,35 @@ class Content(NamedTuple):
     rows: int
     digest: int
     capture_id: str
+
+
+class Held(NamedTuple):
+    """What can be told of a day without a look at all of its columns: how many rows, and the capture that they are
+    of."""
+
+    rows: int
+    capture_id: str
+
+
+@dataclass(frozen=True)
+class Files:
+    """Rows of a table in files below a `folder`: lines as `packed` gives them, and Parquet with few columns, since each
+    costs more than its values. These and a day's row in `days` are columns of the table, or what such a column follows
+    from, as `columns` tells in SQL; all others are null. `held` is what the days have in both."""
+
+    lines: Path | None
+    tables: Sequence[Path]
+    columns: Mapping[str, str]
+    days: Sequence[Row]
+    held: Mapping[date, Held]
+
+
+class _Brief(NamedTuple):
+    """The two steps in which `Files` become rows of a table: few columns, and all of them; and what the days hold."""
+
+    few: str
+    columns: str
+    held: Mapping[date, Held]
 
 
 class DayTables:
@@ -52,6 +82,7 @@ class DayScratch:
 
     def __init__(self, scratch: Scratch) -> None:
         self._scratch = scratch
+        self._briefs: dict[str, _Brief] = {}
 
     def parquet(self, data: bytes, schema: Mapping[str, str]) -> str:
         """A relation over a table object's bytes."""
@@ -61,22 +92,30 @@ class DayScratch:
         """All rows of a table object's bytes, in order."""
         return _in_order(self._scratch.rows_of(data, schema), schema)
 
-    def rows(self, rows: Iterable[Mapping[str, Any]] | Path, schema: Mapping[str, str]) -> str:
-        """A relation over rows as `Scratch.rows` takes them, or over those in a Parquet file, or in all such files of a
-        folder."""
-        if not isinstance(rows, Path):
+    def rows(self, rows: Iterable[Mapping[str, Any]] | Path | Files, schema: Mapping[str, str]) -> str:
+        """A relation over rows as `Scratch.rows` takes them, or over those in `Files`."""
+        if not isinstance(rows, Files):
             return self._scratch.rows(rows, schema)
-        files = sorted(rows.iterdir()) if rows.is_dir() else [rows]
-        relations = [self._scratch.rows(file, schema) for file in files if file.suffix != ".parquet"]
-        if tables := [file for file in files if file.suffix == ".parquet"]:
-            relations.append(self._packed_as_tables(tables, schema))
-        return relations[0] if len(relations) == 1 else f"({' UNION ALL '.join(f'FROM {one}' for one in relations)})"
+        brief = self._brief_of(rows, schema)
+        relation = f"(SELECT {brief.columns} FROM {brief.few})"
+        if rows.lines:
+            return f"(FROM {self._scratch.rows(rows.lines, schema)} UNION ALL FROM {relation})"
+        self._briefs[relation] = brief
+        return relation
 
-    def _packed_as_tables(self, files: Iterable[Path], schema: Mapping[str, str]) -> str:
-        relation = self._scratch.parquets(((file.name, file.read_bytes()) for file in files), schema)
+    def _brief_of(self, files: Files, schema: Mapping[str, str]) -> _Brief:
+        tables = self._scratch.own_files(files.tables)
+        days = self._scratch.rows(files.days, {name: schema[name] for name in files.days[0]})
+        few = f"(FROM {tables} JOIN {days} USING (snapshot_date))"
+        held = self._scratch.columns(f"FROM {few}")
         # Parquet tells of a column that nothing in it is null, JSON does not; and DuckDB then writes other bytes.
-        columns = ", ".join(f'CASE WHEN snapshot_date IS NOT NULL THEN "{name}" END AS "{name}"' for name in schema)
-        return f"(SELECT {columns} FROM {relation})"
+        columns = (
+            f'CASE WHEN snapshot_date IS NOT NULL THEN CAST({told} AS {kind}) END AS "{name}"'
+            if (told := files.columns.get(name, name if name in held else ""))
+            else f'CAST(NULL AS {kind}) AS "{name}"'
+            for name, kind in schema.items()
+        )
+        return _Brief(few, ", ".join(columns), files.held)
 
     def select(self, relation: str, schema: Mapping[str, str], days: Iterable[date] | None = None) -> list[Row]:
         """The rows of these days (None: of all), by day and position."""
@@ -89,6 +128,15 @@ class DayScratch:
             f"FROM {relation} AS entry WHERE {_of(days)} GROUP BY snapshot_date"
         )
         return {day: Content(*content) for day, *content in rows}
+
+    def held(self, relation: str) -> dict[date, Held]:
+        """What each day holds that has any row, in a fraction of the time of `contents`."""
+        if relation in self._briefs:
+            return dict(self._briefs[relation].held)
+        rows = self._scratch.tuples(
+            f"SELECT snapshot_date, count(*), min(capture_id) FROM {relation} GROUP BY snapshot_date"
+        )
+        return {day: Held(*held) for day, *held in rows}
 
     def summaries(self, relation: str) -> list[Row]:
         """For each day, in order: a capture_id, how many entries, positions and captures there are, and the digest that
@@ -115,6 +163,12 @@ class DayScratch:
 
     def merged(self, kept: str | None, relation: str, schema: Mapping[str, str], days: Iterable[date]) -> bytes:
         """A table object with these days from `relation` in place of the ones in `kept`."""
+        brief = self._briefs.get(relation)
+        if brief and not kept:
+            # A year of days takes a while to look for, and few columns a tenth of the time to be sorted.
+            those = None if brief.held.keys() <= set(days) else days
+            few = f"SELECT * FROM {brief.few} WHERE {_of(those)} ORDER BY {_order(schema)}"
+            return self._scratch.write(f"SELECT {brief.columns} FROM ({few})")
         sources = [f"{relation} WHERE {_of(days)}"]
         if kept:
             sources.append(f"{kept} WHERE NOT {_of(days)}")

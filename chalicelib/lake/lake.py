@@ -20,7 +20,7 @@ from typing import Any, cast
 from ..errors import DamagedFile
 from ..time_and_chance import World
 from . import keys
-from .days import Content, DayScratch, DayTables
+from .days import Content, DayScratch, DayTables, Files, Held
 from .marks import only_alive, with_mark, without
 from .schema import AUDIO_FEATURES, ENTRIES, PUBLISHED, SNAPSHOTS, Status, empty_row
 from .store import Conflict, DryRun, ObjectStore, Plan, Stored, carry_out, update
@@ -86,16 +86,21 @@ class _Given:
         return self.scratch.contents(self.relation)
 
     @cached_property
+    def held(self) -> Mapping[date, Held]:
+        """The same, where nothing is to be compared."""
+        return self.scratch.held(self.relation)
+
+    @cached_property
     def captures(self) -> Mapping[date, str]:
         """The capture that is going to commit each day: the one that was named, else that of its entries."""
         if self.named.keys() >= self.ranks.keys():
             return self.named
-        return {day: content.capture_id for day, content in self.contents.items()} | dict(self.named)
+        return {day: held.capture_id for day, held in self.held.items()} | dict(self.named)
 
     def some(self, days: Iterable[date]) -> list[date]:
         """Those of the days that have any entry."""
         if len(self.ranks) > 1:
-            return [day for day in days if day in self.contents]
+            return [day for day in days if day in self.held]
         return list(days) if self.scratch.extent(self.relation)[0] else []
 
 
@@ -177,15 +182,15 @@ class Lake:
         self,
         playlist_id: str,
         ranks: Mapping[date, Rank],
-        rows: Iterable[Row] | Path,
+        rows: Iterable[Row] | Path | Files,
         captures: Mapping[date, str] | None = None,
     ) -> Placed:
         """Do `put_entries` for many days, with one write a segment, and none where nothing is new.
 
         `ranks` names the days and what each is worth beside what is there already; `rows` are theirs, in any order, or
-        a file of them (`tables.packed`). Where they take the place of others the day is marked first (see `marks`), by
-        the id in `captures` of the capture that is going to commit it, else by that of its entries. A day on which
-        other entries stay must not be committed by whoever gave these.
+        in files. Where they take the place of others the day is marked first (see `marks`), by the id in `captures` of
+        the capture that is going to commit it, else by that of its entries. A day on which other entries stay must not
+        be committed by whoever gave these.
         """
         with self._tables.open(f"the entries of {playlist_id}") as scratch:
             relation = scratch.rows(rows, ENTRIES)
@@ -221,8 +226,13 @@ class Lake:
 
     def captures_of_year(self, playlist_id: str, year: int) -> dict[date, str]:
         """The capture id of the entries of each day that has any."""
-        found = (row for key in self.segment_keys(playlist_id, year) for row in self.segment_days(key))
-        return {row["snapshot_date"]: row["capture_id"] for row in found}
+        found: dict[date, str] = {}
+        for key in self.segment_keys(playlist_id, year):
+            with self._tables.open(self.store.locate(key)) as scratch:
+                if stored := self.store.get(key):
+                    held = scratch.held(scratch.parquet(stored.data, ENTRIES))
+                    found |= {day: one.capture_id for day, one in held.items()}
+        return found
 
     def segment_keys(self, playlist_id: str, year: int) -> list[str]:
         """A playlist's segments of a year, oldest first."""
@@ -282,8 +292,8 @@ class Lake:
         end = self._next_start(given.playlist_id, days[0])
         rows, taken = segment.rows, [days[0]]
         for before, day in pairwise(days):
-            if before > segment.last and before in given.contents:
-                rows += given.contents[before].rows
+            if before > segment.last and before in given.held:
+                rows += given.held[before].rows
             if day >= end or (day > segment.last and rows >= self._segment_rows):
                 break
             taken.append(day)
@@ -592,10 +602,17 @@ class Lake:
         """Change a small JSON object by compare-and-swap."""
 
         def changed(old: bytes | None) -> bytes:
-            state = change(_state(old, self.store.locate(key)) if old else {})
-            return json.dumps(state, indent=2, sort_keys=True).encode() + b"\n"
+            return _state_bytes(change(_state(old, self.store.locate(key)) if old else {}))
 
         update(self.store, key, changed, self._world)
+
+    def add_states(self, states: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """Write many small JSON objects that are new; gives the keys at which there is one already."""
+        return self.store.add({key: _state_bytes(state) for key, state in states.items()})
+
+
+def _state_bytes(state: Mapping[str, Any]) -> bytes:
+    return json.dumps(state, indent=2, sort_keys=True).encode() + b"\n"
 
 
 def _state(data: bytes, name: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ..errors import LakeUnavailable
 from ..time_and_chance import World
+from .at_once import in_order
 from .store import Conflict, Stored
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _TRIES = 5
 _CHUNK = 1 << 20
+# New objects that are written at the same time: as many as boto3 keeps connections.
+_AT_ONCE = 10
 
 _ADVICE = {
     "NoSuchBucket": "Create the bucket, or correct CHARTLAKE_LAKE.",
@@ -88,6 +91,21 @@ class S3Store:
                     if _status(error) != 409 or attempt == _TRIES - 1:
                         raise
             self._world.sleep(self._world.random.uniform(0.05, 0.8))
+
+    def add(self, objects: Mapping[str, bytes | Path]) -> list[str]:
+        written = in_order(self._add, list(objects.items()), _AT_ONCE)
+        return [key for key, is_new in zip(objects, written, strict=True) if not is_new]
+
+    def _add(self, one: tuple[str, bytes | Path]) -> bool:
+        key, content = one
+        try:
+            if isinstance(content, bytes):
+                self.create(key, content)
+            else:
+                self.upload(key, content)
+        except Conflict:
+            return False
+        return True
 
     def replace(self, key: str, data: bytes, etag: str) -> None:
         self._put(key, data, {"IfMatch": etag})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -48,6 +48,10 @@ class ObjectStore(Protocol):
     def upload(self, key: str, path: Path) -> None:
         """Write a new object from a local file, a part at a time, since it may be larger than the memory. Raises
         `Conflict` where the key is taken."""
+
+    def add(self, objects: Mapping[str, bytes | Path]) -> list[str]:
+        """Write many new objects, some of them at the same time, each from its bytes or from a local file; gives the
+        keys that are taken, whose objects stay as they are."""
 
     def replace(self, key: str, data: bytes, etag: str) -> None:
         """Write over the version read as `etag`. Raises `Conflict` where the object is another version or gone
@@ -102,6 +106,13 @@ class DryRun:
         if self.get(key):
             raise Conflict(key)
         self._written[key] = path.read_bytes()
+
+    def add(self, objects: Mapping[str, bytes | Path]) -> list[str]:
+        taken = [key for key in objects if self.get(key)]
+        for key in objects.keys() - taken:
+            one = objects[key]
+            self._written[key] = one if isinstance(one, bytes) else one.read_bytes()
+        return taken
 
     def replace(self, key: str, data: bytes, etag: str) -> None:
         found = self.get(key)

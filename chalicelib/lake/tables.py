@@ -226,6 +226,11 @@ class Scratch:
         """A relation over Parquet files, one at least, whose bytes are known to be those that chartlake wrote."""
         return f"(FROM read_parquet([{', '.join(_text(self._write('parquet', [data])) for data in files)}]))"
 
+    def own_files(self, paths: Iterable[Path]) -> str:
+        """The same over files below a `folder`; a column that some of them lack is null there."""
+        listed = ", ".join(map(_text, paths))
+        return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+
     def foreign(self, name: str, path: Path, schema: Mapping[str, str], needed: Collection[str]) -> str:
         """A relation over a Parquet file below a `folder` that a person knows by that name, as `parquet`. The columns
         of it must be of the schema's own types, and the needed ones there: a cast could change a value unseen."""

@@ -28,6 +28,7 @@ from ..errors import (
 )
 from ..lake import keys
 from ..lake.address import open_store
+from ..lake.at_once import in_order
 from ..lake.lake import Lake, Year, is_imported, rank
 from ..lake.schema import PUBLISHED, Status, empty_row
 from ..settings import Settings
@@ -41,7 +42,6 @@ from ..spotify.reader import Reader, Unchanged
 from ..spotify.references import FollowList
 from ..spotify.retry import RetryBudget
 from ..time_and_chance import World
-from .at_once import in_order
 from .following import Followed, resolve
 from .healing import heal, mend
 from .judgement import (

@@ -12,13 +12,13 @@ from typing import Any
 
 from ..errors import ChartlakeError
 from ..lake import keys
+from ..lake.at_once import in_order
 from ..lake.lake import Lake
 from ..lake.schema import PUBLISHED, Status
 from ..lake.tables import to_json
 from ..spotify.capture import Capture, from_raw
 from ..spotify.entries import Origin, Row, UnknownEntryShape, entry_rows
 from ..text import counted
-from .at_once import in_order
 
 # As many lists, and as many days of each, are looked at together: at 25 ms a request to S3, sixteen keep the processor
 # busy.

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from chalicelib.errors import DamagedFile
-from chalicelib.lake.days import Content, DayScratch, DayTables
+from chalicelib.lake.days import Content, DayScratch, DayTables, Files, Held
 from chalicelib.lake.tables import Row, Scratch, to_json
 
 Table = list[Row]
@@ -81,7 +81,8 @@ class _MemoryScratch(DayScratch):
     def rows_of(self, data: bytes, schema: Mapping[str, str]) -> list[Row]:
         return self.select(self.parquet(data, schema), schema)
 
-    def rows(self, rows: Iterable[Mapping[str, Any]] | Path, schema: Mapping[str, str]) -> str:
+    def rows(self, rows: Iterable[Mapping[str, Any]] | Path | Files, schema: Mapping[str, str]) -> str:
+        assert not isinstance(rows, Files), "no chart is imported here"
         given = _unpacked(rows, schema) if isinstance(rows, Path) else rows
         return self._named([{name: _typed(row[name], kind) for name, kind in schema.items()} for row in given])
 
@@ -93,6 +94,9 @@ class _MemoryScratch(DayScratch):
         for day, rows in _by_day(self._of(relation, days)):
             found[day] = Content(len(rows), _digest(rows), min(row["capture_id"] for row in rows))
         return found
+
+    def held(self, relation: str) -> dict[date, Held]:
+        return {day: Held(one.rows, one.capture_id) for day, one in self.contents(relation).items()}
 
     def summaries(self, relation: str) -> list[Row]:
         return [

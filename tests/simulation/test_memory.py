@@ -78,6 +78,7 @@ def test_entries_are_merged_and_told_alike(
             {
                 "merged": _told(scratch, scratch.merged(relation, new, ENTRIES, days), ENTRIES),
                 "some": scratch.select(relation, ENTRIES, days),
+                "held": scratch.held(new),
                 "contents": {day: (one.rows, one.capture_id) for day, one in scratch.contents(new).items()},
                 "extent": scratch.extent(relation),
                 "moments": sorted(scratch.moments(relation, days)),
