@@ -13,7 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.lake.schema import ENTRIES
-from chalicelib.spotify.entries import Origin, Page, UnknownEntryShape, entry_rows, page_of, playlist_facts, summarise
+from chalicelib.spotify.entries import (
+    Origin,
+    Page,
+    UnknownEntryShape,
+    entry_rows,
+    page_of,
+    playlist_facts,
+    refuse_another,
+    summarise,
+)
 
 ORIGIN = Origin(date(2026, 11, 23), "p" * 22, datetime(2026, 11, 23, 6, tzinfo=UTC), "c" * 16, "spotify")
 
@@ -222,8 +231,28 @@ def test_a_list_that_comes_twice_and_not_as_the_same_is_refused(other: Any) -> N
 
 @pytest.mark.parametrize("other", [{"uri": "spotify:track:t2"}, {"id": "t2"}])
 def test_an_entry_that_holds_two_items_is_refused(other: Any) -> None:
-    with pytest.raises(UnknownEntryShape, match="two different ones"):
-        one_row({"item": TRACK, "track": TRACK | other})
+    for item, track in ((TRACK, TRACK | other), (TRACK | other, TRACK)):
+        with pytest.raises(UnknownEntryShape, match="two different ones"):
+            one_row({"item": item, "track": track})
+
+
+@pytest.mark.parametrize("told", ["o" * 22, "q" * 22, 9])
+def test_an_answer_about_another_playlist_is_refused(told: Any) -> None:
+    refuse_another({"id": "p" * 22}, "p" * 22)
+    refuse_another({}, "p" * 22)
+    with pytest.raises(UnknownEntryShape, match="another playlist"):
+        refuse_another({"id": told}, "p" * 22)
+
+
+@pytest.mark.parametrize("entry", [{"is_local": True, "track": {}}, {"track": {"is_local": True}}])
+def test_an_entry_or_its_item_may_say_that_it_is_a_local_file(entry: Any) -> None:
+    row = one_row(entry | {"track": {"uri": None, "id": None, "name": "Demo"} | entry["track"]})
+    assert (row["item_type"], row["is_local"]) == ("local", True)
+
+
+def test_only_an_episodes_album_is_its_show() -> None:
+    shows = [one_row({"track": TRACK | {"type": kind}})["show_name"] for kind in ("chapter", "episode", "track")]
+    assert shows == [None, "LP", None]
 
 
 @pytest.mark.parametrize("offset", ["40", 40.0, True, [], 2**31])

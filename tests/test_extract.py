@@ -192,6 +192,20 @@ def test_a_long_unchanged_list_stands_for_today_and_says_so(rig: Rig) -> None:
     assert (outcome.status, outcome.row["entry_count"]) == (Status.OK, 2_499)
 
 
+def test_a_long_list_stays_unchanged_over_the_turn_of_the_year(rig: Rig) -> None:
+    rig.clock.moment = datetime(2026, 12, 31, 12, tzinfo=UTC)
+    rig.one("hundred-and-one")
+    rig.clock.advance(days=1)
+    outcome = rig.one("hundred-and-one")
+    assert (outcome.status, outcome.already) == (Status.UNCHANGED, False)
+
+
+def test_a_long_list_is_read_whole_where_that_is_asked_for(rig: Rig) -> None:
+    rig.one("hundred-and-one")
+    rig.clock.advance(days=1)
+    assert rig.one("hundred-and-one", again=True).status == Status.OK
+
+
 def test_an_unchanged_list_is_read_whole_once_a_week(rig: Rig) -> None:
     statuses = []
     for _ in range(9):
@@ -534,6 +548,12 @@ def test_a_gap_is_logged_as_a_warning_and_a_run_with_one_as_an_error(
     rig.extract("one", "x" * 22, at_once=1)
     rig.extract("one")
     assert [record.levelname for record in caplog.records] == ["INFO", "WARNING", "ERROR", "INFO", "INFO"]
+    # The lists have a line each, so that of the run does not tell them again.
+    of_the_run = vars(caplog.records[2])
+    assert (of_the_run["complete"], "snapshots" in of_the_run) == (False, False)
+    rig.simulator.faults.add(Fault.quota_exceeded(3600))
+    rig.extract("fifty")
+    assert vars(caplog.records[-1])["stopped"] == "QuotaExceeded"
 
 
 def test_the_seconds_of_the_lists_are_those_of_the_run(lake: Lake, clock: Clock) -> None:
@@ -577,7 +597,7 @@ def test_consent_ends_after_six_months(rig: Rig) -> None:
     rig.clock.advance(days=185)
     kinds = []
     since = f"Refused since {rig.clock.now():%Y-%m-%d %H:%M} UTC."
-    for hours in (0, 1, 5, 24):
+    for hours in (0, 5, 1, 24):
         rig.clock.advance(hours=hours)
         run = rig.extract("fifty")
         assert run.stopped is not None
@@ -605,8 +625,8 @@ def test_a_day_that_was_there_before_does_not_prove_the_sign_in(rig: Rig) -> Non
 def test_a_good_sign_in_that_is_refused_once_goes_on_by_itself(rig: Rig) -> None:
     rig.sign_in(DEVELOPMENT)
     rig.simulator.faults.add(Fault("status", on="token", status=400, body={"error": "invalid_grant"}))
-    assert rig.extract("fifty").stopped.kind == "ConsentDoubted"
-    assert rig.extract("fifty").complete
+    assert rig.extract("fifty", consented_at=TODAY).stopped.kind == "ConsentDoubted"
+    assert rig.extract("fifty", consented_at=TODAY).complete
 
 
 def test_a_wrong_secret_costs_one_request(rig: Rig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from chalicelib.snapshots.healing import mend
 from chalicelib.snapshots.purge import Wish, purge
 from chalicelib.snapshots.replay import replay
 from chalicelib.snapshots.verify import verify
-from simulator import TOP_50, Simulator
+from simulator import TOP_50, Fault, Simulator
 
 from .conftest import Clock, Killed, Mortal
 from .test_extract import TODAY, Rig
@@ -295,8 +296,10 @@ def test_what_a_run_is_about_to_commit_after_a_purge_stays(rig: Rig) -> None:
     assert rig.names("fifty") == []
 
 
-def test_a_run_that_was_outrun_tells_of_a_day_that_is_there(rig: Rig) -> None:
-    """Two runs of one day; the newer one puts its entries in place and dies."""
+@pytest.mark.parametrize("gap", [False, True], ids=["no row", "a gap"])
+def test_a_run_that_was_outrun_tells_of_a_day_that_is_there(rig: Rig, gap: bool) -> None:
+    """Two runs of one day; the newer one puts its entries in place and dies. A third may have written down since that
+    it could not ask."""
     slow = rig.lake
 
     class Asleep:
@@ -311,12 +314,40 @@ def test_a_run_that_was_outrun_tells_of_a_day_that_is_there(rig: Rig) -> None:
                 rig.lake = Lake(Mortal(slow.store, 2), rig.clock.world())
                 with pytest.raises(Killed):
                     rig.extract("fifty")
+                if gap:
+                    failed = {"status": Status.DEFERRED, "reason": "A ban."}
+                    slow.put_snapshot(empty_row(rig.id("fifty"), TODAY, rig.clock.now()) | failed)
 
     woken: list[bool] = []
     rig.lake = Lake(Asleep(), rig.clock.world())  # type: ignore[arg-type]
     outcome = rig.one("fifty")
-    assert outcome.published
+    assert (outcome.published, outcome.already, outcome.error) == (True, True, None)
     assert slow.snapshot(rig.id("fifty"), TODAY)["capture_id"] == outcome.row["capture_id"]
+    assert verify(slow).findings == ()
+
+
+def test_a_run_that_an_empty_list_overtook_leaves_no_entries(rig: Rig) -> None:
+    """Two runs of one day; the newer one finds the list empty and commits that before the older one's entries."""
+    slow, playlist_id = rig.lake, rig.id("fifty")
+    body = {"id": playlist_id, "snapshot_id": "x", "owner": {}, "tracks": {"items": [], "total": 0, "offset": 0}}
+
+    class Asleep:
+        def __getattr__(self, name: str) -> object:
+            return getattr(slow.store, name)
+
+        def create(self, key: str, data: bytes) -> None:
+            slow.store.create(key, data)
+            if key.startswith("raw/") and not woken:
+                woken.append(True)
+                rig.clock.advance(minutes=5)
+                rig.simulator.faults.add(Fault("body", on="playlist", body=json.dumps(body)))
+                rig.lake = slow
+                assert rig.one("fifty").row["entry_count"] == 0
+
+    woken: list[bool] = []
+    rig.lake = Lake(Asleep(), rig.clock.world())  # type: ignore[arg-type]
+    outcome = rig.one("fifty")
+    assert (outcome.already, outcome.row["entry_count"], rig.names("fifty")) == (True, 0, [])
     assert verify(slow).findings == ()
 
 

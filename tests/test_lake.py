@@ -58,6 +58,21 @@ def row(status: str = "ok", day: date = DAY, captured_at: datetime = NOON, **fac
     return dict.fromkeys(SNAPSHOTS) | base | {"source": "spotify"} | facts
 
 
+class Watched:
+    """A store that keeps what is asked of it."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self.asked: list[tuple[str, str]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        def ask(key: str, *told: Any) -> Any:
+            self.asked.append((name, key))
+            return getattr(self._store, name)(key, *told)
+
+        return ask
+
+
 def test_a_day_comes_back_as_it_was_put(lake: Lake) -> None:
     put(lake)
     found = lake.entries(PLAYLIST, DAY)
@@ -147,8 +162,12 @@ def test_no_day_gets_into_two_segments_that_are_begun_at_the_same_moment(
     assert lake.entries(PLAYLIST, DAY)[0]["captured_at"] == NOON + timedelta(minutes=1)
 
 
-def test_a_full_segment_is_closed_and_late_days_still_find_their_place(tmp_path: Path, clock: Clock) -> None:
-    lake = Lake(open_store(str(tmp_path), clock.world()), clock.world(), segment_rows=6)
+# Two days fill a segment to its last row, or one row over.
+@pytest.mark.parametrize("segment_rows", [6, 5])
+def test_a_full_segment_is_closed_and_late_days_still_find_their_place(
+    tmp_path: Path, clock: Clock, segment_rows: int
+) -> None:
+    lake = Lake(open_store(str(tmp_path), clock.world()), clock.world(), segment_rows)
     days = [DAY + timedelta(days=number) for number in (0, 2, 4, 6)]
     first, same, second, again = (put(lake, day) for day in days)
     assert (first, same) == (keys.segment(PLAYLIST, date(DAY.year, 1, 1)), first)
@@ -185,6 +204,31 @@ def test_days_that_are_given_at_once_lie_as_if_they_came_one_by_one(
                 for key in lake.segment_keys(PLAYLIST, year)
             ]
             assert found[: len(found) // 2] == found[len(found) // 2 :]
+
+
+# A segment that is not full gets a day more, then newer entries of its days; a new one is filled at once.
+@pytest.mark.parametrize("steps", [[2, 3, 3], [3]])
+def test_days_of_one_segment_that_are_given_at_once_are_one_write(
+    tmp_path: Path, clock: Clock, steps: list[int]
+) -> None:
+    store = Watched(open_store(str(tmp_path), clock.world()))
+    lake = Lake(store, clock.world(), segment_rows=7)  # type: ignore[arg-type]
+    put(lake, DAY - timedelta(days=9), count=7)
+    for hour, step in enumerate(steps):
+        moment, days = NOON + timedelta(hours=hour), [DAY + timedelta(days=number) for number in range(step)]
+        store.asked.clear()
+        rows = [one for day in days for one in entries(day, 3, moment)]
+        lake.put_days(PLAYLIST, dict.fromkeys(days, rank("spotify", moment)), rows)
+        written = [key for name, key in store.asked if name in ("create", "replace") and key.startswith(keys.ENTRIES)]
+        assert written == [keys.segment(PLAYLIST, DAY - timedelta(days=8))]
+        assert all(lake.entries(PLAYLIST, day)[0]["captured_at"] == moment for day in days)
+
+
+def test_of_many_days_that_are_given_at_once_those_without_entries_need_no_object(lake: Lake) -> None:
+    empty = DAY.replace(year=2027)
+    placed = lake.put_days(PLAYLIST, dict.fromkeys([DAY, empty], rank("spotify", NOON)), entries())
+    assert placed.changed == {DAY}
+    assert list(lake.store.list(keys.ENTRIES)) == [lake.segment_of(PLAYLIST, DAY)]
 
 
 @settings(max_examples=25, deadline=None)
@@ -258,6 +302,79 @@ def test_rows_that_were_read_before_are_read_again_where_another_was_faster(lake
     assert lake.put_snapshot(row("unavailable"), good), "what was better is gone"
 
 
+def test_rows_that_were_read_before_are_not_read_again(tmp_path: Path, clock: Clock) -> None:
+    store = Watched(open_store(str(tmp_path), clock.world()))
+    lake = Lake(store, clock.world())  # type: ignore[arg-type]
+    lake.put_snapshot(row(day=DAY - timedelta(days=1)))
+    read = lake.read_year(PLAYLIST, DAY.year)
+    store.asked.clear()
+    assert lake.put_snapshot(row(), read)
+    assert "get" not in {name for name, _ in store.asked}
+
+
+@pytest.mark.parametrize(
+    ("source", "followers", "kept"),
+    [("import:other", None, 5), ("import:other", 6, 6), ("spotify", 7, 7), ("spotify", None, None)],
+)
+def test_an_imported_days_followers_stay_only_where_another_import_tells_none(
+    lake: Lake, source: str, followers: int | None, kept: int | None
+) -> None:
+    lake.put_snapshot(row(source="import:one", followers=5))
+    assert lake.put_snapshot(row(source=source, followers=followers, captured_at=NOON + timedelta(hours=1)))
+    assert lake.snapshot(PLAYLIST, DAY)["followers"] == kept
+
+
+@pytest.mark.parametrize(
+    ("before", "capture_id", "hours", "marked"),
+    [
+        ({"status": "ok", "capture_id": "b"}, "a", 1, True),
+        ({"status": "ok", "capture_id": "b"}, "c", 1, True),
+        ({"status": "ok", "capture_id": "b"}, "b", 1, False),
+        ({"status": "ok", "capture_id": "b"}, "c", -1, False),
+        ({"status": "unavailable"}, "c", 1, False),
+    ],
+    ids=["smaller id", "larger id", "same capture", "it loses", "nothing was there"],
+)
+def test_a_row_that_takes_the_place_of_another_captures_day_gets_its_mark(
+    lake: Lake, before: dict[str, Any], capture_id: str, hours: int, marked: bool
+) -> None:
+    lake.put_snapshot(row(**before))
+    new = row(captured_at=NOON + timedelta(hours=hours), capture_id=capture_id)
+    lake.put_snapshots(PLAYLIST, DAY.year, [new], mark=True)
+    mark = lake.snapshot(PLAYLIST, DAY)["replacing"]
+    assert mark.endswith(f"-{capture_id}") if marked else mark is None
+
+
+def test_entries_that_are_not_those_of_the_commit_are_told_with_both_numbers(lake: Lake) -> None:
+    put(lake)
+    with pytest.raises(DamagedFile, match="3 entries are there, 0 were committed"):
+        lake.committed(PLAYLIST, DAY)
+    lake.put_snapshot(row(entry_count=5))
+    with pytest.raises(DamagedFile, match="3 entries are there, 5 were committed"):
+        lake.committed(PLAYLIST, DAY)
+
+
+def test_a_days_fingerprint_is_another_one_as_soon_as_an_entry_or_its_row_is(lake: Lake) -> None:
+    put(lake)
+    lake.put_snapshot(row())
+    prints = [lake.fingerprints(PLAYLIST, DAY.year)]
+    put(lake, name="Another song")
+    lake.unmark(PLAYLIST, {DAY: "first"})
+    prints.append(lake.fingerprints(PLAYLIST, DAY.year))
+    lake.put_snapshot(row(followers=3))
+    prints.append(lake.fingerprints(PLAYLIST, DAY.year))
+    assert [list(one) for one in prints] == [[DAY]] * 3
+    assert len({one[DAY] for one in prints}) == 3
+
+
+def test_a_copy_beside_the_table_of_audio_features_is_a_stray(lake: Lake) -> None:
+    folder = keys.TRACKS_FEATURES.removesuffix("tracks.parquet")
+    copies = [f"{folder}a copy.parquet", f"{folder}z copy.parquet"]
+    for key in (*copies, keys.TRACKS_FEATURES):
+        lake.store.create(key, b"a table")
+    assert lake.strays() == copies
+
+
 def test_history_crosses_the_turn_of_the_year(lake: Lake) -> None:
     days = [date(2025, 12, 31), date(2026, 1, 1), date(2026, 1, 2)]
     for day in days:
@@ -287,11 +404,12 @@ def test_writers_of_different_days_at_once_lose_nothing(address: str) -> None:
     assert len(lake.segment_keys(PLAYLIST, 2026)) == 1
 
 
-def test_carried_entries_keep_their_own_capture(lake: Lake) -> None:
-    put(lake, DAY - timedelta(days=1), NOON - timedelta(days=1))
+@pytest.mark.parametrize("count", [1, 3])
+def test_carried_entries_keep_their_own_capture(lake: Lake, count: int) -> None:
+    put(lake, DAY - timedelta(days=1), NOON - timedelta(days=1), count)
     lake.carry_entries(PLAYLIST, DAY - timedelta(days=1), DAY, "a later one")
     found = lake.entries(PLAYLIST, DAY)
-    assert [one["snapshot_date"] for one in found] == [DAY] * 3
+    assert [one["snapshot_date"] for one in found] == [DAY] * count
     assert {one["captured_at"] for one in found} == {NOON - timedelta(days=1)}
 
 

@@ -28,6 +28,7 @@ from .tables import Row, Scratch, to_json
 
 # A rewrite of a segment of this many rows takes half a second and 290 MB; a year of a Top 50 is a tenth of it.
 SEGMENT_ROWS = 250_000
+_AT_ANY_TIME = datetime.max.replace(tzinfo=UTC)
 
 Rank = tuple[int, datetime]
 
@@ -581,11 +582,10 @@ class Lake:
         self.put_days(playlist_id, {day: rank(row["source"], row["captured_at"])}, [], {day: row["capture_id"]})
         self.put_snapshot(row)
 
-    def drop_entries(self, playlist_id: str, day: date, captured_before: datetime = datetime.max) -> None:
+    def drop_entries(self, playlist_id: str, day: date, captured_before: datetime = _AT_ANY_TIME) -> None:
         """Take away a day's entries that were captured before that moment, whatever they are worth."""
-        moment = captured_before.replace(tzinfo=captured_before.tzinfo or UTC)
         where = "snapshot_date = $day AND captured_at < $moment"
-        self.remove_rows(self.segment_of(playlist_id, day), ENTRIES, where, {"day": day, "moment": moment})
+        self.remove_rows(self.segment_of(playlist_id, day), ENTRIES, where, {"day": day, "moment": captured_before})
 
     # Small state.
 
