@@ -251,8 +251,8 @@ def test_an_entry_or_its_item_may_say_that_it_is_a_local_file(entry: Any) -> Non
 
 
 def test_only_an_episodes_album_is_its_show() -> None:
-    shows = [one_row({"track": TRACK | {"type": kind}})["show_name"] for kind in ("chapter", "episode", "track")]
-    assert shows == [None, "LP", None]
+    rows = [one_row({"track": TRACK | {"type": kind}}) for kind in ("chapter", "episode", "track")]
+    assert [(row["show_id"], row["show_name"]) for row in rows] == [(None, None), ("l1", "LP"), (None, None)]
 
 
 @pytest.mark.parametrize("offset", ["40", 40.0, True, [], 2**31])

@@ -625,8 +625,9 @@ def test_a_day_that_was_there_before_does_not_prove_the_sign_in(rig: Rig) -> Non
 def test_a_good_sign_in_that_is_refused_once_goes_on_by_itself(rig: Rig) -> None:
     rig.sign_in(DEVELOPMENT)
     rig.simulator.faults.add(Fault("status", on="token", status=400, body={"error": "invalid_grant"}))
-    assert rig.extract("fifty", consented_at=TODAY).stopped.kind == "ConsentDoubted"
-    assert rig.extract("fifty", consented_at=TODAY).complete
+    last_but_one_day = TODAY - timedelta(days=179)
+    assert rig.extract("fifty", consented_at=last_but_one_day).stopped.kind == "ConsentDoubted"
+    assert rig.extract("fifty", consented_at=last_but_one_day).complete
 
 
 def test_a_wrong_secret_costs_one_request(rig: Rig) -> None:
