@@ -6,7 +6,7 @@ import gzip
 import json
 import re
 import zipfile
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ import pytest
 
 from chalicelib.analysis.coverage import coverage
 from chalicelib.history.importing import ImportedFile, Options, import_path
+from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import ENTRIES
+from chalicelib.snapshots.healing import mend
 from chalicelib.snapshots.replay import replay
 from chalicelib.snapshots.verify import verify
 
@@ -327,6 +329,73 @@ def test_between_two_imports_of_one_day_its_row_and_its_entries_agree_or_a_mark_
     row = lake.snapshot(CHART, DAY)
     assert {entry["capture_id"] for entry in lake.entries(CHART, DAY)} == {row["capture_id"]}
     assert (row["replacing"], verify(lake).findings) == (None, ())
+
+
+class StandsStill(Lake):
+    """The lake of a repair that stands still before it writes what it has seen."""
+
+    found: tuple[Any, Any] | None = None
+
+    def correct(self, found: Any, row: Any) -> bool:
+        self.found = found, row
+        return False
+
+
+class TwoMoreAndARepair:
+    """The store of an import of two days. Another one comes in once its entries are there. Before these are put anew a
+    repair looks at the second day; then a third import replaces the first day; and before the n-th call after that the
+    repair writes. Before each of these calls both days are looked at."""
+
+    def __init__(self, lake: Lake, clock: Clock, others: Path, call: int) -> None:
+        self.left = call
+        self._lake, self._clock, self._others = lake, clock, others
+        self._repair = StandsStill(lake.store, clock.world())
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "locate":
+            self._called()
+        return getattr(self._lake.store, name)
+
+    def create(self, key: str, data: bytes) -> None:
+        self._lake.store.create(key, data)
+        if key.startswith(keys.ENTRIES):
+            assert [one.error for one in import_path(self._lake, self._others / "second")] == [None, None]
+
+    def replace(self, key: str, data: bytes, etag: str) -> None:
+        self._called()
+        if self._repair.found or not key.startswith(keys.ENTRIES):
+            self._lake.store.replace(key, data, etag)
+            return
+        mend(self._repair, self._clock.world(), CHART, DAY + timedelta(days=1), UTC)
+        self._lake.store.replace(key, data, etag)
+        assert only(import_path(self._lake, self._others / "third")).error is None
+
+    def _called(self) -> None:
+        if self._repair.found is None:
+            return
+        self.left -= 1
+        if self.left == 0:
+            self._lake.correct(*self._repair.found)
+        for held in self._lake.snapshots(CHART, DAY.year):
+            captures = self._lake.captures_of_day(CHART, held["snapshot_date"])
+            assert held["replacing"] or captures == [held["capture_id"]]
+
+
+@pytest.mark.parametrize("call", [1, 3, 9])
+def test_a_repair_between_two_imports_leaves_no_row_above_other_entries(
+    lake: Lake, clock: Clock, tmp_path: Path, call: int
+) -> None:
+    """It has found the row of the first above the entries of the second."""
+    for name, days, songs in (("first", 2, 3), ("second", 2, 2), ("third", 1, 1)):
+        (tmp_path / name).mkdir()
+        for later in range(days):
+            write(tmp_path / name, DAY + timedelta(days=later), ranks=tuple(range(1, songs + 1)))
+    store = TwoMoreAndARepair(lake, clock, tmp_path, call)
+    imported = import_path(Lake(store, clock.world()), tmp_path / "first")  # type: ignore[arg-type]
+    assert [one.error for one in imported] == [None, None]
+    assert store.left <= 0
+    assert [(one["entry_count"], one["replacing"]) for one in lake.snapshots(CHART, DAY.year)] == [(3, None)] * 2
+    assert verify(lake).findings == ()
 
 
 @pytest.mark.parametrize("call", range(1, 12))

@@ -493,6 +493,32 @@ def test_entries_that_are_carried_are_marked_by_the_capture_that_commits_them(la
     assert lake.snapshot(PLAYLIST, DAY)["replacing"] is None
 
 
+@pytest.mark.parametrize(
+    ("over", "facts", "mark_stays"),
+    [
+        ("another import", {"source": "import:other"}, False),
+        ("a capture", {"source": "spotify"}, False),
+        ("a repair", {"source": "import:other"}, True),
+    ],
+)
+def test_an_import_is_told_when_a_repair_has_put_another_row_over_its_own(
+    lake: Lake, over: str, facts: dict[str, Any], mark_stays: bool
+) -> None:
+    """Another import looks itself, and what a capture's row commits is worth more than all that an import can put."""
+    for capture_id in ("third", "own"):
+        own = row(source="import:own", capture_id=capture_id)
+        lake.put_snapshots(PLAYLIST, DAY.year, [own], mark=True)
+    other = row(capture_id="other", **facts)
+    if over == "a repair":
+        assert lake.correct(lake.snapshot(PLAYLIST, DAY), other)
+    else:
+        lake.put_snapshots(PLAYLIST, DAY.year, [other], mark=over == "another import")
+    assert lake.unmark_committed(PLAYLIST, {DAY: own}) == ({DAY} if mark_stays else set())
+    found = lake.snapshot(PLAYLIST, DAY)
+    assert found["capture_id"] == "other"
+    assert ("-own" in (found["replacing"] or "")) == mark_stays
+
+
 def test_the_mark_of_a_capture_that_lost_stays(lake: Lake) -> None:
     put(lake, DAY, NOON - timedelta(hours=3))
     lake.put_snapshot(row(captured_at=NOON - timedelta(hours=3)))

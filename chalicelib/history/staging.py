@@ -394,26 +394,25 @@ def _place(lake: Lake, playlist_id: str, year: int, staged: _Staged) -> set[date
 
     Of two imports of one day at once each could leave its commit above the other's entries. So only days whose entries
     are this file's get its commit, a commit in place of another file's keeps its mark, and days whose entries were
-    replaced meanwhile are placed anew: whoever takes the mark off has seen that both tables tell of one file.
+    replaced meanwhile are placed anew, as are those whose row was, by a repair: whoever takes the mark off has seen
+    that both tables tell of one file.
     """
     before = _rows_by_day(lake, playlist_id, year)
-    todo = _worth_placing(lake, playlist_id, year, staged, before)
-    _tell_gaps(lake, playlist_id, year, {day: todo.pop(day) for day in sorted(todo) if not _is_published(todo[day])})
+    todo = _tell_gaps(lake, playlist_id, year, _worth_placing(lake, playlist_id, year, staged, before))
     changed: set[date] = set()
+    own: dict[date, Row] = {}
     for _ in range(_TRIES):
-        written, own = _write(lake, playlist_id, year, staged, todo)
+        written, committed = _write(lake, playlist_id, year, staged, todo)
         changed |= written
-        todo = _replaced_meanwhile(lake, playlist_id, year, own)
+        own = {day: facts for day, facts in own.items() if day not in todo} | committed
+        todo = _replaced_meanwhile(lake, playlist_id, year, committed)
+        if todo:
+            continue
+        after = _rows_by_day(lake, playlist_id, year)
+        todo = _finish(lake, playlist_id, staged, own, after)
         if not todo:
-            break
-    else:
-        raise LakeUnavailable(f"{playlist_id}: its days were changed by other imports {_TRIES} times meanwhile.")
-    after = _rows_by_day(lake, playlist_id, year)
-    for row in _empty_ones(staged, after):
-        # The list was read meanwhile and had no entries: those of the file may not stay under that day.
-        lake.clear_empty_day(row)
-    lake.unmark(playlist_id, _still_marked(staged, after))
-    return {day for day in staged.commits if day in changed or before.get(day) != after.get(day)}
+            return {day for day in staged.commits if day in changed or before.get(day) != after.get(day)}
+    raise LakeUnavailable(f"{playlist_id}: its days were changed by others {_TRIES} times meanwhile.")
 
 
 def _empty_ones(staged: _Staged, after: Mapping[date, Row]) -> list[Row]:
@@ -422,9 +421,17 @@ def _empty_ones(staged: _Staged, after: Mapping[date, Row]) -> list[Row]:
     return [row for row in rows if _is_published(row) and not row["entry_count"]]
 
 
-def _still_marked(staged: _Staged, after: Mapping[date, Row]) -> dict[date, str]:
-    """The captures of the days whose rows have a mark."""
-    return {day: facts["capture_id"] for day, facts in staged.commits.items() if after.get(day, {}).get("replacing")}
+def _finish(
+    lake: Lake, playlist_id: str, staged: _Staged, own: Mapping[date, Row], after: Mapping[date, Row]
+) -> dict[date, Row]:
+    """Take the file's marks off the rows that have any; gives the days of which the commit is not there any more."""
+    for row in _empty_ones(staged, after):
+        # The list was read meanwhile and had no entries: those of the file may not stay under that day.
+        lake.clear_empty_day(row)
+    marked = {day: facts for day, facts in staged.commits.items() if after.get(day, {}).get("replacing")}
+    lake.unmark(playlist_id, {day: facts["capture_id"] for day, facts in marked.items() if day not in own})
+    lost = lake.unmark_committed(playlist_id, {day: own[day] for day in marked if day in own})
+    return {day: own[day] for day in sorted(lost)}
 
 
 def _write(
@@ -448,10 +455,12 @@ def _is_published(row: Row) -> bool:
     return row["status"] in PUBLISHED
 
 
-def _tell_gaps(lake: Lake, playlist_id: str, year: int, gaps: Mapping[date, Row]) -> None:
-    """Write down why days of the file are gaps; they have no entries to be placed."""
+def _tell_gaps(lake: Lake, playlist_id: str, year: int, todo: Mapping[date, Row]) -> dict[date, Row]:
+    """Write down why days of the file are gaps, which have no entries to be placed; gives the others."""
+    gaps = [_commit(playlist_id, day, facts) for day, facts in sorted(todo.items()) if not _is_published(facts)]
     if gaps:
-        lake.put_snapshots(playlist_id, year, [_commit(playlist_id, day, facts) for day, facts in gaps.items()])
+        lake.put_snapshots(playlist_id, year, gaps)
+    return {day: facts for day, facts in todo.items() if _is_published(facts)}
 
 
 def _worth_placing(

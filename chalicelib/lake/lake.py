@@ -391,10 +391,21 @@ class Lake:
         changes = {day: partial(_unmarked, capture_id) for day, capture_id in captures.items()}
         self._change_years(playlist_id, changes)
 
-    def _change_years(self, playlist_id: str, changes: Mapping[date, Callable[[Row | None], Row | None]]) -> None:
+    def unmark_committed(self, playlist_id: str, rows: Mapping[date, Row]) -> set[date]:
+        """Take the marks of rows off that were put with `mark`, once their entries were seen to stand there. Gives the
+        days on which another row has taken the place of that one, though it is worth no more: its entries may not be
+        there, so the mark stays, and whoever put the row has to put it again."""
+        before = self._change_years(playlist_id, {day: partial(_unmarked_if_kept, row) for day, row in rows.items()})
+        return {day for day, row in rows.items() if _is_lost(row, before.get(day))}
+
+    def _change_years(
+        self, playlist_id: str, changes: Mapping[date, Callable[[Row | None], Row | None]]
+    ) -> dict[date, Row]:
+        before: dict[date, Row] = {}
         for year in sorted({day.year for day in changes}):
             of_year = {day: change for day, change in changes.items() if day.year == year}
-            self._change_rows(playlist_id, year, of_year)
+            before |= self._change_rows(playlist_id, year, of_year)
+        return before
 
     def _change_rows(
         self,
@@ -701,6 +712,19 @@ def _mended(now: Callable[[], datetime], before: Row | None) -> Row | None:
 
 def _unmarked(capture_id: str, before: Row | None) -> Row | None:
     return before and before | {"replacing": without(before["replacing"], capture_id)}
+
+
+def _unmarked_if_kept(row: Row, before: Row | None) -> Row | None:
+    return before if _is_lost(row, before) else _unmarked(row["capture_id"], before)
+
+
+def _is_lost(row: Row, before: Row | None) -> bool:
+    """Whether another row stands where `row` was committed, is worth no more, and has no mark of its own: a repair put
+    it there, of what it had seen before. An import has a mark there until it has looked itself."""
+    if before is None or before["capture_id"] == row["capture_id"] or worth(before) > worth(row):
+        return False
+    marks: str | None = before["replacing"]
+    return without(marks, before["capture_id"]) == marks
 
 
 def _marked(
