@@ -74,8 +74,9 @@ def build(stage: str, into: Path, architecture: str | None = None, queue: bool =
         )
     command = [str(Path(sys.executable).parent / "chalice"), "package", "--stage", stage]
     command += ["--merge-template", ".chalice/resources.json", str(into / "out")]
-    # Chalice wants a region even where it asks nothing of AWS.
-    environment = {"AWS_DEFAULT_REGION": "us-east-1"} | os.environ
+    # Chalice wants a region even where it asks nothing of AWS. It runs app.py in the copy before it packs that: what
+    # Python would compile there would be packed, and be another file each time.
+    environment = {"AWS_DEFAULT_REGION": "us-east-1"} | os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     environment |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(_checked_wheels(source, into / "wheels"))}
     if queue:
         _add_queue(source / ".chalice", stage)
