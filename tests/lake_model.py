@@ -76,6 +76,16 @@ def reckoned(entries: list[Row], snapshots: list[Row], today: date) -> Views:
     }
 
 
+def _by_first_key(stood: list[Row], any_key: list[Row]) -> list[Row]:
+    """Each item of a list under the key over all lists that it came with: a URI that it gets later is no debut."""
+    first: dict[Any, str] = {}
+    for row, keyed_row in sorted(
+        zip(stood, any_key, strict=True), key=lambda pair: (pair[0]["snapshot_date"], pair[0]["position"])
+    ):
+        first.setdefault((row["playlist_id"], row["track_key"]), keyed_row["track_key"])
+    return [row | {"track_key": first[row["playlist_id"], row["track_key"]]} for row in stood]
+
+
 def measures(stood: list[Row], known: list[Row], snapshots: list[Row], lake_keys: Mapping[str, str]) -> Views:
     any_key = [row | {"track_key": lake_keys.get(row["uri"], row["track_key"])} for row in stood]
     ranked = {
@@ -84,7 +94,7 @@ def measures(stood: list[Row], known: list[Row], snapshots: list[Row], lake_keys
             (row for row in any_key if row["track_key"] is not None), "playlist_id", "snapshot_date"
         ).items()
     }
-    own, of_all, lacking = histories(stood, known), histories(any_key, known), missing(known)
+    own, of_all, lacking = histories(stood, known), histories(_by_first_key(stood, any_key), known), missing(known)
     steps = {playlist_id: cadence(playlist_id) for playlist_id in own}
     return {
         "turnover": measure_model.turnover(own, lacking, steps),
