@@ -50,6 +50,8 @@ class Promise:
         self._truth: dict[str, set[State] | None] = {}
         self._imported: dict[tuple[str, date, str], State] = {}
         self._best: dict[Day, Row] = {}
+        # Who has put each mark of a day, the last of several that replayed one document at the same moment.
+        self._marked_by: dict[tuple[str, date, str], Process] = {}
         self._purges: list[Purging] = []
         self._resting = False
 
@@ -67,7 +69,7 @@ class Promise:
                 purging.removed |= {(_table_of(key), *one) for one in gone}
         if key.startswith(keys.SNAPSHOTS) and self._schedule.current is not None:
             fresh = self._marks(after) - self._marks(before)
-            self._schedule.current.marks |= {(owner[0], *one) for one in fresh}
+            self._marked_by |= {(owner[0], *one): self._schedule.current for one in fresh}
         self._check(*owner)
 
     def sent(self, key: str) -> None:
@@ -84,7 +86,7 @@ class Promise:
 
     def ended_well(self, process: Process) -> None:
         """A process has ended, and no call of the store has failed it: it has nothing in hand any more."""
-        for playlist_id, day, mark in process.marks:
+        for playlist_id, day, mark in [those for those, by in self._marked_by.items() if by is process]:
             row = self.rows(playlist_id, day.year).get(day)
             if row and mark in (row["replacing"] or "").split():
                 raise Broken(f"{process} has ended, and its mark {mark} is on {playlist_id} {day}")

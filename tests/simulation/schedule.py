@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any, TypeVar
 
@@ -54,8 +54,6 @@ class Process:
     # At which call it goes on, where it stands still.
     goes_on_at: int = 0
     asked: dict[str, int] = field(default_factory=dict)
-    # The marks that it has put on days: (list, day, mark).
-    marks: set[tuple[str, date, str]] = field(default_factory=set)
 
     def __str__(self) -> str:
         return f"{self.number} {self.name}"
