@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import random
+import shutil
 import socket
 import subprocess
 import sys
@@ -47,12 +49,14 @@ def _in_memory() -> str | None:
     return str(memory) if roomy and not told.f_flag & os.ST_NOEXEC else None
 
 
-# Else each process that a test starts would compile all of chartlake anew: half of what a short command takes.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-
-if "TMPDIR" not in os.environ and (_memory := _in_memory()):
-    os.environ["TMPDIR"] = _memory
-    tempfile.tempdir = None
+def pytest_configure() -> None:
+    """Prepare what all processes of a run inherit. Not on import: benchmarks borrow the servers from here."""
+    # Else each process that a test starts would compile all of chartlake anew: half of what a short command takes.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    if "TMPDIR" not in os.environ and (memory := _in_memory()):
+        os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix="chartlake-tests-", dir=memory)
+        # Killed processes leave theirs, which would stay in memory.
+        atexit.register(shutil.rmtree, tempfile.tempdir, ignore_errors=True)
 
 
 # The files that take longest, the longest first: none of them shall begin when the others have ended.
