@@ -54,7 +54,7 @@ def pytest_configure() -> None:
     # Else each process that a test starts would compile all of chartlake anew: half of what a short command takes.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if "TMPDIR" not in os.environ and (memory := _in_memory()):
-        os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix="chartlake-tests-", dir=memory)
+        os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix="tests-", dir=memory)
         # Killed processes leave theirs, which would stay in memory.
         atexit.register(shutil.rmtree, tempfile.tempdir, ignore_errors=True)
 
