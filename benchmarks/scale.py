@@ -23,6 +23,7 @@ from random import Random
 from typing import Any
 
 from chalicelib.cli import cost
+from chalicelib.errors import RateLimited
 from chalicelib.spotify.pace import Pace
 from chalicelib.spotify.retry import ATTEMPTS
 from chalicelib.time_and_chance import World
@@ -142,7 +143,7 @@ class Course:
             self._answered.popleft()
         if load.allowed is not None and len(self._answered) >= load.allowed:
             self.told.refused += 1
-            worker.pace.refused(load.pause)
+            worker.pace.refused(RateLimited("", retry_after=load.pause))
             self._not_before = max(self._not_before, self._now + load.pause)
             self._at(self._now + load.seconds, lambda: self._end(worker, number, load.pause))
             return

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.errors import CredentialsRefused, LakeUnavailable, QuotaExceeded
+from chalicelib.errors import CredentialsRefused, LakeUnavailable, QuotaExceeded, RateLimited
 from chalicelib.history.importing import import_path
 from chalicelib.lake import keys
 from chalicelib.lake.address import open_store
@@ -27,6 +27,7 @@ from chalicelib.snapshots.outcome import Outcome, Run
 from chalicelib.snapshots.pipeline import AT_ONCE, open_pipeline
 from chalicelib.snapshots.verify import verify
 from chalicelib.spotify.capture import from_raw
+from chalicelib.spotify.pace import Pace
 from chalicelib.spotify.retry import ATTEMPTS
 from chalicelib.time_and_chance import World
 from simulator import DEVELOPMENT, EXTENDED, GRANDFATHERED, TOP_50, App, Fault, Simulator
@@ -973,3 +974,11 @@ def test_a_quota_ban_in_the_middle_explains_the_day_of_every_list_that_was_left(
     assert len(run.outcomes) == 40
     assert {outcome.status for outcome in run.outcomes if not outcome.published} == {Status.DEFERRED}
     assert crowded.asked("/v1/playlists") <= 10 + AT_ONCE
+
+
+def test_while_a_quota_ban_lasts_whoever_asks_hears_of_that_ban(clock: Clock) -> None:
+    pace = Pace(1.0, clock.world())
+    pace.refused(QuotaExceeded("a quota", retry_after=600))
+    pace.refused(RateLimited("a short pause, under way since before", retry_after=5))
+    with pytest.raises(QuotaExceeded, match="600 s more"), pace.turn("another playlist"):
+        pass

@@ -99,7 +99,7 @@ class Client:
                 return answer
             error = error_of(answer, playlist_id, self._world)
             if isinstance(error, RateLimited | QuotaExceeded):
-                self._pace.refused(error.retry_after)
+                self._pace.refused(error)
             # Spotify has refused good apps and good tokens for a moment: what would end the run is asked once more.
             if answer.status in doubted or not (isinstance(error, Final) and error.stops_run):
                 raise error

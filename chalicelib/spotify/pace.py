@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..errors import OutOfTime, RateLimited
+from ..errors import OutOfTime, QuotaExceeded, RateLimited
 from ..time_and_chance import World
 
 # Spotify's own window, in seconds.
@@ -33,6 +33,7 @@ class Pace:
         self._sent: deque[float] = deque(maxlen=self._most)
         self._changed_at = world.monotonic()
         self._not_before = float("-inf")
+        self._ban: type[RateLimited | QuotaExceeded] = RateLimited
 
     @property
     def rate(self) -> float:
@@ -47,7 +48,7 @@ class Pace:
     def turn(self, what: str) -> Iterator[None]:
         """Around one request for `what`. Waits until its turn comes.
 
-        Raises `RateLimited` while Spotify wants to be left alone, and `OutOfTime` where the process ends sooner.
+        While Spotify wants to be left alone, raises what its refusal was; `OutOfTime` where the process ends sooner.
         """
         with self._places:
             self._refuse_while_banned(what)
@@ -59,14 +60,16 @@ class Pace:
                 self._refuse_while_banned(what)
             yield
 
-    def refused(self, retry_after: float | None) -> None:
-        """Spotify answered 429: ask half as often from now on, and nothing for so many seconds."""
+    def refused(self, error: RateLimited | QuotaExceeded) -> None:
+        """Spotify answered 429: ask half as often from now on, and nothing for as long as it said."""
         with self._lock:
             now = self._world.monotonic()
             if now >= self._not_before:
                 # Of several refusals that were under way together the first one counts.
                 self._rate, self._changed_at = self._rate / 2, now
-            self._not_before = max(self._not_before, now + (retry_after or 0.0))
+            not_before = now + (error.retry_after or 0.0)
+            if not_before > self._not_before:
+                self._not_before, self._ban = not_before, type(error)
 
     def reserve(self) -> float:
         """Take the next place in the window; gives the seconds until then, which whoever asks has to wait."""
@@ -82,4 +85,4 @@ class Pace:
     def _refuse_while_banned(self, what: str) -> None:
         left = self._not_before - self._world.monotonic()
         if left > 0:
-            raise RateLimited(f"{what}: Spotify asked to wait {left:.0f} s more.", retry_after=left)
+            raise self._ban(f"{what}: Spotify asked to wait {left:.0f} s more.", retry_after=left)
