@@ -128,6 +128,24 @@ def test_a_file_that_changes_while_it_is_read_is_refused(lake: Lake, tmp_path: P
     assert list(lake.store.list("")) == []
 
 
+def test_of_large_files_that_are_packed_while_they_are_read_only_what_is_taken_stays(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.history.gathering.LARGE", 0)
+    bad, good = write(tmp_path), spotify_json(tmp_path)
+    bad.write_text(chart() + "broken\n")
+    with lake.folder() as folder:
+        gathering = Gathering(lake, folder)
+        refused, taken = [
+            *gathering.take(str(bad), lambda: bad.open("rb"), ME),
+            *gathering.take(str(good), lambda: good.open("rb"), ME),
+            *gathering.finish(),
+        ]
+        assert list(folder.glob("*.gz")) == []
+    assert (refused.error is None, taken.error) == (False, None)
+    assert [gzip.decompress(data) for data in kept(lake).values()] == [good.read_bytes()]
+
+
 @pytest.mark.parametrize("changes", range(4))
 def test_killed_at_any_write_the_bytes_are_there_before_the_rows(
     lake: Lake, clock: Clock, tmp_path: Path, changes: int

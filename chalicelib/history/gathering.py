@@ -6,6 +6,7 @@ import errno
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from .day import Day
 from .formats.archive_clone import Odd, read_clone
 from .formats.archive_json import read_followers
 from .imported import ImportedFile, Options
-from .kept import Lists, ToNote, keep, kept_key, name_to_keep, note, note_key, pack, raw_facts
+from .kept import LARGE, Lists, ToNote, keep, kept_key, name_to_keep, note, note_key, pack, packed_meanwhile, raw_facts
 from .opening import Limits, Opener, opened
 from .reader import read_history, table_of
 from .staging import Source, Staging, Taken, Wanted, all_days
@@ -156,9 +157,9 @@ class Gathering:
         """What one of them told; it is read row by row where it is not plain."""
         if taken is None:
             return self._attempted(one.name, lambda: self._read(one.name, one.open, one.options, one.wanted))
-        measured = (one.sha256, len(one.data))
+        packed = partial(self._pack, one.name, one.open, one.sha256, len(one.data))
         rejects: list[tuple[int, str, str]] | None = [] if one.options.skip_bad else None
-        return self._attempted(one.name, lambda: self._taken(one.name, one.open, one.options, measured, taken, rejects))
+        return self._attempted(one.name, lambda: self._taken(one.name, packed, one.options, one.sha256, taken, rejects))
 
     def _read(self, name: str, opener: Opener, options: Options, wanted: Wanted) -> _Waiting:
         rejects: list[tuple[int, str, str]] | None = [] if options.skip_bad else None
@@ -172,11 +173,25 @@ class Gathering:
             days = read_history(name, watched, **options.reading(), skip_bad=rejects, limits=options.limits)
             return self._looked_at(name, days, rejects)
         source = Source(name, sha256, wanted)
-        taken = self._in_bulk(watched, options, source)
-        if taken is None:
-            days = read_history(name, watched, **options.reading(), skip_bad=rejects, limits=options.limits)
-            taken = self._staging.read(days, source)
-        return self._taken(name, opener, options, (sha256, size), taken, rejects)
+        with self._packing(name, opener, options, sha256, size) as packed:
+            taken = self._in_bulk(watched, options, source)
+            if taken is None:
+                days = read_history(name, watched, **options.reading(), skip_bad=rejects, limits=options.limits)
+                taken = self._staging.read(days, source)
+            return self._taken(name, packed, options, sha256, taken, rejects)
+
+    def _packing(
+        self, name: str, opener: Opener, options: Options, sha256: str, size: int
+    ) -> AbstractContextManager[Callable[[], Path]]:
+        """What packs a file. A large one that is new is packed beside its being read, which leaves half of a second
+        processor idle."""
+        is_new = options.keep and not self._kept_key(sha256)
+        if size < LARGE or not is_new:
+            return nullcontext(partial(self._pack, name, opener, sha256, size))
+        return packed_meanwhile(name, opener, sha256, size, self._new_path())
+
+    def _pack(self, name: str, opener: Opener, sha256: str, size: int) -> Path:
+        return pack(name, opener, sha256, size, self._new_path())
 
     def _in_bulk(self, opener: Opener, options: Options, source: Source) -> Taken | None:
         """What a large file told; None where it is to be read row by row."""
@@ -192,15 +207,15 @@ class Gathering:
     def _taken(
         self,
         name: str,
-        opener: Opener,
+        packed: Callable[[], Path],
         options: Options,
-        measured: tuple[str, int],
+        sha256: str,
         taken: Taken,
         rejects: list[tuple[int, str, str]] | None,
     ) -> _Waiting:
-        """A file that was read, with its digest and size, and how its bytes are to be kept."""
-        keeping = None if taken.holds_purged else self._keeping(name, opener, options, *measured)
-        taken.settle(raw_facts(keeping.raw_key if keeping else None, measured[0]))
+        """A file that was read, with its digest, and how its bytes are to be kept: `packed`."""
+        keeping = None if taken.holds_purged else self._keeping(name, packed, options, sha256)
+        taken.settle(raw_facts(keeping.raw_key if keeping else None, sha256))
         return _Waiting(_imported(name, taken, rejects), taken, keeping, not taken.formats and not rejects)
 
     def _looked_at(self, name: str, days: Iterable[Day], rejects: list[tuple[int, str, str]] | None) -> _Waiting:
@@ -210,17 +225,22 @@ class Gathering:
         self._staging.discard(taken)
         return _Waiting(replace(_imported(name, taken, rejects), first_rows=tuple(first)), Taken())
 
-    def _keeping(self, name: str, opener: Opener, options: Options, sha256: str, size: int) -> _Keeping | None:
-        held = self._packed.get(sha256) or kept_key(self._lake, sha256)
-        if not held and not options.keep:
-            return None
+    def _keeping(self, name: str, packed: Callable[[], Path], options: Options, sha256: str) -> _Keeping | None:
+        held = self._kept_key(sha256)
         if held:
             return _Keeping(held, None, sha256, name, options)
-        self._files += 1
-        packed = self._folder / f"{self._files}.gz"
-        pack(name, opener, sha256, size, packed)
+        if not options.keep:
+            return None
+        path = packed()
         self._packed[sha256] = keys.kept_import(sha256, name)
-        return _Keeping(self._packed[sha256], packed, sha256, name, options)
+        return _Keeping(self._packed[sha256], path, sha256, name, options)
+
+    def _kept_key(self, sha256: str) -> str | None:
+        return self._packed.get(sha256) or kept_key(self._lake, sha256)
+
+    def _new_path(self) -> Path:
+        self._files += 1
+        return self._folder / f"{self._files}.gz"
 
     def _keep(self, files: Iterable[tuple[_Keeping, Taken, Lists]]) -> None:
         """Keep the bytes of files that tell of any list, then note their imports: once more only where one takes the

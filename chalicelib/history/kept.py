@@ -11,10 +11,13 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any, BinaryIO, cast
 from urllib.parse import quote
 
@@ -29,8 +32,8 @@ Lists = Mapping[str, tuple[date, date]]
 
 _CHUNK = 1 << 20
 _BROKEN = (EOFError, OSError, gzip.zlib.error)  # type: ignore[attr-defined]
-# Larger files are packed three times as fast, and a tenth larger.
-_PACKED_WELL = 16 << 20
+# Bytes. Larger files are packed three times as fast, and a tenth larger.
+LARGE = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -88,19 +91,44 @@ def kept_key(lake: Lake, sha256: str) -> str | None:
     return next((key for key in lake.store.list(keys.kept_prefix(sha256)) if key.endswith(".gz")), None)
 
 
-def pack(name: str, opener: Opener, sha256: str, size: int, path: Path) -> None:
-    """Make of a file what is kept. Raises `BadImport` where it is no more what it was when it was read."""
-    digest, level = hashlib.sha256(), 6 if size < _PACKED_WELL else 1
+def pack(
+    name: str, opener: Opener, sha256: str, size: int, path: Path, is_unwanted: Callable[[], bool] = lambda: False
+) -> Path:
+    """Make of a file what is kept, in `path`; of a part of it, as soon as it `is_unwanted`. Raises `BadImport` where it
+    is no more what it was when it was read."""
+    digest, level = hashlib.sha256(), 6 if size < LARGE else 1
     with opener() as source, path.open("wb") as target:
         chunk = source.read(_CHUNK)
         packed = None if chunk[:2] == b"\x1f\x8b" else gzip.GzipFile("", "wb", level, target, mtime=0)
         with packed or target as file:
-            while chunk:
+            while chunk and not is_unwanted():
                 digest.update(chunk)
                 file.write(chunk)
                 chunk = source.read(_CHUNK)
     if digest.hexdigest() != sha256:
         raise BadImport(name, [(0, "it was changed while it was read")], advice="Import it again when it is finished.")
+    return path
+
+
+@contextmanager
+def packed_meanwhile(name: str, opener: Opener, sha256: str, size: int, path: Path) -> Iterator[Callable[[], Path]]:
+    """Do `pack` in a thread of its own; gives what waits for the result, which is gone where nobody did."""
+    is_over, asked = Event(), []
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            packing = pool.submit(pack, name, opener, sha256, size, path, is_over.is_set)
+
+            def result() -> Path:
+                asked.append(packing.result())
+                return path
+
+            try:
+                yield result
+            finally:
+                is_over.set()
+    finally:
+        if not asked:
+            path.unlink(missing_ok=True)
 
 
 def keep(lake: Lake, packed: Mapping[str, Path]) -> None:
