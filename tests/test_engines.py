@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
+from py4j.protocol import Py4JError
 from sqlglot import exp, parse_one, transpile
 
 from chalicelib.analysis.charts import open_charts
@@ -119,8 +120,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     options = {
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
-        "spark.driver.memory": "1g",
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={quiet} -XX:TieredStopAtLevel=1",
+        "spark.driver.memory": "2g",
+        # Views lie ten deep in each other; a stack that is too small for one ends the whole process.
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={quiet} -XX:TieredStopAtLevel=1 -Xss4m",
         "spark.sql.session.timeZone": "UTC",
         # Each view is a few hundred rows: one task is faster than many, and code need not be compiled for them.
         "spark.sql.shuffle.partitions": "1",
@@ -149,7 +151,11 @@ def over_the_lake(
     for view, statement in zip(VIEWS, create_statements("spark"), strict=True):
         computed = str(tmp_path_factory.mktemp("views") / view)
         select = statement.removeprefix(f"CREATE OR REPLACE VIEW {view} AS")
-        spark.sql(select.replace("CURRENT_DATE", f"DATE '{TODAY}'")).write.parquet(computed)
+        try:
+            spark.sql(select.replace("CURRENT_DATE", f"DATE '{TODAY}'")).write.parquet(computed)
+        except Py4JError as error:
+            # What Java said can be asked for as long as it runs.
+            raise AssertionError(f"{view}: {error}") from None
         spark.read.parquet(computed).createOrReplaceTempView(view)
 
     def rows(query: str) -> list[Row]:
