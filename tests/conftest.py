@@ -118,10 +118,6 @@ class Mortal:
         self._age()
         self._store.create(key, data)
 
-    def upload(self, key: str, path: Path) -> None:
-        self._age()
-        self._store.upload(key, path)
-
     def add(self, objects: Mapping[str, bytes | Path]) -> list[str]:
         taken = []
         for key, one in objects.items():

@@ -311,14 +311,12 @@ def test_what_s3_refuses_is_explained(stubbed: tuple, code: str, status: int, ad
 def test_a_local_file_becomes_an_object_once(store: ObjectStore, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"x" * 3_000_000)
-    store.upload("a/b", path)
+    assert store.add({"a/b": path}) == []
     assert store.get("a/b").data == path.read_bytes()
     path.write_bytes(b"other")
-    for one in (store, DryRun(store)):
-        with pytest.raises(Conflict):
-            one.upload("a/b", path)
     trial = DryRun(store)
-    trial.upload("c", path)
+    assert store.add({"a/b": path}) == trial.add({"a/b": path}) == ["a/b"]
+    assert trial.add({"c": path}) == []
     assert (trial.get("c").data, store.get("c")) == (b"other", None)
 
 

@@ -71,15 +71,6 @@ class FolderStore:
     def create(self, key: str, data: bytes) -> None:
         self._write(key, data, etag=None)
 
-    def upload(self, key: str, path: Path) -> None:
-        with self._explained(key), path.open("rb") as source:
-            self._root.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
-            with self._lock:
-                if self._is_there(key):
-                    raise Conflict(key)
-                with self._folder_of(key, make=True) as (folder, name):
-                    copy_file(folder, name, source)
-
     def add(self, objects: Mapping[str, bytes | Path]) -> list[str]:
         if not objects:
             return []

@@ -79,7 +79,22 @@ class S3Store:
     def create(self, key: str, data: bytes) -> None:
         self._put(key, data, {"IfNoneMatch": "*"})
 
-    def upload(self, key: str, path: Path) -> None:
+    def add(self, objects: Mapping[str, bytes | Path]) -> list[str]:
+        written = in_order(self._add, list(objects.items()), _AT_ONCE)
+        return [key for key, is_new in zip(objects, written, strict=True) if not is_new]
+
+    def _add(self, one: tuple[str, bytes | Path]) -> bool:
+        key, content = one
+        try:
+            if isinstance(content, bytes):
+                self.create(key, content)
+            else:
+                self._put_file(key, content)
+        except Conflict:
+            return False
+        return True
+
+    def _put_file(self, key: str, path: Path) -> None:
         for attempt in range(_TRIES):
             with self._explained(key), path.open("rb") as file:
                 try:
@@ -91,21 +106,6 @@ class S3Store:
                     if _status(error) != 409 or attempt == _TRIES - 1:
                         raise
             self._world.sleep(self._world.random.uniform(0.05, 0.8))
-
-    def add(self, objects: Mapping[str, bytes | Path]) -> list[str]:
-        written = in_order(self._add, list(objects.items()), _AT_ONCE)
-        return [key for key, is_new in zip(objects, written, strict=True) if not is_new]
-
-    def _add(self, one: tuple[str, bytes | Path]) -> bool:
-        key, content = one
-        try:
-            if isinstance(content, bytes):
-                self.create(key, content)
-            else:
-                self.upload(key, content)
-        except Conflict:
-            return False
-        return True
 
     def replace(self, key: str, data: bytes, etag: str) -> None:
         self._put(key, data, {"IfMatch": etag})

@@ -45,13 +45,9 @@ class ObjectStore(Protocol):
         """Write a new object. Raises `Conflict` where the key holds other bytes already; equal bytes are success,
         since they are one's own write whose answer got lost."""
 
-    def upload(self, key: str, path: Path) -> None:
-        """Write a new object from a local file, a part at a time, since it may be larger than the memory. Raises
-        `Conflict` where the key is taken."""
-
     def add(self, objects: Mapping[str, bytes | Path]) -> list[str]:
-        """Write many new objects, some of them at the same time, each from its bytes or from a local file; gives the
-        keys that are taken, whose objects stay as they are."""
+        """Write many new objects, some of them at the same time, each from its bytes or from a local file, which may be
+        larger than the memory; gives the keys that are taken, whose objects stay as they are."""
 
     def replace(self, key: str, data: bytes, etag: str) -> None:
         """Write over the version read as `etag`. Raises `Conflict` where the object is another version or gone
@@ -101,11 +97,6 @@ class DryRun:
         if found and found.data != data:
             raise Conflict(key)
         self._written[key] = data
-
-    def upload(self, key: str, path: Path) -> None:
-        if self.get(key):
-            raise Conflict(key)
-        self._written[key] = path.read_bytes()
 
     def add(self, objects: Mapping[str, bytes | Path]) -> list[str]:
         taken = [key for key in objects if self.get(key)]
