@@ -13,10 +13,10 @@ import sys
 import tempfile
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 import pytest
@@ -138,6 +138,23 @@ class Mortal:
         self._left -= 1
         if self._left < 0:
             raise Killed
+
+
+class Meanwhile:
+    """A store in which something else happens once, right after the first such write of a key below a prefix."""
+
+    def __init__(self, store: ObjectStore, write: Literal["create", "replace"], prefix: str, other: Callable[[], None]):
+        self._store, self._write, self._prefix, self._other = store, write, prefix, other
+        self._happened = False
+
+    def __getattr__(self, name: str) -> Any:
+        return self._watched if name == self._write else getattr(self._store, name)
+
+    def _watched(self, key: str, *rest: Any) -> None:
+        getattr(self._store, self._write)(key, *rest)
+        if key.startswith(self._prefix) and not self._happened:
+            self._happened = True
+            self._other()
 
 
 @pytest.fixture

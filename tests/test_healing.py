@@ -21,7 +21,7 @@ from chalicelib.snapshots.replay import replay
 from chalicelib.snapshots.verify import verify
 from simulator import TOP_50, Fault, Simulator
 
-from .conftest import Clock, Killed, Mortal
+from .conftest import Clock, Killed, Meanwhile, Mortal
 from .test_extract import TODAY, Rig
 
 
@@ -111,22 +111,14 @@ def test_an_older_capture_never_commits_over_the_entries_of_a_newer_one(rig: Rig
     """Two runs of one day, the older of them asleep between its raw document and its entries."""
     slow = rig.lake
 
-    class Asleep:
-        def __getattr__(self, name: str) -> object:
-            return getattr(slow.store, name)
+    def meanwhile() -> None:
+        rig.clock.advance(minutes=5)
+        rig.lake = Lake(Mortal(slow.store, 2), rig.clock.world())
+        rig.simulator.edit(rig.id("fifty"), remove_at=3)
+        with pytest.raises(Killed):
+            rig.extract("fifty")
 
-        def create(self, key: str, data: bytes) -> None:
-            slow.store.create(key, data)
-            if key.startswith("raw/") and not woken:
-                woken.append(True)
-                rig.clock.advance(minutes=5)
-                rig.lake = Lake(Mortal(slow.store, 2), rig.clock.world())
-                rig.simulator.edit(rig.id("fifty"), remove_at=3)
-                with pytest.raises(Killed):
-                    rig.extract("fifty")
-
-    woken: list[bool] = []
-    rig.lake = Lake(Asleep(), rig.clock.world())  # type: ignore[arg-type]
+    rig.lake = Lake(Meanwhile(slow.store, "create", "raw/", meanwhile), rig.clock.world())
     rig.extract("fifty")
     rig.lake = slow
     assert len(rig.names("fifty")) == 49
@@ -302,24 +294,16 @@ def test_a_run_that_was_outrun_tells_of_a_day_that_is_there(rig: Rig, gap: bool)
     it could not ask."""
     slow = rig.lake
 
-    class Asleep:
-        def __getattr__(self, name: str) -> object:
-            return getattr(slow.store, name)
+    def meanwhile() -> None:
+        rig.clock.advance(minutes=5)
+        rig.lake = Lake(Mortal(slow.store, 2), rig.clock.world())
+        with pytest.raises(Killed):
+            rig.extract("fifty")
+        if gap:
+            failed = {"status": Status.DEFERRED, "reason": "A ban."}
+            slow.put_snapshot(empty_row(rig.id("fifty"), TODAY, rig.clock.now()) | failed)
 
-        def create(self, key: str, data: bytes) -> None:
-            slow.store.create(key, data)
-            if key.startswith("raw/") and not woken:
-                woken.append(True)
-                rig.clock.advance(minutes=5)
-                rig.lake = Lake(Mortal(slow.store, 2), rig.clock.world())
-                with pytest.raises(Killed):
-                    rig.extract("fifty")
-                if gap:
-                    failed = {"status": Status.DEFERRED, "reason": "A ban."}
-                    slow.put_snapshot(empty_row(rig.id("fifty"), TODAY, rig.clock.now()) | failed)
-
-    woken: list[bool] = []
-    rig.lake = Lake(Asleep(), rig.clock.world())  # type: ignore[arg-type]
+    rig.lake = Lake(Meanwhile(slow.store, "create", "raw/", meanwhile), rig.clock.world())
     outcome = rig.one("fifty")
     assert (outcome.published, outcome.already, outcome.error) == (True, True, None)
     assert slow.snapshot(rig.id("fifty"), TODAY)["capture_id"] == outcome.row["capture_id"]
@@ -331,21 +315,13 @@ def test_a_run_that_an_empty_list_overtook_leaves_no_entries(rig: Rig) -> None:
     slow, playlist_id = rig.lake, rig.id("fifty")
     body = {"id": playlist_id, "snapshot_id": "x", "owner": {}, "tracks": {"items": [], "total": 0, "offset": 0}}
 
-    class Asleep:
-        def __getattr__(self, name: str) -> object:
-            return getattr(slow.store, name)
+    def meanwhile() -> None:
+        rig.clock.advance(minutes=5)
+        rig.simulator.faults.add(Fault("body", on="playlist", body=json.dumps(body)))
+        rig.lake = slow
+        assert rig.one("fifty").row["entry_count"] == 0
 
-        def create(self, key: str, data: bytes) -> None:
-            slow.store.create(key, data)
-            if key.startswith("raw/") and not woken:
-                woken.append(True)
-                rig.clock.advance(minutes=5)
-                rig.simulator.faults.add(Fault("body", on="playlist", body=json.dumps(body)))
-                rig.lake = slow
-                assert rig.one("fifty").row["entry_count"] == 0
-
-    woken: list[bool] = []
-    rig.lake = Lake(Asleep(), rig.clock.world())  # type: ignore[arg-type]
+    rig.lake = Lake(Meanwhile(slow.store, "create", "raw/", meanwhile), rig.clock.world())
     outcome = rig.one("fifty")
     assert (outcome.already, outcome.row["entry_count"], rig.names("fifty")) == (True, 0, [])
     assert verify(slow).findings == ()
@@ -358,21 +334,13 @@ def test_a_run_that_a_newer_one_overtook_leaves_no_mark(rig: Rig) -> None:
     slow, playlist_id = rig.lake, rig.id("fifty")
     newer = {"capture_id": "of-the-newer-one", "captured_at": rig.clock.now() + timedelta(minutes=5)}
 
-    class Asleep:
-        def __getattr__(self, name: str) -> object:
-            return getattr(slow.store, name)
+    def meanwhile() -> None:
+        rows = [to_json(one | newer) for one in slow.entries(playlist_id, TODAY)]
+        worth = rank("simulator", newer["captured_at"])
+        slow.put_days(playlist_id, {TODAY: worth}, rows, {TODAY: newer["capture_id"]})
+        slow.put_snapshot(slow.snapshot(playlist_id, TODAY) | newer)
 
-        def replace(self, key: str, data: bytes, etag: str) -> None:
-            slow.store.replace(key, data, etag)
-            if key.startswith("tables/entries/") and not woken:
-                woken.append(True)
-                rows = [to_json(one | newer) for one in slow.entries(playlist_id, TODAY)]
-                worth = rank("simulator", newer["captured_at"])
-                slow.put_days(playlist_id, {TODAY: worth}, rows, {TODAY: newer["capture_id"]})
-                slow.put_snapshot(slow.snapshot(playlist_id, TODAY) | newer)
-
-    woken: list[bool] = []
-    rig.lake = Lake(Asleep(), rig.clock.world())  # type: ignore[arg-type]
+    rig.lake = Lake(Meanwhile(slow.store, "replace", "tables/entries/", meanwhile), rig.clock.world())
     outcome = rig.one("fifty", again=True)
     assert (outcome.published, outcome.row["capture_id"]) == (True, "of-the-newer-one")
     assert slow.snapshot(playlist_id, TODAY)["replacing"] is None

@@ -123,7 +123,7 @@ def locked(folder: Path, **limits: str) -> duckdb.DuckDBPyConnection:
     }
     connection = duckdb.connect(":memory:", config=settings | limits)
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(f"SET allowed_directories = [{_text(folder)}]")
+    connection.execute(f"SET allowed_directories = [{sql_text(folder)}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
@@ -224,17 +224,17 @@ class Scratch:
 
     def own(self, files: Iterable[bytes]) -> str:
         """A relation over Parquet files, one at least, whose bytes are known to be those that chartlake wrote."""
-        return f"(FROM read_parquet([{', '.join(_text(self._write('parquet', [data])) for data in files)}]))"
+        return f"(FROM read_parquet([{', '.join(sql_text(self._write('parquet', [data])) for data in files)}]))"
 
     def own_files(self, paths: Iterable[Path]) -> str:
         """The same over files below a `folder`; a column that some of them lack is null there."""
-        listed = ", ".join(map(_text, paths))
+        listed = ", ".join(map(sql_text, paths))
         return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
 
     def foreign(self, name: str, path: Path, schema: Mapping[str, str], needed: Collection[str]) -> str:
         """A relation over a Parquet file below a `folder` that a person knows by that name, as `parquet`. The columns
         of it must be of the schema's own types, and the needed ones there: a cast could change a value unseen."""
-        held = self.columns(f"FROM read_parquet({_text(path)})")
+        held = self.columns(f"FROM read_parquet({sql_text(path)})")
         if missing := [column for column in schema if column in needed and column not in held]:
             raise duckdb.ConversionException(f"it lacks the columns {', '.join(missing)}")
         for column, kind in schema.items():
@@ -245,7 +245,7 @@ class Scratch:
         return self._relation([path], schema)
 
     def _relation(self, paths: Iterable[Path], schema: Mapping[str, str]) -> str:
-        listed = ", ".join(map(_text, paths))
+        listed = ", ".join(map(sql_text, paths))
         if not listed:
             nothing = ", ".join(f"CAST(NULL AS {kind}) AS {_quoted(name)}" for name, kind in schema.items())
             return f"(SELECT {nothing} WHERE false)"
@@ -296,7 +296,7 @@ class Scratch:
         columns = ", ".join(f"'{name}': '{kind}'" for name, kind in schema.items())
         longest = max(_SMALL, *map(len, lines))
         options = f"format='newline_delimited', columns={{{columns}}}, maximum_object_size={longest}"
-        relation = f"(FROM read_json({_text(self._write('ndjson', lines))}, {options}))"
+        relation = f"(FROM read_json({sql_text(self._write('ndjson', lines))}, {options}))"
         self._extents[relation] = len(rows), max(date.fromisoformat(str(row["snapshot_date"])) for row in rows)
         return relation
 
@@ -329,7 +329,7 @@ class Scratch:
     def save(self, query: str, form: str, parameters: Mapping[str, Any] | None = None) -> Path:
         """The result of a query as a file (`parquet`, `csv`, or `json`: one array), written row by row."""
         path = self._path(form)
-        self._execute(f"COPY ({query}) TO {_text(path)} ({_OPTIONS[form]})", parameters)
+        self._execute(f"COPY ({query}) TO {sql_text(path)} ({_OPTIONS[form]})", parameters)
         return path
 
     def read(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
@@ -449,14 +449,14 @@ def _in_form(form: str, name: str, kind: str) -> str:
     nested = kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION"))
     if form == "csv" and (nested or kind == "VARCHAR"):
         text = f"CAST(to_json({_quoted(name)}) AS VARCHAR)" if nested else _quoted(name)
-        return f"regexp_replace({text}, {_text(FORMULA)}, {_text(_APOSTROPHE)}, 'g')"
+        return f"regexp_replace({text}, {sql_text(FORMULA)}, {sql_text(_APOSTROPHE)}, 'g')"
     return _quoted(name)
 
 
 def _casts(path: Path, schema: Mapping[str, str]) -> str:
     """The schema's columns of a file that has them all."""
     casts = ", ".join(f"CAST({_quoted(name)} AS {kind}) AS {_quoted(name)}" for name, kind in schema.items())
-    return f"(SELECT {casts} FROM read_parquet({_text(path)}))"
+    return f"(SELECT {casts} FROM read_parquet({sql_text(path)}))"
 
 
 def _unpacked(path: Path, schema: Mapping[str, str]) -> str:
@@ -464,14 +464,15 @@ def _unpacked(path: Path, schema: Mapping[str, str]) -> str:
     columns = ", ".join(f"'{name}': '{kind}[]'" for name, kind in schema.items())
     options = f"format='newline_delimited', columns={{{columns}}}, maximum_object_size={LONGEST_PACK}"
     lists = ", ".join(f'unnest("{name}") AS "{name}"' for name in schema)
-    return f"(SELECT {lists} FROM read_json({_text(path)}, {options}))"
+    return f"(SELECT {lists} FROM read_json({sql_text(path)}, {options}))"
 
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _text(value: object) -> str:
+def sql_text(value: object) -> str:
+    """A value as a text in SQL."""
     return "'" + str(value).replace("'", "''") + "'"
 
 
