@@ -13,8 +13,8 @@ import sys
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +26,7 @@ from filelock import FileLock
 from moto.server import ThreadedMotoServer
 
 from chalicelib.lake.address import open_store
-from chalicelib.lake.lake import Lake
+from chalicelib.lake.lake import Lake, rank
 from chalicelib.lake.store import ObjectStore, Stored
 from chalicelib.time_and_chance import World
 from deploy.package import Package, build
@@ -96,6 +96,13 @@ class Clock:
         return World(
             self.now, self.monotonic, self.sleep, random.Random(seed), time_left=lambda: end - self.monotonic()
         )
+
+
+def put_entries(
+    lake: Lake, playlist_id: str, day: date, captured_at: datetime, source: str, rows: Iterable[Mapping[str, Any]]
+) -> str:
+    """Make these a day's entries, unless better ones are there; gives the key."""
+    return lake.put_days(playlist_id, {day: rank(source, captured_at)}, rows).keys[day]
 
 
 class Killed(BaseException):

@@ -29,7 +29,7 @@ from chalicelib.lake.lake import Lake, rank
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
 from chalicelib.lake.store import ObjectStore
 
-from .conftest import Clock
+from .conftest import Clock, put_entries
 from .test_imports import CHART, write
 from .test_lake import row
 
@@ -69,7 +69,7 @@ def keep(lake: Lake, on: date, *songs: dict[str, Any] | str, playlist_id: str = 
         | captured
         for position, one in enumerate(songs, 1)
     ]
-    key = lake.put_entries(playlist_id, on, moment, "spotify", rows)
+    key = put_entries(lake, playlist_id, on, moment, "spotify", rows)
     facts = {"playlist_id": playlist_id, "name": f"List {playlist_id[0]}", "entries_key": key}
     lake.put_snapshot(row(day=on, captured_at=moment, entry_count=len(songs), total=len(songs), **facts))
 

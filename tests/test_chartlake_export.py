@@ -21,7 +21,7 @@ from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS
 from chalicelib.snapshots.verify import verify
 
-from .conftest import Clock
+from .conftest import Clock, put_entries
 from .test_extract import TODAY, Rig
 from .test_history import read, refusal
 from .test_imports import only
@@ -87,7 +87,7 @@ def kept(lake: Lake) -> Lake:
         }
         for number, (entry, text) in enumerate(zip(entries(count=len(ODD)), ODD, strict=True))
     ]
-    lake.put_entries(PLAYLIST, DAY, datetime(2026, 11, 23, 12, tzinfo=UTC), "spotify", rows)
+    put_entries(lake, PLAYLIST, DAY, datetime(2026, 11, 23, 12, tzinfo=UTC), "spotify", rows)
     facts = {"name": "=Mine", "owner_id": "o", "followers": 3, "public": True, "position_quality": "approx"}
     lake.put_snapshot(row(entry_count=len(ODD), total=len(ODD), **facts))
     return lake

@@ -32,7 +32,7 @@ from chalicelib.spotify.retry import ATTEMPTS
 from chalicelib.time_and_chance import World
 from simulator import DEVELOPMENT, EXTENDED, GRANDFATHERED, TOP_50, App, Fault, Simulator
 
-from .conftest import NOON, SHARED_DATA, Clock
+from .conftest import NOON, SHARED_DATA, Clock, put_entries
 
 TODAY = date(2026, 11, 23)
 
@@ -846,7 +846,7 @@ def test_a_damaged_table_is_one_playlists_trouble(rig: Rig) -> None:
 def test_verify_finds_what_was_tampered_with(rig: Rig) -> None:
     rig.extract("top-50", "fifty", "one")
     row = rig.lake.snapshot(TOP_50, TODAY)
-    rig.lake.put_entries(TOP_50, TODAY, NOON + timedelta(days=1), "simulator", rig_rows(rig, TOP_50, name="Forged"))
+    put_entries(rig.lake, TOP_50, TODAY, NOON + timedelta(days=1), "simulator", rig_rows(rig, TOP_50, name="Forged"))
     raw = rig.lake.snapshot(rig.id("fifty"), TODAY)["raw_key"]
     path = Path(rig.lake.store.locate(raw))
     path.write_bytes(path.read_bytes()[:-20])

@@ -21,7 +21,7 @@ from chalicelib.snapshots.replay import replay
 from chalicelib.snapshots.verify import verify
 from simulator import TOP_50, Fault, Simulator
 
-from .conftest import Clock, Killed, Meanwhile, Mortal
+from .conftest import Clock, Killed, Meanwhile, Mortal, put_entries
 from .test_extract import TODAY, Rig
 
 
@@ -194,7 +194,7 @@ def test_what_a_dead_import_has_put_under_an_empty_day_goes(rig: Rig, monkeypatc
     monkeypatch.setattr("simulator.web.HEADER", "X-Nothing")
     rig.extract("empty", "fifty")
     rows = [to_json(one) | {"playlist_id": rig.id("empty")} for one in rig.lake.entries(rig.id("fifty"), TODAY)]
-    rig.lake.put_entries(rig.id("empty"), TODAY, rig.clock.now(), "import:of-that-day", rows)
+    put_entries(rig.lake, rig.id("empty"), TODAY, rig.clock.now(), "import:of-that-day", rows)
     rig.clock.advance(days=1)
     rig.extract("empty")
     assert rig.names("empty") == []

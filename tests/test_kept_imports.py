@@ -24,7 +24,7 @@ from chalicelib.lake import keys
 from chalicelib.lake.lake import Lake
 from chalicelib.snapshots.verify import verify
 
-from .conftest import Clock, Killed, Mortal
+from .conftest import Clock, Killed, Mortal, put_entries
 from .test_extract import Rig
 from .test_imports import CHART, TRACKS, chart, only, write
 from .test_lake import DAY, PLAYLIST
@@ -283,7 +283,7 @@ def test_forged_rows_are_found_and_mended(two_days: Lake, clock: Clock) -> None:
 
     rows = [to_json(entry | {"name": "Forged"}) for entry in two_days.entries(CHART, DAY)]
     moment = two_days.snapshot(CHART, DAY)["captured_at"]
-    two_days.put_entries(CHART, DAY, moment, rows[0]["source"], rows)
+    put_entries(two_days, CHART, DAY, moment, rows[0]["source"], rows)
     assert verify(two_days).findings == ()
     problem = "its entries differ from what its file yields"
     assert verify_imports(two_days) == ([(CHART, DAY, problem)], [])

@@ -22,7 +22,7 @@ from chalicelib.lake.lake import Lake, rank
 from chalicelib.lake.schema import ENTRIES, SNAPSHOTS, Status
 from chalicelib.lake.store import ObjectStore
 
-from .conftest import NOON, Clock
+from .conftest import NOON, Clock, put_entries
 
 PLAYLIST = "p" * 22
 DAY = date(2026, 11, 23)
@@ -50,7 +50,7 @@ def entries(day: date = DAY, count: int = 3, captured_at: datetime = NOON, **fac
 
 def put(lake: Lake, day: date = DAY, captured_at: datetime = NOON, count: int = 3, **facts: Any) -> str:
     rows = entries(day, count, captured_at, **facts)
-    return lake.put_entries(PLAYLIST, day, captured_at, facts.get("source", "spotify"), rows)
+    return put_entries(lake, PLAYLIST, day, captured_at, facts.get("source", "spotify"), rows)
 
 
 def row(status: str = "ok", day: date = DAY, captured_at: datetime = NOON, **facts: Any) -> dict[str, Any]:

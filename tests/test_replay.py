@@ -21,7 +21,7 @@ from chalicelib.snapshots.replay import replay
 from chalicelib.snapshots.verify import verify
 from simulator import TOP_50, Fault, Simulator
 
-from .conftest import Clock
+from .conftest import Clock, put_entries
 from .test_extract import TODAY, Rig
 
 
@@ -94,7 +94,7 @@ def test_a_dry_run_names_what_would_change_and_writes_nothing(rig: Rig) -> None:
     from chalicelib.lake.tables import to_json
 
     moment = rig.lake.snapshot(TOP_50, day)["captured_at"]
-    rig.lake.put_entries(TOP_50, day, moment, "simulator", [to_json(row) for row in rows])
+    put_entries(rig.lake, TOP_50, day, moment, "simulator", [to_json(row) for row in rows])
     forged = tables(rig.lake)
     assert replay(rig.lake, rig.clock.world(), dry_run=True).changed == ((TOP_50, day),)
     assert tables(rig.lake) == forged

@@ -175,10 +175,6 @@ class Lake:
 
     # Entries.
 
-    def put_entries(self, playlist_id: str, day: date, captured_at: datetime, source: str, rows: Iterable[Row]) -> str:
-        """Make these the day's entries, unless newer ones (or a more trusted source's) are there; gives the key."""
-        return self.put_days(playlist_id, {day: rank(source, captured_at)}, rows).keys[day]
-
     def put_days(
         self,
         playlist_id: str,
@@ -186,7 +182,8 @@ class Lake:
         rows: Iterable[Row] | Path | Files,
         captures: Mapping[date, str] | None = None,
     ) -> Placed:
-        """Do `put_entries` for many days, with one write a segment, and none where nothing is new.
+        """Make these the entries of some days, unless newer ones (or a more trusted source's) are there; with one write
+        a segment, and none where nothing is new.
 
         `ranks` names the days and what each is worth beside what is there already; `rows` are theirs, in any order, or
         in files. Where they take the place of others the day is marked first (see `marks`), by the id in `captures` of
