@@ -28,6 +28,7 @@ BENCHMARKS = {
     "10,000 entries, 120 ms an answer": ("reading",),
     "300 lists of 50, no latency": ("many_lists", "--lists", "300"),
     "300 lists of 50, 120 ms an answer": ("many_lists", "--lists", "300", "--latency", "120"),
+    "300 lists of 50, 120 ms an answer, into S3": ("many_lists", "--lists", "300", "--latency", "120", "--s3"),
     "Questions about one list": ("answers",),
     "Questions over 100 lists": ("views",),
     "Questions over HTTP": ("http_answers",),

@@ -1,10 +1,10 @@
-"""A run of many lists of 50 songs into a folder, and the same run once more: seconds, CPU seconds and requests a list.
+"""A run of many lists of 50 songs into a folder or into S3, and the same run once more: seconds and CPU seconds a list.
 
-    .venv/bin/python benchmarks/many_lists.py [--lists 150] [--latency 0]
+    .venv/bin/python -m benchmarks.many_lists [--lists 150] [--latency 0] [--s3]
 
 chartlake runs as a process of its own beside the embedded simulator; what is printed is of that process alone. The pace
 is set out of the way, so what counts is chartlake's own work and the waiting for Spotify. The start of the process is
-taken off: that of a run of one list.
+taken off: that of a run of one list. `--s3` writes to a real S3 server on this machine, whose work is beside it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from simulator import EXTENDED, Simulator
+from tests.conftest import S3Server
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,23 +39,48 @@ def run(ids: list[str], environment: dict[str, str]) -> tuple[float, float]:
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+@contextmanager
+def a_lake(*, in_s3: bool) -> Iterator[dict[str, str]]:
+    """The settings of a new lake."""
+    with tempfile.TemporaryDirectory() as folder:
+        if not in_s3:
+            yield {"CHARTLAKE_LAKE": folder}
+            return
+        server = S3Server(Path(folder))
+        try:
+            server.start()
+            yield {
+                "CHARTLAKE_LAKE": "s3://charts/many",
+                "AWS_ENDPOINT_URL": server.url,
+                "AWS_ACCESS_KEY_ID": "testing",
+                "AWS_SECRET_ACCESS_KEY": "testing",
+                "AWS_DEFAULT_REGION": "eu-west-1",
+            }
+        finally:
+            server.kill()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lists", type=int, default=150)
     parser.add_argument("--latency", type=float, default=0.0, help="milliseconds an answer")
+    parser.add_argument("--s3", action="store_true", help="into a real S3 server, not into a folder")
     asked = parser.parse_args()
     simulator = Simulator(crowd=asked.lists, latency=asked.latency / 1000)
     ids = [simulator.playlist_id(f"crowd-{number}") for number in range(1, asked.lists + 1)]
-    with simulator.serve() as server, tempfile.TemporaryDirectory() as lake:
-        environment = os.environ | {
-            "SPOTIFY_API_URL": server.api_url,
-            "SPOTIFY_ACCOUNTS_URL": server.accounts_url,
-            "SPOTIPY_CLIENT_ID": EXTENDED.client_id,
-            "SPOTIPY_CLIENT_SECRET": EXTENDED.client_secret,
-            "CHARTLAKE_LAKE": lake,
-            "CHARTLAKE_RATE": "1000",
-        }
-        start, start_cpu = run(ids[:1], environment | {"CHARTLAKE_LAKE": f"{lake}/one"})
+    with simulator.serve() as server, a_lake(in_s3=asked.s3) as lake:
+        environment = (
+            os.environ
+            | lake
+            | {
+                "SPOTIFY_API_URL": server.api_url,
+                "SPOTIFY_ACCOUNTS_URL": server.accounts_url,
+                "SPOTIPY_CLIENT_ID": EXTENDED.client_id,
+                "SPOTIPY_CLIENT_SECRET": EXTENDED.client_secret,
+                "CHARTLAKE_RATE": "1000",
+            }
+        )
+        start, start_cpu = run(ids[:1], environment | {"CHARTLAKE_LAKE": f"{lake['CHARTLAKE_LAKE']}/one"})
         for name in ("first run", "second run"):
             wall, cpu = run(ids, environment)
             a_list, of_cpu = (1000 * seconds / (asked.lists - 1) for seconds in (wall - start, cpu - start_cpu))
