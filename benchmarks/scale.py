@@ -1,22 +1,32 @@
 """What many lists take and cost: Spotify's pace, the queue as a simulation, and list prices.
 
-    .venv/bin/python -m benchmarks.scale [--write]
+    .venv/bin/python -m benchmarks.scale [--against [LISTS]] [--write]
 
-`--write` puts the tables into docs/scale.md.
+`--against` lets real workers take 2,000 lists first (ten minutes; see `benchmarks.fan_out`), at a pace, with faults
+and one pause that Spotify asks for, and remembers what came of it in docs/scale.json; the simulation of the same is
+held against that. `--write` puts the tables into docs/scale.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from benchmarks.fan_out import paced
 from benchmarks.simulated_queue import Course, Load
 from chalicelib.cli import cost
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "scale.md"
+# What the last real run was asked to do, and what it did.
+RECORD = DOCUMENT.with_suffix(".json")
+# The pace is below what the simulated AWS can take, so that it is the pace that is looked at.
+AGREED = Load(2000, workers=2, rate=4.0, throttled_after=1000, pause=10.0)
+
+
 # Of the bill's table by parts: so many lists, and the names of prices.
 MANY, STORAGE = 100_000, "S3: storage after a year"
 PUT, GET, COMPUTING = "s3_put_or_list", "s3_get", "lambda_gb_second_arm64"
@@ -54,6 +64,29 @@ PARTS = (
     Part("read what the page and the index show", 9, GET, PAGES),
     Part("compute: the page", _A_DAY.seconds_a_page.value, COMPUTING, PAGES),
 )
+
+
+def agreement() -> Iterator[str]:
+    """Lines of a table: what the last real run took and asked, beside what is simulated with its own parameters."""
+    record = json.loads(RECORD.read_text("utf-8"))
+    real, simulated = record["told"], Course(Load(**record["load"])).run()
+    for words, name in (
+        ("lists with the status `ok`", "kept"),
+        ("requests to Spotify", "requests"),
+        ("of them refused with 429", "refused"),
+        ("seconds until the last list was kept", "seconds"),
+    ):
+        one, other = real[name], getattr(simulated, name)
+        yield f"| {words} | {one:,.0f} | {other:,.0f} | {other / one:.3f} |"
+    yield f"| of these, seconds in which something waited for a core | {real['waited']:,.0f} | 0 | |"
+
+
+def run_really(load: Load) -> None:
+    """Let real workers take so many lists, and remember what came of it with the work that a list took there."""
+    told = paced(load)
+    RECORD.write_text(
+        json.dumps({"load": asdict(replace(load, work=told["work"])), "told": told}, indent=2) + "\n", "utf-8"
+    )
 
 
 def money() -> Iterator[str]:
@@ -114,7 +147,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-TABLES = {"money": money, "parts": parts, "queue": queues}
+TABLES = {"money": money, "parts": parts, "queue": queues, "agreement": agreement}
 
 
 @contextmanager
@@ -133,8 +166,13 @@ def _document() -> Iterator[dict[str, list[str]]]:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument(
+        "--against", nargs="?", type=int, const=AGREED.lists, metavar="LISTS", help="make a real run first"
+    )
     options.add_argument("--write", action="store_true", help="put the tables into docs/scale.md")
     chosen = options.parse_args()
+    if chosen.against:
+        run_really(replace(AGREED, lists=chosen.against, throttled_after=chosen.against // 2))
     told = {name: list(lines()) for name, lines in TABLES.items()}
     if chosen.write:
         with _document() as tables:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
 
-from benchmarks.scale import COMPUTING, DOCUMENT, GET, PARTS, PUT, TABLES
+from benchmarks.scale import COMPUTING, DOCUMENT, GET, PARTS, PUT, RECORD, TABLES
 from benchmarks.simulated_queue import Course, Load
 from chalicelib.cli import cost
 
@@ -46,3 +47,14 @@ def test_one_pause_costs_all_workers_its_time_and_no_list_more_than_a_request() 
     told, alone = Course(load).run(), Course(replace(load, throttled_after=None)).run()
     assert (told.kept, told.refused, told.requests) == (load.lists, 1, load.lists + 1)
     assert told.seconds >= alone.seconds + load.pause
+
+
+def test_what_is_simulated_is_what_real_workers_did() -> None:
+    record = json.loads(RECORD.read_text("utf-8"))
+    load, real = Load(**record["load"]), record["told"]
+    told = Course(load).run()
+    assert load.lists >= 2_000
+    assert real["kept"] == told.kept == load.lists
+    assert told.requests == pytest.approx(real["requests"], rel=0.05)
+    assert told.refused == real["refused"]
+    assert told.seconds == pytest.approx(real["seconds"], rel=0.1)
