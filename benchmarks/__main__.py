@@ -24,8 +24,7 @@ ROOT = Path(__file__).parents[1]
 PAGE, RECORD = ROOT / "docs" / "measured.md", ROOT / "docs" / "measured.json"
 # In the order of the page: what is measured, by which module, with which arguments.
 BENCHMARKS = {
-    "50 entries, no latency": ("reading", "--entries", "50", "--latency", "0", "--runs", "9"),
-    "10,000 entries, 120 ms an answer": ("reading",),
+    "One list into S3": ("reading",),
     "300 lists of 50, no latency": ("many_lists", "--lists", "300"),
     "300 lists of 50, 120 ms an answer": ("many_lists", "--lists", "300", "--latency", "120"),
     "300 lists of 50, 120 ms an answer, into S3": ("many_lists", "--lists", "300", "--latency", "120", "--s3"),
@@ -48,6 +47,8 @@ def machine() -> dict[str, Any]:
         "commit": commit.stdout.strip(),
         "processor": cpu[0] if cpu else platform.machine(),
         "cores": os.cpu_count(),
+        # What else the machine did in the minute before: processes that ran or waited to.
+        "load": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in ("duckdb", "spotipy", "boto3")},
     }
@@ -55,12 +56,13 @@ def machine() -> dict[str, Any]:
 
 def measured(module: str, *arguments: str) -> dict[str, Any]:
     """What one benchmark printed, on which machine."""
+    about = machine()
     began = time.perf_counter()
     command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
-    return machine() | {"command": command[1:], "took": time.perf_counter() - began, "printed": done.stdout.rstrip()}
+    return about | {"command": command[1:], "took": time.perf_counter() - began, "printed": done.stdout.rstrip()}
 
 
 def page(record: dict[str, Any]) -> str:
@@ -76,16 +78,22 @@ def page(record: dict[str, Any]) -> str:
             parts.append(
                 f"## {title}\n\n```text\n{one['printed']}\n```\n\n"
                 f"`python {' '.join(one['command'])}`, commit {one['commit']}, {one['day']}: {one['processor']}, "
-                f"{one['cores']} cores, Python {one['python']}, {packages}.\n"
+                f"{one['cores']} cores{_load(one)}, Python {one['python']}, {packages}.\n"
             )
     return "\n".join(parts)
+
+
+def _load(one: dict[str, Any]) -> str:
+    """How busy the machine was before, where that was noted."""
+    return f" under a load of {one['load']:g} before" if "load" in one else ""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", default=[name for name, *_ in BENCHMARKS.values()], metavar="NAME")
     asked = parser.parse_args()
-    record: dict[str, Any] = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    before: dict[str, Any] = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    record = {title: before[title] for title in BENCHMARKS if title in before}
     for title, (module, *arguments) in BENCHMARKS.items():
         if module in asked.only:
             print(title, flush=True)

@@ -1,11 +1,12 @@
-"""One list of 50, 2,500 or 10,000 entries into a real S3 server: chartlake beside what people use instead.
+"""One list into a real S3 server: chartlake beside what people use instead.
 
-    .venv/bin/python -m benchmarks.reading [--entries 10000] [--latency 120] [--runs 3] [--json]
+    .venv/bin/python -m benchmarks.reading [--entries 50 500 10000] [--latency 0 120] [--runs 3] [--json]
 
-Beside it: the script of the tutorials (spotipy's loop, a CSV file, one `put_object`), and, as the limit, bare GETs of
-the same pages, four at once, whose bodies go into one object. Each runs as a process of its own, in turn, against the
-embedded simulator. Printed are the medians: seconds, seconds of the processor, largest memory, requests to Spotify.
-chartlake also proves that the pages belong together, keeps raw, and writes both tables.
+Beside it: the script of the tutorials (spotipy's loop, a CSV file, one `put_object`), dlt (its `rest_api` source into
+Parquet, installed for this run into a folder that goes with it), and, as the limit, bare GETs of the same pages, four
+at once, whose bodies go into one object. Each runs as a process of its own, in turn, against the embedded simulator.
+Printed are the medians: seconds, seconds of the processor, largest memory, requests to Spotify, and what lies in S3
+afterwards. chartlake also proves that the pages belong together, keeps raw, and writes both tables.
 """
 
 from __future__ import annotations
@@ -19,14 +20,26 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
+from typing import Any
 
+import boto3
+import duckdb
+
+from benchmarks.contenders import Contender, contenders
 from simulator import DEVELOPMENT, Simulator
+from simulator.accounts import LISTENER
+from simulator.hashing import base62
+from simulator.playlists import Playlist
 from tests.conftest import S3Server
 
 ROOT = Path(__file__).parents[1]
-LISTS = {50: "fifty", 2_500: "large", 10_000: "huge"}
+BUCKET = "charts"
 
 _MEMORY = """
 import atexit, sys
@@ -35,122 +48,137 @@ def tell():
         sys.stderr.writelines(line for line in file if line.startswith("VmHWM"))
 atexit.register(tell)
 """
-_SIGNED_IN = """
-import os, requests
-form = {"grant_type": "refresh_token", "refresh_token": os.environ["SPOTIPY_REFRESH_TOKEN"]}
-app = (os.environ["SPOTIPY_CLIENT_ID"], os.environ["SPOTIPY_CLIENT_SECRET"])
-told = requests.post(os.environ["SPOTIFY_ACCOUNTS_URL"] + "/api/token", data=form, auth=app, timeout=9).json()
-token = told["access_token"]
-"""
-CONTENDERS = {
-    "chartlake": "from chalicelib.cli import main; main(['extract', sys.argv[1], '--json'])",
-    "the script of the tutorials": _SIGNED_IN
-    + """
-import boto3, csv, io, spotipy
-spotify = spotipy.Spotify(auth=token)
-spotify.prefix = os.environ["SPOTIFY_API_URL"] + "/"
-page = spotify.playlist_items(sys.argv[1])
-entries = page["items"]
-while page["next"]:
-    page = spotify.next(page)
-    entries.extend(page["items"])
-assert len(entries) == int(sys.argv[2])
-text = io.StringIO()
-rows = csv.writer(text)
-for entry in entries:
-    track = entry.get("item") or entry.get("track")
-    if track:
-        rows.writerow([track["id"], track["name"], entry["added_at"]])
-boto3.client("s3").put_object(Bucket="charts", Key="songs.csv", Body=text.getvalue().encode())
-""",
-    "bare GETs, four at once": _SIGNED_IN
-    + """
-import boto3
-from concurrent.futures import ThreadPoolExecutor
-session = requests.Session()
-session.headers["Authorization"] = "Bearer " + token
-def page(offset):
-    address = f"{os.environ['SPOTIFY_API_URL']}/playlists/{sys.argv[1]}/items?limit=50&offset={offset}"
-    answer = session.get(address, timeout=30)
-    answer.raise_for_status()
-    return answer.content
-with ThreadPoolExecutor(4) as threads:
-    pages = list(threads.map(page, range(0, int(sys.argv[2]), 50)))
-boto3.client("s3").put_object(Bucket="charts", Key="pages.json", Body=b"[" + b",".join(pages) + b"]")
-""",
-}
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What one process took."""
+    """What one process took, and the kB that it left in S3."""
 
     seconds: float
     busy_seconds: float
     megabytes: float
     requests: float
+    kept_kb: float
 
 
-def measure(code: str, entries: int, simulator: Simulator, environment: dict[str, str]) -> Taken:
-    """Let one contender read the list."""
-    asked, before, began = len(simulator.requests), resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    command = [sys.executable, "-c", _MEMORY + code, simulator.playlist_id(LISTS[entries]), str(entries)]
-    found = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
-    seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if found.returncode:
-        sys.exit(f"{found.stdout}{found.stderr}")
-    busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Taken(seconds, busy, int(found.stderr.split()[-2]) / 1024, len(simulator.requests) - asked)
+@dataclass(frozen=True)
+class Place:
+    """Where the list is read from, where it is kept, and the environment of who does it."""
+
+    simulator: Simulator
+    s3: Any
+    environment: Mapping[str, str]
+
+    def add_list(self, entries: int) -> str:
+        """Another list, of the first so many entries of the longest one; gives its id."""
+        playlist_id = base62("as many entries", entries)
+        content = self.simulator.playlist_names["huge"].state(datetime.now(UTC)).entries[:entries]
+        self.simulator.add(Playlist(playlist_id, "As many as asked for", LISTENER, lambda day: content))
+        return playlist_id
+
+    def measure(self, contender: Contender, playlist_id: str, entries: int, into: str) -> Taken:
+        """Let one contender read the list, and see what it kept."""
+        asked, before = len(self.simulator.requests), resource.getrusage(resource.RUSAGE_CHILDREN)
+        began = time.perf_counter()
+        command = [contender.python, "-c", _MEMORY + contender.program, playlist_id, str(entries)]
+        environment = {**self.environment, "INTO": into}
+        found = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+        seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+        if found.returncode:
+            sys.exit(f"{contender.name}\n{found.stdout}{found.stderr}")
+        requests = len(self.simulator.requests) - asked
+        busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        (memory,) = [line for line in found.stderr.splitlines() if line.startswith("VmHWM")]
+        kept = objects(self.s3, f"{into}/")
+        if contender.tables:
+            rows = rows_of(self.s3, [key for key in kept if key.startswith(f"{into}/{contender.tables}")])
+            assert rows == entries, f"{contender.name} kept {rows} rows of {entries}"
+        return Taken(seconds, busy, int(memory.split()[1]) / 1024, requests, sum(kept.values()) / 1000)
+
+
+@contextmanager
+def opened(simulator: Simulator, folder: Path) -> Iterator[Place]:
+    """The simulator and a real S3 server, whose data go into `folder`."""
+    keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "eu-west-1"}
+    s3 = S3Server(folder)
+    with simulator.serve() as server:
+        spotify = {
+            "SPOTIFY_API_URL": server.api_url,
+            "SPOTIFY_ACCOUNTS_URL": server.accounts_url,
+            "SPOTIPY_CLIENT_ID": DEVELOPMENT.client_id,
+            "SPOTIPY_CLIENT_SECRET": DEVELOPMENT.client_secret,
+            "SPOTIPY_REFRESH_TOKEN": simulator.refresh_token(app=DEVELOPMENT),
+            "CHARTLAKE_RATE": "1000",
+        }
+        try:
+            s3.start()
+            session = boto3.Session(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"], region_name="eu-west-1")
+            client = session.client("s3", endpoint_url=s3.url)
+            yield Place(simulator, client, os.environ | keys | spotify | {"AWS_ENDPOINT_URL": s3.url})
+        finally:
+            s3.kill()
+
+
+def objects(s3: Any, prefix: str) -> dict[str, int]:
+    """The keys below a prefix, and how many bytes each has."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
+    return {one["Key"]: one["Size"] for page in pages for one in page.get("Contents", [])}
+
+
+def rows_of(s3: Any, keys: Sequence[str]) -> int:
+    """The rows of Parquet objects."""
+    with tempfile.TemporaryDirectory() as name:
+        for number, key in enumerate(keys):
+            s3.download_file(BUCKET, key, f"{name}/{number}.parquet")
+        found = duckdb.execute("SELECT count(*) FROM read_parquet(?)", [f"{name}/*.parquet"]).fetchone()
+    return int(found[0]) if found else 0
 
 
 def medians(taken: list[Taken]) -> Taken:
     return Taken(*(statistics.median(getattr(one, field.name) for one in taken) for field in fields(Taken)))
 
 
+def race(place: Place, racing: Sequence[Contender], entries: int, latency: float, runs: int) -> dict[str, Taken]:
+    """Every contender in turn, so many times; gives the medians."""
+    playlist_id = place.add_list(entries)
+    place.simulator.latency = latency / 1000
+    rounds = [
+        {
+            one.name: place.measure(one, playlist_id, entries, f"{entries}-{latency:g}/{number}/{lane}")
+            for lane, one in enumerate(racing)
+        }
+        for number in range(runs)
+    ]
+    return {one.name: medians([each[one.name] for each in rounds]) for one in racing}
+
+
+def tell(entries: int, latency: float, found: Mapping[str, Taken]) -> None:
+    print(f"{entries:,} entries, {f'{latency:g} ms an answer' if latency else 'no latency'}")
+    for name, taken in found.items():
+        print(
+            f"  {name:28}{taken.seconds:6.2f} s {taken.busy_seconds:6.2f} s busy {taken.megabytes:5.0f} MB "
+            f"{taken.requests:4.0f} requests {taken.kept_kb:8,.0f} kB kept",
+            flush=True,
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--entries", type=int, default=10_000, choices=LISTS)
-    parser.add_argument("--latency", type=float, default=120, help="milliseconds an answer")
+    parser.add_argument("--entries", type=int, nargs="+", default=[50, 500, 10_000], help="up to 10,000")
+    parser.add_argument("--latency", type=float, nargs="+", default=[0, 120], help="milliseconds an answer")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
-    simulator = Simulator(latency=asked.latency / 1000)
-    with simulator.serve() as server, tempfile.TemporaryDirectory() as folder:
-        s3 = S3Server(Path(folder))
-        try:
-            s3.start()
-            environment = os.environ | {
-                "SPOTIFY_API_URL": server.api_url,
-                "SPOTIFY_ACCOUNTS_URL": server.accounts_url,
-                "SPOTIPY_CLIENT_ID": DEVELOPMENT.client_id,
-                "SPOTIPY_CLIENT_SECRET": DEVELOPMENT.client_secret,
-                "SPOTIPY_REFRESH_TOKEN": simulator.refresh_token(app=DEVELOPMENT),
-                "AWS_ENDPOINT_URL": s3.url,
-                "AWS_ACCESS_KEY_ID": "testing",
-                "AWS_SECRET_ACCESS_KEY": "testing",
-                "AWS_DEFAULT_REGION": "eu-west-1",
-                "CHARTLAKE_RATE": "1000",
-            }
-            rounds = [
-                {
-                    name: measure(
-                        code, asked.entries, simulator, environment | {"CHARTLAKE_LAKE": f"s3://charts/{number}"}
-                    )
-                    for name, code in CONTENDERS.items()
-                }
-                for number in range(asked.runs)
-            ]
-        finally:
-            s3.kill()
-    found = {name: medians([one[name] for one in rounds]) for name in CONTENDERS}
-    if asked.json:
-        print(json.dumps({name: vars(taken) for name, taken in found.items()}))
-        return
-    for name, taken in found.items():
-        print(
-            f"{name:28}{taken.seconds:6.2f} s {taken.busy_seconds:6.2f} s busy {taken.megabytes:5.0f} MB "
-            f"{taken.requests:4.0f} requests"
-        )
+    with tempfile.TemporaryDirectory() as name:
+        racing = contenders(Path(name) / "dlt")
+        with opened(Simulator(), Path(name) / "s3") as place:
+            for entries, latency in product(asked.entries, asked.latency):
+                found = race(place, racing, entries, latency, asked.runs)
+                if asked.json:
+                    told = {name: vars(taken) for name, taken in found.items()}
+                    print(json.dumps({"entries": entries, "latency": latency, "medians": told}), flush=True)
+                else:
+                    tell(entries, latency, found)
 
 
 if __name__ == "__main__":

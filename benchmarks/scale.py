@@ -1,202 +1,131 @@
 """What many lists take and cost: Spotify's pace, the queue as a simulation, and list prices.
 
-    .venv/bin/python -m benchmarks.scale [--write] [--against RUN.json ...]
+    .venv/bin/python -m benchmarks.scale [--against [LISTS]] [--write]
 
-The queue is simulated event by event with chartlake's own pace: workers take ten lists at a time, four in flight, one
-request in a hundred fails, and where Spotify allows fewer requests than the pace it answers 429, which stops all
-workers for as long as it says. `--against` takes what `benchmarks.fan_out` printed: the first run tells the seconds of
-work a list took there, and the others are predicted from it. `--write` puts the tables into docs/scale.md.
+`--against` lets real workers take 2,000 lists first (ten minutes; see `benchmarks.fan_out`), at a pace, with faults
+and one pause that Spotify asks for, and remembers what came of it in docs/scale.json; the simulation of the same is
+held against that. `--write` puts the tables into docs/scale.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import heapq
 import json
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from random import Random
-from typing import Any
 
+from benchmarks.fan_out import paced
+from benchmarks.simulated_queue import Course, Load
 from chalicelib.cli import cost
-from chalicelib.errors import RateLimited
-from chalicelib.spotify.pace import Pace
-from chalicelib.spotify.retry import ATTEMPTS
-from chalicelib.time_and_chance import World
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "scale.md"
-_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-_WINDOW = 30.0
-_BATCH, _AT_ONCE = 10, 4
-_POLL = 1.0
+# What the last real run was asked to do, and what it did.
+RECORD = DOCUMENT.with_suffix(".json")
+# The pace is below what the simulated AWS can take, so that it is the pace that is looked at.
+AGREED = Load(2000, workers=2, rate=4.0, throttled_after=1000, pause=10.0)
+
+
+# Of the bill's table by parts: so many lists, and the names of prices.
+MANY, STORAGE = 100_000, "S3: storage after a year"
+PUT, GET, COMPUTING = "s3_put_or_list", "s3_get", "lambda_gb_second_arm64"
 
 
 @dataclass(frozen=True)
-class Load:
-    """So many lists of one request each before so many workers. `rate` is that of all workers together, requests a
-    second; `seconds` one request takes, `work` of one core each list takes besides; one in `fails_in` requests fails
-    (0: none); `allowed` requests in any 30 seconds are answered (None: all), and beyond them Spotify asks for `pause`
-    seconds."""
+class Part:
+    """What a list's day asks for: so many requests to S3 of one price, or seconds of Lambda; and why not less."""
 
-    lists: int
-    workers: int = 4
-    rate: float = 10.0
-    seconds: float = 0.12
-    work: float = 0.05
-    fails_in: int = 100
-    allowed: int | None = None
-    pause: float = 30.0
-    seed: int = 1
+    words: str
+    number: float
+    price: str
+    why: str
 
+    @property
+    def amount(self) -> str:
+        return f"{self.number:g} s" if self.price == COMPUTING else f"{self.number:g}"
 
-@dataclass
-class Told:
-    """What came of it: seconds until the last list was kept, requests, 429s among them, and lists kept."""
-
-    seconds: float = 0.0
-    requests: int = 0
-    refused: int = 0
-    kept: int = 0
+    def dollars(self, prices: Mapping[str, float]) -> float:
+        """Of one list and day, at list price."""
+        return self.number * prices[self.price]
 
 
-@dataclass
-class _Worker:
-    pace: Pace
-    waiting: list[int] = field(default_factory=list)
-    flying: int = 0
-    core_free_at: float = 0.0
+PAGES, LISTING = "yes: pages are derived", "perhaps: the rows that were just read name the last one"
+_A_DAY = cost.assumed(1, 50)
+PARTS = (
+    Part("write the raw document", 1, PUT, "no: it proves the day, and mends it"),
+    Part("write the segment of `entries`", 1, PUT, "no: it is the day"),
+    Part("write the rows of `snapshots`", 1, PUT, "no: it is the commit"),
+    Part("read these two before", 2, GET, "no: what is written again is compared and swapped"),
+    Part("compute: the request and all that follows", _A_DAY.seconds_a_request.value, COMPUTING, "no"),
+    Part("list the year's segments", 1, PUT, LISTING),
+    Part("write the page", 1, PUT, PAGES),
+    Part("list the page's years", 1, PUT, PAGES),
+    Part("read what the page and the index show", 9, GET, PAGES),
+    Part("compute: the page", _A_DAY.seconds_a_page.value, COMPUTING, PAGES),
+)
 
 
-class Course:
-    """The queue and its workers, from the first message to the last."""
-
-    def __init__(self, load: Load) -> None:
-        self.load, self.told = load, Told()
-        self._now, self._number = 0.0, 0
-        self._random = Random(load.seed)
-        self._world = World(
-            lambda: _EPOCH + timedelta(seconds=self._now), lambda: self._now, lambda seconds: None, self._random
-        )
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
-        # Messages by the moment from which they can be received, and how often each was.
-        self._queue = [(0.0, number) for number in range(load.lists)]
-        self._answered: deque[float] = deque()
-        self._not_before = 0.0
-        for _ in range(load.workers):
-            worker = _Worker(Pace(load.rate / load.workers, self._world, _AT_ONCE))
-            self._at(0.0, lambda worker=worker: self._receive(worker))  # type: ignore[misc]
-
-    def run(self) -> Told:
-        """Let all of it happen."""
-        while self._events and self.told.kept < self.load.lists:
-            self._now, _, happen = heapq.heappop(self._events)
-            happen()
-        self.told.seconds = self._now
-        return self.told
-
-    def _at(self, moment: float, happen: Callable[[], None]) -> None:
-        self._number += 1
-        heapq.heappush(self._events, (moment, self._number, happen))
-
-    def _receive(self, worker: _Worker) -> None:
-        """The next ten lists; while Spotify wants a pause they are put off at once."""
-        batch: list[int] = []
-        while self._queue and self._queue[0][0] <= self._now and len(batch) < _BATCH:
-            batch.append(heapq.heappop(self._queue)[1])
-        if self._now < self._not_before:
-            for number in batch:
-                self._put_off(number, self._not_before - self._now)
-            batch = []
-        if not batch:
-            soonest = self._queue[0][0] if self._queue else self._now
-            self._at(max(self._now + _POLL, soonest), lambda: self._receive(worker))
-            return
-        worker.waiting = batch
-        self._go_on(worker)
-
-    def _go_on(self, worker: _Worker) -> None:
-        while worker.waiting and worker.flying < _AT_ONCE:
-            number = worker.waiting.pop(0)
-            worker.flying += 1
-            self._ask(worker, number, 1)
-        if not worker.waiting and not worker.flying:
-            self._receive(worker)
-
-    def _ask(self, worker: _Worker, number: int, attempt: int) -> None:
-        if self._now < self._not_before:
-            self._end(worker, number, self._not_before - self._now)
-            return
-        pause = worker.pace.reserve()
-        self._at(self._now + pause, lambda: self._send(worker, number, attempt))
-
-    def _send(self, worker: _Worker, number: int, attempt: int) -> None:
-        if self._now < self._not_before:
-            self._end(worker, number, self._not_before - self._now)
-            return
-        self.told.requests += 1
-        load = self.load
-        while self._answered and self._answered[0] <= self._now - _WINDOW:
-            self._answered.popleft()
-        if load.allowed is not None and len(self._answered) >= load.allowed:
-            self.told.refused += 1
-            worker.pace.refused(RateLimited("", retry_after=load.pause))
-            self._not_before = max(self._not_before, self._now + load.pause)
-            self._at(self._now + load.seconds, lambda: self._end(worker, number, load.pause))
-            return
-        self._answered.append(self._now)
-        if load.fails_in and self._random.random() < 1 / load.fails_in and attempt < ATTEMPTS:
-            again = self._now + load.seconds + self._random.uniform(0.5, 1.0)
-            self._at(again, lambda: self._ask(worker, number, attempt + 1))
-            return
-        worker.core_free_at = max(worker.core_free_at, self._now + load.seconds) + load.work
-        self._at(worker.core_free_at, lambda: self._end(worker, number, None))
-
-    def _end(self, worker: _Worker, number: int, pause: float | None) -> None:
-        """A list is kept, or comes back after a pause."""
-        if pause is None:
-            self.told.kept += 1
-        else:
-            self._put_off(number, pause)
-        worker.flying -= 1
-        self._go_on(worker)
-
-    def _put_off(self, number: int, pause: float) -> None:
-        moment = self._now + pause + self._random.uniform(1, 1 + pause / 10)
-        heapq.heappush(self._queue, (moment, number))
+def agreement() -> Iterator[str]:
+    """Lines of a table: what the last real run took and asked, beside what is simulated with its own parameters."""
+    record = json.loads(RECORD.read_text("utf-8"))
+    real, simulated = record["told"], Course(Load(**record["load"])).run()
+    for words, name in (
+        ("lists with the status `ok`", "kept"),
+        ("requests to Spotify", "requests"),
+        ("of them refused with 429", "refused"),
+        ("seconds until the last list was kept", "seconds"),
+    ):
+        one, other = real[name], getattr(simulated, name)
+        yield f"| {words} | {one:,.0f} | {other:,.0f} | {other / one:.3f} |"
+    yield f"| of these, seconds in which something waited for a core | {real['waited']:,.0f} | 0 | |"
 
 
-def agreement(runs: list[dict[str, Any]]) -> Iterator[str]:
-    """Lines of a table: what real runs took and asked, beside what the first one's work a list predicts."""
-    work = _seconds_to_take(runs[0]) * 2 / runs[0]["lists"]
-    for run in runs:
-        load = Load(run["lists"], workers=2, rate=1000.0, seconds=0.0, work=work, fails_in=20)
-        told = Course(load).run()
-        sent, predicted, took = run["requests"]["sent"], told.requests + 1, _seconds_to_take(run)
-        yield (
-            f"| {run['lists']:,} | {sent:,} | {predicted:,} ({predicted / sent - 1:+.1%}) "
-            f"| {took:.0f} s | {told.seconds:.0f} s ({told.seconds / took - 1:+.0%}) |"
-        )
-
-
-def _seconds_to_take(run: dict[str, Any]) -> float:
-    return sum(float(one["seconds_to_take"]) for one in run["runs"])
+def run_really(load: Load) -> None:
+    """Let real workers take so many lists, and remember what came of it with the work that a list took there."""
+    told = paced(load)
+    RECORD.write_text(
+        json.dumps({"load": asdict(replace(load, work=told["work"])), "told": told}, indent=2) + "\n", "utf-8"
+    )
 
 
 def money() -> Iterator[str]:
     """Lines of a table: what so many lists of 50 entries take and cost."""
     prices = cost.load_prices()
-    for lists in (1, 1_000, 100_000, 1_000_000):
+    for lists in (1, 1_000, MANY, 1_000_000):
         lines = {line.name: line for line in cost.bill(cost.assumed(lists, 50), prices)}
-        whole, storage = cost.total(lines.values()), lines["S3: storage after a year"]
-        seconds = lists / Load(lists).rate
+        storage, seconds = lines[STORAGE], lists / Load(lists).rate
         yield (
             f"| {lists:,} | {_duration(seconds)} | {lines['S3: writing and listing'].amount} "
-            f"| {whole.to_pay - storage.to_pay:,.2f} USD | {storage.amount}, {storage.to_pay:,.2f} USD |"
+            f"| {_without_storage(lists):,.2f} USD | {storage.amount}, {storage.to_pay:,.2f} USD |"
         )
+
+
+def parts() -> Iterator[str]:
+    """Lines of a table: what a list's day asks for, what that costs a month for `MANY` lists, and why not less."""
+    prices = cost.load_prices()["prices"]
+    dollars = {part: part.dollars(prices) * MANY * cost.DAYS for part in PARTS}
+    rest = _without_storage(MANY) - sum(dollars.values())
+    for part, spent in dollars.items():
+        yield f"| {part.words} | {part.amount} | {spent:,.2f} USD | {part.why} |"
+    yield f"| the run itself and the queue, less what is always free | | {rest:,.2f} USD | |"
+    needed = {part: spent for part, spent in dollars.items() if part.why not in (PAGES, LISTING)}
+    a_write = min(spent for part, spent in needed.items() if part.price == PUT)
+    least = rest + sum(needed.values())
+    for words, total in (
+        ("all of it", rest + sum(dollars.values())),
+        ("without pages", rest + sum(spent for part, spent in dollars.items() if part.why != PAGES)),
+        ("what may not be left out", least),
+        ("of that the three writes", 3 * a_write),
+        ("were raw of ten lists one object, and the row in the segment", least - 1.9 * a_write),
+    ):
+        yield f"| **{words}** | | **{total:,.2f} USD** | |"
+
+
+def _without_storage(lists: int) -> float:
+    """USD a month that so many lists of 50 entries cost."""
+    lines = cost.bill(cost.assumed(lists, 50), cost.load_prices())
+    return sum(line.to_pay for line in lines if line.name != STORAGE)
 
 
 def queues() -> Iterator[str]:
@@ -218,6 +147,9 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
+TABLES = {"money": money, "parts": parts, "queue": queues, "agreement": agreement}
+
+
 @contextmanager
 def _document() -> Iterator[dict[str, list[str]]]:
     """The tables of the document by the marks around them; what is put there is written."""
@@ -233,13 +165,15 @@ def _document() -> Iterator[dict[str, list[str]]]:
 
 
 def main() -> None:
-    options = argparse.ArgumentParser()
-    options.add_argument("--against", nargs="*", default=[], type=Path, metavar="RUN.json")
-    options.add_argument("--write", action="store_true")
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument(
+        "--against", nargs="?", type=int, const=AGREED.lists, metavar="LISTS", help="make a real run first"
+    )
+    options.add_argument("--write", action="store_true", help="put the tables into docs/scale.md")
     chosen = options.parse_args()
-    told = {"money": list(money()), "queue": list(queues())}
     if chosen.against:
-        told["agreement"] = list(agreement([json.loads(path.read_text()) for path in chosen.against]))
+        run_really(replace(AGREED, lists=chosen.against, throttled_after=chosen.against // 2))
+    told = {name: list(lines()) for name, lines in TABLES.items()}
     if chosen.write:
         with _document() as tables:
             tables.update(told)

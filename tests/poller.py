@@ -40,6 +40,8 @@ class Poller:
 
     def __init__(self, sqs: Any, url: str, functions: Sequence[Function], seconds: float = 45) -> None:
         self._sqs, self._url, self._functions, self._seconds = sqs, url, functions, seconds
+        # moto makes its list of messages anew for each one that is deleted: of two at once one would come back.
+        self._one_at_a_time = threading.Lock()
         self.batches = 0
         self.errors: list[dict[str, Any]] = []
 
@@ -59,9 +61,10 @@ class Poller:
 
     def _serve(self, function: Function, until: Callable[[], bool]) -> None:
         while True:
-            found = self._sqs.receive_message(
-                QueueUrl=self._url, MaxNumberOfMessages=BATCH, AttributeNames=["All"], WaitTimeSeconds=0
-            )
+            with self._one_at_a_time:
+                found = self._sqs.receive_message(
+                    QueueUrl=self._url, MaxNumberOfMessages=BATCH, AttributeNames=["All"], WaitTimeSeconds=0
+                )
             if messages := found.get("Messages"):
                 self._deliver(function, messages)
             elif until():
@@ -82,5 +85,7 @@ class Poller:
             for number, one in enumerate(messages)
             if one["MessageId"] not in kept
         ]
-        if gone:
+        if not gone:
+            return
+        with self._one_at_a_time:
             self._sqs.delete_message_batch(QueueUrl=self._url, Entries=gone)

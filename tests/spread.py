@@ -42,6 +42,15 @@ _MEANT = {
 }
 
 
+@dataclass(frozen=True)
+class Sample:
+    """Requests to Spotify up to a moment, the memory of each worker in MB, and the seconds that all took of a core."""
+
+    asked: int
+    memory: list[float]
+    work: float
+
+
 @dataclass
 class Spread:
     """What a test asks and looks at."""
@@ -53,7 +62,7 @@ class Spread:
     workers: list[Function]
     poller: Poller
     url: str
-    memory: list[list[float]] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
 
     def start(self, event: dict[str, Any] = SCHEDULED) -> str:
         """The scheduled job; gives the id of its run."""
@@ -102,8 +111,9 @@ class Spread:
         return sum(one.path.startswith("/v1/") for one in self.simulator.requests)
 
     def measure(self) -> None:
-        """Note the memory of each worker, in MB."""
-        self.memory.append([one.memory() for one in self.workers])
+        """Note what the workers have in memory and have done."""
+        work = sum(one.seconds_of_work() for one in self.workers)
+        self.samples.append(Sample(self.asked(), [one.memory() for one in self.workers], work))
 
 
 def break_some(spread: Spread, share: float) -> int:
@@ -116,10 +126,21 @@ def break_some(spread: Spread, share: float) -> int:
 
 @contextmanager
 def spread_over(
-    workers: int, lists: int, task: Path, runtime: Path, folder: Path, aws: Aws, entries: str = "fifty"
+    workers: int,
+    lists: int,
+    task: Path,
+    runtime: Path,
+    folder: Path,
+    aws: Aws,
+    entries: str = "fifty",
+    *,
+    latency: float = 0.0,
+    rate: float = 1000.0,
+    seconds: float = 45.0,
 ) -> Iterator[Spread]:
-    """So many workers before a queue of so many lists, in an account that is empty."""
-    simulator = Simulator()
+    """So many workers before a queue of so many lists, in an account that is empty. `latency` is that of Spotify in
+    seconds, `rate` the pace of each worker (the simulator counts no rolling 30 seconds), `seconds` a batch's time."""
+    simulator = Simulator(latency=latency)
     ids = followed(simulator, lists, entries)
     url = make_account(aws, ids)
     with ExitStack() as stack:
@@ -133,8 +154,7 @@ def spread_over(
             "CHARTLAKE_METRICS": STACK,
             "CHARTLAKE_DAILY": f"{_ACCOUNT.format('lambda')}:function:{STACK}-daily",
             "CHARTLAKE_SCHEDULER_ROLE": "arn:aws:iam::123456789012:role/again",
-            # The simulator counts no rolling 30 seconds.
-            "CHARTLAKE_RATE": "1000",
+            "CHARTLAKE_RATE": f"{rate:g}",
         }  # fmt: skip
 
         def function(name: str, handler: str, keys: dict[str, str], number: int = 0) -> Function:
@@ -146,7 +166,7 @@ def spread_over(
         taking = keys_of(aws, "lists")
         working = [function("lists", "take_lists", taking, number) for number in range(workers)]
         sqs = aws.client("sqs")
-        yield Spread(aws, simulator, ids, daily, working, Poller(sqs, url, working), url)
+        yield Spread(aws, simulator, ids, daily, working, Poller(sqs, url, working, seconds), url)
 
 
 def followed(simulator: Simulator, count: int, entries: str) -> list[str]:
