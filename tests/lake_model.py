@@ -322,6 +322,7 @@ def placed(stood: list[Row], known: list[Row]) -> list[Row]:
         facts |= {
             "run_number": move.get("run_number"),
             "last_number": move.get("last_number") if row["occurrence"] == 1 else None,
+            "starts": row["occurrence"] == 1 and move["starts"] if move else None,
         }
         found.append(facts)
     return found

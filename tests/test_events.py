@@ -216,6 +216,29 @@ def test_some_days_tell_what_the_whole_history_tells_of_them(lake: Lake) -> None
         assert list(read_events(lake, since=first, until=last, today=TODAY)) == expected
 
 
+def test_a_day_alone_tells_of_a_first_place_whose_holder_may_stand_in_an_empty_slot(lake: Lake) -> None:
+    kept(lake, "AB", "AB", "X.")
+    day = FIRST + timedelta(days=2)
+    found = list(read_events(lake, since=None, today=day))
+    assert [(one.kind, one.uri) for one in found] == [("entered", "spotify:track:X"), ("number_one", "spotify:track:X")]
+    assert found == [one for one in read_events(lake, today=day) if one.snapshot_date == day]
+
+
+def test_a_day_alone_knows_by_its_moment_whose_slot_was_empty_long_ago(lake: Lake) -> None:
+    # On the second day Z's slot is empty, as its moment tells, and C is not there: it was not the first place's.
+    days = {}
+    for number, letters in enumerate(("ABZC", ".ABW", "ABZC", "ABC", "ACB", "CAB")):
+        day = FIRST + timedelta(days=number)
+        days[day] = named(day, letters)
+        for row, letter in zip(days[day], letters.replace(".", "Z"), strict=True):
+            row["added_at"] = f"2020-01-{ord(letter) - ord('A') + 1:02}T00:00:00Z"
+    keep(lake, days)
+    last = max(days)
+    whole = [one for one in read_events(lake, today=last) if one.snapshot_date == last]
+    assert ("new_peak", "spotify:track:C") in [(one.kind, one.uri) for one in whole]
+    assert list(read_events(lake, since=last, today=last)) == whole
+
+
 def test_an_event_tells_its_item_as_that_day_had_it(lake: Lake) -> None:
     artists = [{"id": "ar1", "name": "Ada"}, {"id": "ar2", "name": "Bob"}]
     days = {FIRST + timedelta(days=number): named(FIRST + timedelta(days=number), "A") for number in range(2)}

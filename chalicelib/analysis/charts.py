@@ -380,10 +380,19 @@ class Charts:
         self.playlist(playlist_id)
         return self.warehouse.read(
             """
-            WITH told AS (SELECT * FROM credits WHERE playlist_id = $id AND snapshot_date BETWEEN $first AND $last),
-            entries_in_all AS (
-              SELECT count(*) AS entries FROM standings
+            WITH told AS (
+              SELECT * FROM standings
               WHERE playlist_id = $id AND snapshot_date BETWEEN $first AND $last AND track_key IS NOT NULL
+            ),
+            -- As the view `credits`, which reckons with all days before it knows that some are asked for.
+            credited AS (SELECT snapshot_date, position, track_key, unnest(artists) AS artist FROM told),
+            named AS (
+              SELECT
+                credited.*,
+                artist.id AS artist_id,
+                artist.name AS artist_name,
+                coalesce(artist.id, artist.name) AS artist_key
+              FROM credited
             )
             SELECT
               artist_key,
@@ -393,8 +402,9 @@ class Charts:
               count(DISTINCT track_key) AS tracks,
               count(DISTINCT snapshot_date) AS days,
               min(position) AS peak_position,
-              count(*) / (SELECT entries FROM entries_in_all) AS share
-            FROM told GROUP BY artist_key ORDER BY entries DESC, peak_position, name
+              count(*) / (SELECT count(*) FROM told) AS share
+            FROM named WHERE artist_key IS NOT NULL
+            GROUP BY artist_key ORDER BY entries DESC, peak_position, name
             """,
             {"id": playlist_id, "first": first, "last": last},
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -12,9 +13,8 @@ from ..lake.lake import Lake
 from ..lake.warehouse import Warehouse, open_warehouse
 from .views import EVENT_KINDS, view_sql
 
-# The views that `events` is made of, in their order: those of all days, and those that only need what is told of.
-_OF_ALL_DAYS = ("mixed_days", "known_days", "recordings", "slots", "playlists")
-_OF_ITEMS = ("placed", "keyed", "moves")
+# The views of all days that `events` is made of, in their order.
+_OF_ALL_DAYS = ("mixed_days", "known_days", "recordings", "playlists")
 # What of `recordings` these views ask for; DuckDB leaves the rest uncomputed.
 _IDENTITY = "SELECT playlist_id, uri, track_key FROM ({})"
 
@@ -130,18 +130,42 @@ def _define_days(warehouse: Warehouse) -> None:
     warehouse.hold("snapshots", f"SELECT {_OF_SNAPSHOTS} FROM snapshots")
     for name in _OF_ALL_DAYS:
         warehouse.hold(name, _IDENTITY.format(view_sql(name)) if name == "recordings" else view_sql(name))
+    _hold_unnamed(warehouse)
+    warehouse.hold("slots", view_sql("slots").replace("FROM entries", "FROM unnamed"))
+
+
+def _hold_unnamed(warehouse: Warehouse) -> None:
+    """The entries without a URI. Few go by what they are called, and reading artists costs more than all else."""
+    warehouse.hold("unnamed", f"SELECT {_OF_UNNAMED} FROM entries WHERE uri IS NULL")
+    if warehouse.read("SELECT 1 AS one FROM unnamed WHERE item_id IS NULL AND isrc IS NULL AND name <> '' LIMIT 1"):
+        warehouse.hold("unnamed", f"SELECT {_OF_UNNAMED}, artists FROM entries WHERE uri IS NULL")
 
 
 def _define_events(warehouse: Warehouse, today: date, since: date, until: date) -> None:
     """The view `events`, which is right about the days from `since` to `until`."""
-    if since > date.min:
-        condition = _NEEDED.format(since=since, until=until)
-        warehouse.hold("needed", f"SELECT {_OF_ENTRIES} FROM entries WHERE {condition}")
-        warehouse.define("entries", "SELECT * FROM needed")
-    for name in _OF_ITEMS:
-        make = warehouse.hold if name == "placed" else warehouse.define
-        make(name, view_sql(name))
-    warehouse.define("events", view_sql("events").replace("CURRENT_DATE", f"DATE '{today}'"))
+    first = date.min if since == date.min else _narrow_entries(warehouse, since, until)
+    for name in ("placed", "keyed"):
+        warehouse.define(name, view_sql(name))
+    warehouse.hold("moves", f"SELECT {_OF_MOVES} FROM ({view_sql('moves')})")
+    if first > date.min:
+        warehouse.hold("moves", _NEAR_MOVES.format(first=first))
+    text = view_sql("events").replace("CURRENT_DATE", f"DATE '{today}'")
+    warehouse.define("events", text if first == date.min else _OWN_MOMENTS.sub("", text))
+
+
+def _narrow_entries(warehouse: Warehouse, since: date, until: date) -> date:
+    """Let `entries` keep only what is needed of the days from `since` to `until`; gives the first day from which on all
+    of it is whole."""
+    warehouse.hold("starts", _STARTS.format(since=since, until=until))
+    (found,) = warehouse.read("SELECT min(day) AS first FROM starts")
+    first: date = found["first"] or since
+    warehouse.hold("near", _NEAR_ENTRIES.format(first=first, until=until))
+    warehouse.hold("wanted", _WANTED)
+    warehouse.hold("moments", _MOMENTS)
+    warehouse.hold("needed", _NEEDED.format(first=first))
+    warehouse.define("entries", "SELECT * FROM needed")
+    warehouse.hold("snapshots", _OF_NEAR_DAYS.format(first=first))
+    return first
 
 
 # The columns of `snapshots` that the views and `events` ask for.
@@ -150,42 +174,110 @@ _OF_SNAPSHOTS = (
     "reason, replacing, position_quality, source"
 )
 # The columns of `entries` that the views of items and `events` ask for: most of what an entry holds is left unread.
-_OF_ENTRIES = "playlist_id, snapshot_date, position, item_type, item_id, uri, name, artists, isrc, label, added_at"
-# The whole history, up to the last day that is asked for, of those who are seen on one of these days or before them: on
-# the known day before, or on an earlier one, as long as an empty slot held them after it, or might have.
-_NEEDED = """
-snapshot_date <= DATE '{until}' AND (
-  uri IS NULL OR (playlist_id, uri) IN (
-    WITH watched AS (
-      SELECT slots.*, min(CASE WHEN empty_slots = 0 THEN snapshot_date END) OVER (
-        PARTITION BY playlist_id ORDER BY day_number ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
-      ) AS whole_after
-      FROM slots
-    ),
-    starts AS (
-      SELECT watched.playlist_id, min(watched.snapshot_date) AS day
-      FROM watched LEFT JOIN known_days AS gone
-        ON watched.playlist_id = gone.playlist_id AND watched.gone_number = gone.day_number
-      WHERE watched.snapshot_date >= DATE '{since}' OR gone.snapshot_date >= DATE '{since}'
-        OR whole_after BETWEEN DATE '{since}' AND DATE '{until}'
-      GROUP BY watched.playlist_id
-    ),
-    seen AS (
-      SELECT DISTINCT
-        one.playlist_id, one.uri, CASE WHEN one.uri IS NULL THEN upper(replace(one.isrc, '-', '')) END AS isrc
-      FROM entries AS one JOIN starts ON one.playlist_id = starts.playlist_id AND one.snapshot_date >= starts.day
-      WHERE one.snapshot_date <= DATE '{until}'
-    ),
-    meant AS (
-      SELECT seen.playlist_id, coalesce(recordings.track_key, seen.isrc) AS track_key
-      FROM seen
-      LEFT JOIN recordings ON seen.playlist_id = recordings.playlist_id AND seen.uri = recordings.uri
-    )
-    SELECT playlist_id, uri FROM seen WHERE uri IS NOT NULL
-    UNION
-    SELECT recordings.playlist_id, recordings.uri
-    FROM recordings
-    JOIN meant ON recordings.playlist_id = meant.playlist_id AND recordings.track_key = meant.track_key
-  )
+_OF_ENTRIES = "playlist_id, snapshot_date, position, uri, added_at, item_type, item_id, name, artists, isrc, label"
+_OF_UNNAMED = "playlist_id, snapshot_date, position, uri, added_at, item_type, item_id, name, isrc"
+# For each list the first day whose entries the days that are asked for may tell of: the known day before these, or an
+# earlier one, as long as an empty slot held what was seen on it after it, or might have.
+_STARTS = """
+WITH watched AS (
+  SELECT slots.*, min(CASE WHEN empty_slots = 0 THEN snapshot_date END) OVER (
+    PARTITION BY playlist_id ORDER BY day_number ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+  ) AS whole_after
+  FROM slots
 )
+SELECT watched.playlist_id, min(watched.snapshot_date) AS day
+FROM watched LEFT JOIN known_days AS gone
+  ON watched.playlist_id = gone.playlist_id AND watched.gone_number = gone.day_number
+WHERE watched.snapshot_date <= DATE '{until}' AND (
+  watched.snapshot_date >= DATE '{since}' OR watched.next_date >= DATE '{since}' OR gone.snapshot_date >= DATE '{since}'
+  OR whole_after BETWEEN DATE '{since}' AND DATE '{until}'
+)
+GROUP BY watched.playlist_id
+"""
+_NEAR_ENTRIES = f"SELECT {_OF_ENTRIES} FROM entries WHERE snapshot_date BETWEEN DATE '{{first}}' AND DATE '{{until}}'"
+# The snapshots without what a list told of itself, but from these days on, and where it told it last before them.
+_OF_NEAR_DAYS = """
+WITH earlier AS (
+  SELECT
+    snapshots.playlist_id,
+    max(CASE WHEN name IS NOT NULL THEN snapshots.snapshot_date END) AS name,
+    max(CASE WHEN description IS NOT NULL THEN snapshots.snapshot_date END) AS description,
+    max(CASE WHEN owner_id IS NOT NULL THEN snapshots.snapshot_date END) AS owner_id,
+    max(CASE WHEN followers IS NOT NULL THEN snapshots.snapshot_date END) AS followers
+  FROM snapshots JOIN known_days
+    ON snapshots.playlist_id = known_days.playlist_id AND snapshots.snapshot_date = known_days.snapshot_date
+  WHERE snapshots.snapshot_date < DATE '{first}'
+  GROUP BY snapshots.playlist_id
+)
+SELECT snapshots.* REPLACE (
+  CASE WHEN snapshot_date >= coalesce(earlier.name, snapshot_date) THEN snapshots.name END AS name,
+  CASE WHEN snapshot_date >= coalesce(earlier.description, snapshot_date) THEN snapshots.description END AS description,
+  CASE WHEN snapshot_date >= coalesce(earlier.owner_id, snapshot_date) THEN snapshots.owner_id END AS owner_id,
+  CASE WHEN snapshot_date >= coalesce(earlier.followers, snapshot_date) THEN snapshots.followers END AS followers
+)
+FROM snapshots LEFT JOIN earlier ON snapshots.playlist_id = earlier.playlist_id
+"""
+# The URIs of those who are seen from these days on, and the others under which they were seen.
+_WANTED = """
+WITH seen AS (
+  SELECT DISTINCT
+    near.playlist_id, near.uri, CASE WHEN near.uri IS NULL THEN upper(replace(near.isrc, '-', '')) END AS isrc
+  FROM near JOIN starts ON near.playlist_id = starts.playlist_id AND near.snapshot_date >= starts.day
+),
+meant AS (
+  SELECT seen.playlist_id, coalesce(recordings.track_key, seen.isrc) AS track_key
+  FROM seen
+  LEFT JOIN recordings ON seen.playlist_id = recordings.playlist_id AND seen.uri = recordings.uri
+)
+SELECT playlist_id, uri FROM seen WHERE uri IS NOT NULL
+UNION
+SELECT recordings.playlist_id, recordings.uri
+FROM recordings
+JOIN meant ON recordings.playlist_id = meant.playlist_id AND recordings.track_key = meant.track_key
+"""
+# The whole history of these, up to the last day that is asked for, and of what has no URI. What an older entry is
+# called is told nowhere, and its key follows from its URI.
+_NEEDED = """
+SELECT * FROM near
+UNION ALL BY NAME
+SELECT * FROM unnamed WHERE snapshot_date < DATE '{first}'
+UNION ALL BY NAME
+SELECT entries.playlist_id, entries.snapshot_date, entries.position, entries.uri, entries.added_at
+FROM entries JOIN wanted ON entries.playlist_id = wanted.playlist_id AND entries.uri = wanted.uri
+WHERE entries.snapshot_date < DATE '{first}'
+"""
+# The part of `events` that asks all entries for the moments at which they were put on a list. Where `entries` is
+# narrowed its rows are held instead, as far as a slot without an item has the same moment: it may be another item's.
+_OWN_MOMENTS = re.compile(r"moments AS \(.*?\n\),\n", re.DOTALL)
+_MOMENTS = """
+SELECT entries.playlist_id, entries.snapshot_date, entries.added_at, count(*) AS entries
+FROM entries JOIN (SELECT DISTINCT playlist_id, added_at FROM unnamed) AS slot
+  ON entries.playlist_id = slot.playlist_id AND entries.added_at = slot.added_at
+GROUP BY entries.playlist_id, entries.snapshot_date, entries.added_at
+"""
+# What `events` asks of `moves`.
+_OF_MOVES = (
+    "playlist_id, track_key, snapshot_date, day_number, position, peak_position, days_on_list, last_number, "
+    "previous_position, listed_before, starts, away_number, gone_number"
+)
+# Of `moves` the days from `first` on, and of each item that is seen then the day before. Of an item that has come
+# higher than ever all its days, if an empty slot may have held it as high before.
+_NEAR_MOVES = """
+WITH recent AS (SELECT * FROM moves WHERE snapshot_date >= DATE '{first}'),
+peaks AS (
+  SELECT DISTINCT playlist_id, track_key
+  FROM recent
+  WHERE position = peak_position AND coalesce(previous_position, 0) <> position
+    AND playlist_id IN (SELECT playlist_id FROM slots WHERE empty_slots > 0)
+),
+asked AS (
+  SELECT playlist_id, track_key, day_number FROM recent
+  UNION
+  SELECT playlist_id, track_key, last_number FROM recent
+  UNION
+  SELECT moves.playlist_id, moves.track_key, moves.day_number
+  FROM moves JOIN peaks ON moves.playlist_id = peaks.playlist_id AND moves.track_key = peaks.track_key
+)
+SELECT moves.* FROM moves JOIN asked
+  ON moves.playlist_id = asked.playlist_id AND moves.track_key = asked.track_key AND moves.day_number = asked.day_number
 """

@@ -363,6 +363,8 @@ def _read_past(charts: Charts, playlist_id: str) -> _Past:
 def _read_page(
     charts: Charts, playlist_id: str, past: _Past, overlaps: Sequence[Row]
 ) -> tuple[dict[str, Any], list[Event]]:
+    # Several parts of the page ask for them.
+    charts.warehouse.narrow("runs", "true", {})
     page = read_page(charts, playlist_id, past.coverage, past.followers, overlaps)
     return page, _news(charts, page["day"])
 

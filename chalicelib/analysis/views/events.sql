@@ -95,14 +95,12 @@ of_items AS (
       OR (before.entry_count = 0 AND before.missing_places = 0)
     )
 ),
--- Moments at which several entries of a day were put on the list: they tell none of them from another.
-shared AS (
-  SELECT entries.playlist_id, entries.snapshot_date, entries.added_at
+-- The moments at which entries of a day were put on the list. Those of several tell none of these from another.
+moments AS (
+  SELECT playlist_id, snapshot_date, added_at, COUNT(*) AS entries
   FROM entries
-  JOIN slots ON entries.playlist_id = slots.playlist_id AND entries.snapshot_date = slots.snapshot_date
-  WHERE slots.empty_slots > 0
-  GROUP BY entries.playlist_id, entries.snapshot_date, entries.added_at
-  HAVING COUNT(*) > 1
+  WHERE added_at IS NOT NULL
+  GROUP BY playlist_id, snapshot_date, added_at
 ),
 emptied AS (
   SELECT
@@ -110,16 +108,15 @@ emptied AS (
     known_days.day_number,
     entries.position,
     entries.added_at,
-    entries.added_at IS NULL OR shared.playlist_id IS NOT NULL AS is_nameless
+    entries.added_at IS NULL OR moments.entries > 1 AS is_nameless
   FROM entries
   JOIN known_days ON entries.playlist_id = known_days.playlist_id AND entries.snapshot_date = known_days.snapshot_date
-  LEFT JOIN shared
-    ON entries.playlist_id = shared.playlist_id
-    AND entries.snapshot_date = shared.snapshot_date
-    AND entries.added_at = shared.added_at
+  LEFT JOIN moments
+    ON entries.playlist_id = moments.playlist_id
+    AND entries.snapshot_date = moments.snapshot_date
+    AND entries.added_at = moments.added_at
   WHERE uri IS NULL AND item_id IS NULL AND isrc IS NULL AND COALESCE(name, '') = ''
 ),
-stamps AS (SELECT DISTINCT playlist_id, snapshot_date, added_at FROM entries WHERE added_at IS NOT NULL),
 -- The best place at which an empty slot may have held an item: before it was seen here, or after it was seen before. What
 -- was put on the list at the moment of something that stands there on either day, and at another moment than the item's on
 -- both days, is another's.
@@ -143,11 +140,11 @@ hidden AS (
     ON beside.playlist_id = before.playlist_id
     AND beside.last_seen_on = before.snapshot_date
     AND beside.last_position = before.position
-  LEFT JOIN stamps AS moment_here
+  LEFT JOIN moments AS moment_here
     ON beside.playlist_id = moment_here.playlist_id
     AND beside.snapshot_date = moment_here.snapshot_date
     AND emptied.added_at = moment_here.added_at
-  LEFT JOIN stamps AS moment_before
+  LEFT JOIN moments AS moment_before
     ON beside.playlist_id = moment_before.playlist_id
     AND beside.last_seen_on = moment_before.snapshot_date
     AND emptied.added_at = moment_before.added_at

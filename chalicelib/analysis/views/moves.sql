@@ -11,7 +11,7 @@ SELECT
   previous_position,
   debut_date,
   listed_before,
-  streak = 1 AS starts,
+  starts,
   run_number,
   streak,
   away_number,

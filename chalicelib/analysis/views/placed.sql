@@ -89,6 +89,7 @@ SELECT
   CASE WHEN track_key IS NOT NULL AND occurrence = 1 THEN last_number END AS last_number,
   CASE WHEN track_key IS NOT NULL THEN debut_date END AS debut_date,
   CASE WHEN track_key IS NOT NULL THEN listed_before END AS listed_before,
+  CASE WHEN track_key IS NOT NULL THEN started IS NOT NULL END AS starts,
   CASE WHEN track_key IS NOT NULL THEN run_number END AS run_number,
   CASE WHEN track_key IS NOT NULL THEN streak END AS streak
 FROM counted
