@@ -17,6 +17,7 @@ from chalicelib.lake.lake import Lake
 from chalicelib.lake.schema import Status
 from chalicelib.snapshots.replay import replay
 from chalicelib.snapshots.verify import verify
+from chalicelib.spotify.entries import Page
 from chalicelib.spotify.reader import LONGEST_LIST, ROUNDS
 from simulator import GRANDFATHERED, TOP_50, Fault
 
@@ -55,6 +56,10 @@ def raw_of(lake: Lake, row: Json) -> str:
     return gzip.decompress(found.data).decode()
 
 
+def all_raw(lake: Lake) -> list[str]:
+    return [gzip.decompress(lake.read_raw(key)).decode() for *_, key in lake.raw_keys()]
+
+
 # Entries that have lost their identity.
 
 LOST: dict[str, Callable[[Json], Any]] = {
@@ -87,6 +92,59 @@ def test_an_entry_whose_identity_is_not_understood_is_never_a_kept_day(
         assert rig.lake.entries(TOP_50, outcome.snapshot_date) == []
         rig.clock.advance(days=1)
     assert "added_at" in raw_of(rig.lake, outcome.row)
+    assert verify(rig.lake).findings == ()
+
+
+def in_pages(rig: Rig, songs: list[Any], size: int = 50) -> None:
+    """Let Spotify embed 50 of these, and give the others in pages of that size."""
+
+    class Pages:
+        def take(self, place: str, playlist: str | None) -> list[Fault]:
+            if place == "token":
+                return []
+            if place == "playlist":
+                return [Fault("body", body=json.dumps(answer(songs[:50], total=len(songs))))]
+            offset = int(request.args["offset"])
+            found = page(songs[offset : offset + size], offset=offset, total=len(songs))
+            return [Fault("body", body=json.dumps(found))]
+
+    rig.simulator.faults = Pages()  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("lost", ["renamed keys", "numbers"])
+def test_an_entry_that_is_not_understood_far_down_a_long_list_leaves_all_its_answers_in_raw(
+    rig: Rig, lost: str
+) -> None:
+    songs = [entry(number) for number in range(1, 181)]
+    songs[120] = songs[120] | {"track": LOST[lost](songs[120]["track"])}
+    in_pages(rig, songs)
+    outcome = rig.one()
+    assert (outcome.status, outcome.error.kind) == (Status.SUSPECT, "UnknownShape")
+    answers = json.loads(raw_of(rig.lake, outcome.row))["answers"]
+    assert len(answers) == 5
+    assert [json.loads(one["body"])["items"] for one in answers[1:4]] == [songs[50:100], songs[100:150], songs[150:]]
+    row = rig.lake.snapshot(TOP_50, TODAY)
+    replay(rig.lake, rig.clock.world(1))
+    assert rig.lake.snapshot(TOP_50, TODAY) == row
+
+
+def test_a_defect_that_a_long_list_meets_leaves_its_answers_in_raw(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(page: Page) -> None:
+        raise ZeroDivisionError
+
+    in_pages(rig, [entry(number) for number in range(1, 101)])
+    monkeypatch.setattr(Page, "gist", broken)
+    outcome = rig.one()
+    assert not outcome.published
+    assert "defect" in outcome.error.advice
+    assert [len(json.loads(raw)["answers"]) for raw in all_raw(rig.lake)] == [3]
+
+
+def test_pages_that_overlap_are_one_list(rig: Rig) -> None:
+    songs = [entry(number) for number in range(1, 181)]
+    in_pages(rig, songs, size=70)
+    assert rig.one().status == Status.OK
+    assert rig.names("top-50") == [f"Song {number}" for number in range(1, 181)]
     assert verify(rig.lake).findings == ()
 
 
@@ -218,19 +276,7 @@ def served_pages(rig: Rig, total: int) -> int:
 @pytest.mark.parametrize(("entries", "status"), [(10, Status.OK), (1, Status.INCOMPLETE)])
 def test_short_pages_are_read_on_but_not_for_ever(rig: Rig, entries: int, status: Status) -> None:
     songs = [entry(number) for number in range(1, 101)]
-
-    class Short:
-        """Gives so many entries a page."""
-
-        def take(self, place: str, playlist: str | None) -> list[Fault]:
-            if place == "token":
-                return []
-            if place == "playlist":
-                return [Fault("body", body=json.dumps(answer(songs[:50], total=100)))]
-            offset = int(request.args["offset"])
-            return [Fault("body", body=json.dumps(page(songs[offset : offset + entries], offset=offset, total=100)))]
-
-    rig.simulator.faults = Short()  # type: ignore[assignment]
+    in_pages(rig, songs, size=entries)
     outcome = rig.one()
     assert outcome.status == status
     assert rig.asked(f"/v1/playlists/{TOP_50}/items") <= 4 * ROUNDS

@@ -344,6 +344,20 @@ def test_no_entry_whatever_crashes(entry: Any) -> None:
     json.dumps(rows)
 
 
+def told(page: Page) -> Any:
+    """What a page says, or why it says nothing."""
+    try:
+        kept = page.kept() if page.wrapper == "kept" else page
+        return summarise([kept]), list(entry_rows([kept], ORIGIN))
+    except UnknownEntryShape as error:
+        return str(error)
+
+
+@given(st.lists(st.one_of(st.builds(lambda item: {"item": item, "added_at": "2024-05-11"}, _fields), _json)))
+def test_a_page_that_is_kept_without_its_json_says_the_same(entries: list[Any]) -> None:
+    assert told(Page(entries, 40, 90, "kept")) == told(Page(entries, 40, 90))
+
+
 # The real payloads.
 
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from chalicelib.settings import Settings
 from chalicelib.snapshots.outcome import Outcome, Run
 from chalicelib.snapshots.pipeline import AT_ONCE, open_pipeline
 from chalicelib.snapshots.verify import verify
-from chalicelib.spotify.capture import from_raw
+from chalicelib.spotify.capture import Answer, Capture, from_raw
 from chalicelib.spotify.pace import Pace
 from chalicelib.spotify.retry import ATTEMPTS
 from chalicelib.time_and_chance import World
@@ -115,6 +116,24 @@ def test_raw_holds_the_very_bytes_that_were_sent(rig: Rig) -> None:
     document = json.loads(gzip.decompress(data))
     assert json.loads(document["answers"][0]["body"])["id"] == TOP_50
     assert capture.proof == "one answer"
+
+
+def test_a_long_list_waits_in_a_fifth_of_its_bytes_and_raw_holds_them_all(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, sent = [], []
+    keep, put = Answer.kept, Capture.to_raw
+    monkeypatch.setattr(Answer, "kept", lambda answer, page: sent.append(answer) or keep(answer, page))
+    monkeypatch.setattr(Capture, "to_raw", lambda capture: read.append(capture) or put(capture))
+    row = rig.one("large").row
+    data = rig.lake.store.get(row["raw_key"]).data
+    held = sum(len(answer.content) for answer in read[0].answers if answer.is_kept)
+    assert 0 < held * 5 < sum(len(answer.content) for answer in sent)
+    # As if the answers had been held as they came.
+    as_sent = {answer.url: answer for answer in sent}
+    answers = tuple(as_sent.get(answer.url, answer) for answer in read[0].answers)
+    assert put(replace(read[0], answers=answers)) == data
+    assert from_raw(data, row["raw_key"]).to_raw() == data
 
 
 def test_today_is_taken_once_unless_asked_for_again(rig: Rig) -> None:

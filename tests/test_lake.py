@@ -82,6 +82,17 @@ def test_a_day_comes_back_as_it_was_put(lake: Lake) -> None:
     assert list(found[0]) == list(ENTRIES)
 
 
+def test_a_long_day_whose_rows_are_read_some_at_a_time_comes_back_in_order(lake: Lake) -> None:
+    rows = entries(count=5_100)
+    lake.put_entries(PLAYLIST, DAY, NOON, "spotify", rows[3_000:] + rows[:3_000])
+    found = lake.entries(PLAYLIST, DAY)
+    assert [(one["position"], one["name"]) for one in found] == [(one["position"], one["name"]) for one in rows]
+    # The next day is after all that is held, and its own rows are known to be there without being read.
+    put(lake, DAY + timedelta(days=1), count=2_001)
+    assert len(lake.entries(PLAYLIST, DAY)) == 5_100
+    assert len(lake.entries(PLAYLIST, DAY + timedelta(days=1))) == 2_001
+
+
 def test_a_years_days_share_one_object_sorted_by_day_and_position(lake: Lake) -> None:
     assert put(lake, DAY) == put(lake, DAY + timedelta(days=2)) == put(lake, DAY + timedelta(days=1))
     data = lake.store.get(lake.segment_of(PLAYLIST, DAY)).data

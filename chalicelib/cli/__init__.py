@@ -35,7 +35,7 @@ _ROOMS = {
     "views": "sql",
     "copy": "copy",
     "coverage": "coverage",
-    "verify": "snapshots",
+    "verify": "verify",
     "report": "pages",
     "watch": "watch",
     "import": "history",

@@ -48,6 +48,8 @@ _FAULT = "concat('a row has the day ', snapshot_date, ' and the moment ', captur
 # Rows that are written and read as one JSON object, and the bytes that it may have: a buffer of that size is filled.
 _PACKED_ROWS = 200
 LONGEST_PACK = 16 << 20
+# Such objects in a file. DuckDB reads up to 2048 of a file at once, in as much memory.
+_FILE_PACKS = 5
 # Small files whose rows are remembered, and the bytes that such a one may have.
 _REMEMBERED, _SMALL = 16, 1 << 18
 
@@ -282,12 +284,29 @@ class Scratch:
         """A relation over Python rows, typed by `schema`: they go to a file, some at a time, or are in one already
         that holds what `packed` gave."""
         if isinstance(rows, Path):
-            return _unpacked(rows, schema)
+            return _unpacked([rows], schema)
         remaining = iter(rows)
         some = list(islice(remaining, _PACKED_ROWS))
         if len(some) == _PACKED_ROWS:
-            return _unpacked(self._write("ndjson", packed(chain(some, remaining), schema)), schema)
+            return self._many(chain(some, remaining), schema)
         return self._few(some, schema) if some else self._relation([], schema)
+
+    def _many(self, rows: Iterable[Mapping[str, Any]], schema: Mapping[str, str]) -> str:
+        """A relation over rows that are written some at a time; how many there are need not be asked then."""
+        number, last = 0, ""
+
+        def counted() -> Iterator[Mapping[str, Any]]:
+            nonlocal number, last
+            for row in rows:
+                number, last = number + 1, max(last, str(row["snapshot_date"]))
+                yield row
+
+        packs, paths = packed(counted(), schema), []
+        while some := list(islice(packs, _FILE_PACKS)):
+            paths.append(self._write("ndjson", some))
+        relation = _unpacked(paths, schema)
+        self._extents[relation] = number, date.fromisoformat(last)
+        return relation
 
     def _few(self, rows: Sequence[Mapping[str, Any]], schema: Mapping[str, str]) -> str:
         """A relation over so few rows that planning a list for each column would take longer than reading them."""
@@ -459,12 +478,13 @@ def _casts(path: Path, schema: Mapping[str, str]) -> str:
     return f"(SELECT {casts} FROM read_parquet({sql_text(path)}))"
 
 
-def _unpacked(path: Path, schema: Mapping[str, str]) -> str:
+def _unpacked(paths: Iterable[Path], schema: Mapping[str, str]) -> str:
     """A relation over what `packed` gave."""
+    listed = ", ".join(map(sql_text, paths))
     columns = ", ".join(f"'{name}': '{kind}[]'" for name, kind in schema.items())
     options = f"format='newline_delimited', columns={{{columns}}}, maximum_object_size={LONGEST_PACK}"
     lists = ", ".join(f'unnest("{name}") AS "{name}"' for name in schema)
-    return f"(SELECT {lists} FROM read_json({sql_text(path)}, {options}))"
+    return f"(SELECT {lists} FROM read_json([{listed}], {options}))"
 
 
 def _quoted(name: str) -> str:

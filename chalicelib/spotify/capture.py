@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from ..errors import DamagedFile
-from .entries import Page, UnknownEntryShape, page_of, refuse_another
+from .entries import QUICK, KeptPage, Page, UnknownEntryShape, page_of, refuse_another
 
 # What helps to explain an answer later; nothing that could hold a secret.
 KEPT_HEADERS = ("date", "content-type", "etag", "cache-control", "location", "retry-after", "x-chartlake-simulator")
@@ -33,13 +33,21 @@ _thread = threading.local()
 
 @dataclass(frozen=True)
 class Answer:
-    """One response of Spotify: `body` holds the bytes as sent (after HTTP's own compression)."""
+    """One response of Spotify: `content` holds its body, compressed where the answer `is_kept` until a long list is
+    whole, and `kept_page` what its page is then known to hold."""
 
     url: str
     status: int
     received_at: datetime
-    body: bytes = field(repr=False)
+    content: bytes = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict)
+    is_kept: bool = False
+    kept_page: KeptPage | None = field(default=None, repr=False)
+
+    @property
+    def body(self) -> bytes:
+        """The bytes as sent (after HTTP's own compression)."""
+        return zlib.decompress(self.content) if self.is_kept else self.content
 
     @property
     def sha256(self) -> str:
@@ -54,6 +62,24 @@ class Answer:
     def json(self) -> Any:
         """The body, parsed; not to be changed, since the next caller may be given the same objects."""
         return parsed(self.body)
+
+    def page(self, playlist_id: str) -> Page | KeptPage | None:
+        """The page in an answer to a question about that playlist; None where it holds none. Raises
+        `UnknownEntryShape`."""
+        if self.kept_page is not None:
+            return self.kept_page
+        refuse_another(self.json(), playlist_id)
+        return page_of(self.json())
+
+    def kept(self, page: Page) -> Answer:
+        """The same answer in a tenth of the memory, to be parsed no more; `page` is the one in it."""
+        try:
+            kept_page = page.kept()
+        except Exception:
+            # Whatever is wrong is told to whoever asks for its entries, when all answers are safe.
+            kept_page = None
+        _parser().cache_clear()
+        return replace(self, content=zlib.compress(self.body, QUICK), is_kept=True, kept_page=kept_page)
 
 
 @dataclass(frozen=True)
@@ -82,12 +108,14 @@ class Capture:
     def total(self) -> int | None:
         """How many entries Spotify counts; None where it does not say, or contradicts itself."""
         try:
-            page = next(filter(None, (page_of(answer.json()) for answer in self.answers)), None)
+            for answer in self.answers:
+                if page := answer.kept_page or page_of(answer.json()):
+                    return page.total
         except UnknownEntryShape:
-            return None
-        return page.total if page else None
+            pass
+        return None
 
-    def pages(self) -> Iterator[Page]:
+    def pages(self) -> Iterator[Page | KeptPage]:
         """The pages that hold the entries, in order, each parsed when its turn comes; where two overlap, the
         second one's share of the overlap is left out.
 
@@ -96,16 +124,15 @@ class Capture:
         """
         place, total = 0, self.total
         for answer in self.answers:
-            refuse_another(answer.json(), self.playlist_id)
-            page = page_of(answer.json())
+            page = answer.page(self.playlist_id)
             if page is not None:
                 if not 0 <= page.offset <= place:
                     raise UnknownEntryShape(f"a page begins at entry {page.offset + 1}, where {place + 1} comes next")
                 if page.total != total:
                     raise UnknownEntryShape(f"one page counts {total} entries, another {page.total}")
                 known = max(0, place - page.offset)
-                yield replace(page, entries=page.entries[known:], offset=page.offset + known)
-                place = max(place, page.offset + len(page.entries))
+                yield _rest(answer, known) if known else page
+                place = max(place, page.offset + page.size)
 
     def to_raw(self) -> bytes:
         """The raw document, gzipped: the capture's facts and every answer with its body byte for byte.
@@ -162,25 +189,36 @@ def _unpacked(data: bytes) -> bytes:
 
 def parsed(body: bytes) -> Any:
     """An answer's JSON, not to be changed. Raises `ValueError` where it is none."""
-    # A Top 50's one answer is looked at six times, all in the thread that has asked for it, beside others with theirs;
-    # of a long list no more than two pages are held parsed.
+    return _parser()(body)
+
+
+def _parser() -> Any:
+    """`json.loads` of this thread, which remembers two answers."""
+    # A Top 50's one answer is looked at six times, all in the thread that has asked for it, beside others with theirs.
     if not hasattr(_thread, "parse"):
         _thread.parse = lru_cache(maxsize=2)(json.loads)
-    return _thread.parse(body)
+    return _thread.parse
+
+
+def _rest(answer: Answer, known: int) -> Page:
+    """The page in an answer without its first entries."""
+    page = cast(Page, page_of(answer.json()))
+    return replace(page, entries=page.entries[known:], offset=page.offset + known)
 
 
 def _answer_to_json(answer: Answer) -> dict[str, Any]:
+    body = answer.body
     stored: dict[str, Any] = {
         "url": answer.url,
         "status": answer.status,
         "received_at": answer.received_at.isoformat(),
         "headers": dict(answer.headers),
-        "sha256": answer.sha256,
+        "sha256": hashlib.sha256(body).hexdigest(),
     }
     try:
-        stored["body"] = answer.body.decode()
+        stored["body"] = body.decode()
     except UnicodeDecodeError:
-        stored["body_base64"] = base64.b64encode(answer.body).decode()
+        stored["body_base64"] = base64.b64encode(body).decode()
     return stored
 
 

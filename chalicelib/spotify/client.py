@@ -118,7 +118,7 @@ class Client:
             url=secrets.removed_from_text(response.url),
             status=response.status_code,
             received_at=self._world.now(),
-            body=secrets.removed_from(_words(response)),
+            content=secrets.removed_from(_words(response)),
             headers={name: secrets.removed_from_text(value) for name, value in kept.items()},
         )
         if answer.status == 200:

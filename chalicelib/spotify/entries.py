@@ -8,10 +8,12 @@ trusts a name, and reads `track: true` (a boolean inside an item) as what it is.
 from __future__ import annotations
 
 import hashlib
+import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from .references import LIKED
 
@@ -21,6 +23,8 @@ Row = dict[str, Any]
 _INT64_MAX = 2**63 - 1
 _INT32_MAX = 2**31 - 1
 _LOCAL = "spotify:local:"
+# zlib's level: the higher ones take twice the time for a fifth less.
+QUICK = 1
 
 
 class UnknownEntryShape(ValueError):
@@ -37,6 +41,65 @@ class Page:
     total: int | None
     wrapper: str = ""
     limit: int | None = None
+
+    @property
+    def size(self) -> int:
+        """How many entries there are."""
+        return len(self.entries)
+
+    def gist(self) -> Gist:
+        """What is counted and hashed of the entries. Raises `UnknownEntryShape` rather than guess."""
+        lines, identified = [], 0
+        keys: set[str] = set()
+        for entry in self.entries:
+            payload = payload_of(entry)
+            facts, item = _mapping(entry), payload or {}
+            keys.update(key for key in ("track", "item") if isinstance(facts.get(key), Mapping))
+            lines.append(f"{_identity(item)}\x1f{_text(facts.get('added_at')) or ''}\x1e")
+            identified += payload is not None and _is_identified(facts, payload)
+        return Gist("".join(lines).encode(), identified, frozenset(keys))
+
+    def slots(self) -> Iterable[Row]:
+        """What each entry says, as the columns of its row. Raises `UnknownEntryShape` rather than guess."""
+        return map(_slot, self.entries)
+
+    def kept(self) -> KeptPage:
+        """The same page in a tenth of the memory. Raises `UnknownEntryShape` rather than guess."""
+        gist = self.gist()
+        return KeptPage(self.size, self.offset, self.total, gist, _packed(self.slots()))
+
+
+@dataclass(frozen=True)
+class KeptPage:
+    """A page whose JSON is forgotten: what became of its entries waits, compressed, until a long list is whole."""
+
+    size: int
+    offset: int
+    total: int | None
+    _gist: Gist
+    _slots: bytes = field(repr=False)
+
+    def gist(self) -> Gist:
+        """See `Page`."""
+        return self._gist
+
+    def slots(self) -> Iterable[Row]:
+        """See `Page`."""
+        slots: list[Row] = json.loads(zlib.decompress(self._slots))
+        return slots
+
+
+def _packed(slots: Iterable[Row]) -> bytes:
+    return zlib.compress(json.dumps(list(slots)).encode(), QUICK)
+
+
+class Gist(NamedTuple):
+    """What a page's entries are for `summarise`: a line each for the hash, how many can be followed from day to day,
+    and under which keys their items stand."""
+
+    lines: bytes
+    identified: int
+    keys: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -180,7 +243,7 @@ class Summary:
     dialect: str | None
 
 
-def summarise(pages: Iterable[Page]) -> Summary:
+def summarise(pages: Iterable[Page | KeptPage]) -> Summary:
     """Count and hash a list in one pass. Raises `UnknownEntryShape` rather than guess.
 
     `content_hash` is a SHA-256 over what is on the list, in order: equal for equal lists, whatever popularity, markets
@@ -190,28 +253,38 @@ def summarise(pages: Iterable[Page]) -> Summary:
     entry_count = identified_count = 0
     keys: set[str] = set()
     for page in pages:
-        for entry in page.entries:
-            payload = payload_of(entry)
-            facts, item = _mapping(entry), payload or {}
-            keys.update(key for key in ("track", "item") if isinstance(facts.get(key), Mapping))
-            digest.update(f"{_identity(item)}\x1f{_text(facts.get('added_at')) or ''}\x1e".encode())
-            entry_count += 1
-            identified_count += payload is not None and _is_identified(facts, payload)
+        gist = page.gist()
+        digest.update(gist.lines)
+        entry_count += page.size
+        identified_count += gist.identified
+        keys |= gist.keys
     return Summary(entry_count, identified_count, digest.hexdigest(), "+".join(sorted(keys, reverse=True)) or None)
 
 
-def entry_rows(pages: Iterable[Page], origin: Origin) -> Iterator[Row]:
+def entry_rows(pages: Iterable[Page | KeptPage], origin: Origin) -> Iterator[Row]:
     """One row a slot, at its true 1-based position, with every column of the table `entries`.
 
     Pages are taken one at a time, so a list of any length needs the memory of one page.
     Raises `UnknownEntryShape` rather than guess.
     """
+    day = origin.snapshot_date.isoformat()
+    common = {
+        "streams": None,
+        "label": None,
+        "reported_peak": None,
+        "reported_previous": None,
+        "reported_days": None,
+        "captured_at": _iso(origin.captured_at),
+        "capture_id": origin.capture_id,
+        "source": origin.source,
+    }
     for page in pages:
-        for place, entry in enumerate(page.entries, start=page.offset + 1):
-            yield _row(entry, place, origin)
+        for place, slot in enumerate(page.slots(), start=page.offset + 1):
+            yield {"snapshot_date": day, "playlist_id": origin.playlist_id, "position": place} | slot | common
 
 
-def _row(entry: Json, position: int, origin: Origin) -> Row:
+def _slot(entry: Json) -> Row:
+    """An entry's own columns of its row."""
     payload = payload_of(entry)
     facts, item = _mapping(entry), payload or {}
     item_type = _item_type(facts, payload)
@@ -219,9 +292,6 @@ def _row(entry: Json, position: int, origin: Origin) -> Row:
     show = _mapping(item.get("show"))
     release = album if "release_date" in album else item
     return {
-        "snapshot_date": origin.snapshot_date.isoformat(),
-        "playlist_id": origin.playlist_id,
-        "position": position,
         "item_type": item_type,
         "item_id": _id(item.get("id")),
         "uri": _id(item.get("uri")),
@@ -247,14 +317,6 @@ def _row(entry: Json, position: int, origin: Origin) -> Row:
         "is_playable": _bool(item.get("is_playable")),
         "added_at": _instant(facts.get("added_at")),
         "added_by": _id(_mapping(facts.get("added_by")).get("id")),
-        "streams": None,
-        "label": None,
-        "reported_peak": None,
-        "reported_previous": None,
-        "reported_days": None,
-        "captured_at": _iso(origin.captured_at),
-        "capture_id": origin.capture_id,
-        "source": origin.source,
     }
 
 
@@ -314,6 +376,8 @@ def _mapping(value: Json) -> Mapping[str, Json]:
 def _text(value: Json) -> str | None:
     if not isinstance(value, str):
         return None
+    if value.isascii():
+        return value
     # JSON may carry half of a surrogate pair, which no UTF-8 file can hold.
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 

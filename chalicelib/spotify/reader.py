@@ -10,7 +10,7 @@ from ..errors import InconsistentPlaylist, OutOfTime, UnknownShape
 from ..time_and_chance import World
 from .capture import EQUAL_HEAD, Answer, Capture
 from .client import PAGE_SIZE, Client
-from .entries import Page, UnknownEntryShape, page_of, refuse_another, snapshot_id_of, summarise
+from .entries import KeptPage, Page, UnknownEntryShape, page_of, refuse_another, snapshot_id_of, summarise
 from .references import is_liked
 from .retry import RetryBudget, with_retries
 
@@ -136,7 +136,7 @@ class _Reading:
         lowers the total, so a list that changed meanwhile shows it here."""
         self._check_time(playlist_id)
         again = with_retries(lambda: self._client.page(playlist_id, 0), self._budget, self._world)
-        pages = [page_in(answer, playlist_id) for answer in (before, again)]
+        pages = [before.page(playlist_id), page_in(again, playlist_id)]
         totals = [page.total if page else None for page in pages]
         if totals[0] != totals[1] or len({_hashed([page] if page else [], playlist_id, again) for page in pages}) > 1:
             raise _Torn("its total or its newest entries changed while it was read")
@@ -170,7 +170,7 @@ class _Reading:
             raise _Torn(f"it changed size from {total} to {counted} entries, or a page came from another place")
         if offset + len(page.entries) > counted:
             raise _Torn(f"Spotify counts {counted} entries and gives more")
-        pages[offset] = (answer, len(page.entries))
+        pages[offset] = (answer.kept(page), page.size)
         return counted
 
     def _check_time(self, playlist_id: str) -> None:
@@ -230,7 +230,7 @@ def _content(capture: Capture) -> str:
     return _hashed(capture.pages(), capture.playlist_id, *capture.answers)
 
 
-def _hashed(pages: Iterable[Page], playlist_id: str, *evidence: Answer) -> str:
+def _hashed(pages: Iterable[Page | KeptPage], playlist_id: str, *evidence: Answer) -> str:
     try:
         return summarise(pages).content_hash
     except UnknownEntryShape as error:

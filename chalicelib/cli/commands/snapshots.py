@@ -1,4 +1,4 @@
-"""Commands for today: take snapshots, prove the lake."""
+"""The command for today: take snapshots."""
 
 from __future__ import annotations
 
@@ -14,22 +14,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from ...analysis.charts import Chart, open_charts
-from ...analysis.copies import check_copy
 from ...errors import BadSetting, ChartlakeError
-from ...history.replaying import verify_imports
 from ...lake.lake import Lake
 from ...settings import Settings
 from ...snapshots.following import follow_list
 from ...snapshots.outcome import Outcome, Run
 from ...snapshots.pipeline import open_pipeline
-from ...snapshots.verify import Finding
-from ...snapshots.verify import verify as verify_lake
 from ...spotify.references import FollowList, parse_followed
 from ...time_and_chance import World
 from .. import terminal
 from ..base import (
-    DONE,
-    FAILED,
     a_console,
     as_json_option,
     command_name,
@@ -42,8 +36,6 @@ from ..embedded_spotify import reachable_spotify, refuse_what_is_not_invented
 
 # After a run: so many charts, each of at most so many entries.
 _CHARTS, _CHART_LENGTH = 3, 200
-# Shelves of the copy that `verify` computes anew.
-_SHELVES = 2
 
 
 @click.command()
@@ -112,31 +104,6 @@ def _named(named: Sequence[str], settings: Settings, lake: Lake) -> FollowList:
 def show_taken(settings: Settings, lake: Lake, world: World, run: Run) -> None:
     """What a person sees after the lines of the playlists: advice, the charts, the files, the next command."""
     terminal.show_run(a_console(), run, _charts(lake, today_of(settings, world), run), lake, command_name())
-
-
-@click.command()
-@as_json_option
-@click.pass_context
-def verify(ctx: click.Context, as_json: bool) -> None:
-    """Re-read the whole lake and prove it: hashes, rows, counts, positions, commits.
-
-    \b
-    Example:
-      CHARTLAKE_LAKE=s3://my-charts/chartlake chartlake verify
-    """
-    settings, world = settings_now(), World()
-    lake, console = open_lake_now(settings, world), Console()
-    with console.status("Reading the lake") as status:
-        verdict = verify_lake(lake, lambda playlist_id, year: status.update(f"Reading {playlist_id} {year}"))
-        problems, notes = verify_imports(lake, lambda key: status.update(f"Reading {key}"))
-        copied = [Finding(None, None, problem) for problem in check_copy(lake, today_of(settings, world), _SHELVES)]
-    verdict.findings += (*(Finding(*problem) for problem in problems), *copied)
-    verdict.notes += tuple(notes)
-    if as_json:
-        click.echo(json.dumps(verdict.to_json(), ensure_ascii=False))
-    else:
-        terminal.show_verdict(console, verdict, lake.store.locate(""))
-    ctx.exit(FAILED if verdict.findings else DONE)
 
 
 @contextmanager
