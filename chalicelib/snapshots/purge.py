@@ -1,8 +1,8 @@
 """Removing what must go: a playlist's past, a user's traces, old raw documents.
 
 The order makes a killed purge harmless: first the tombstone, so that nothing comes back; then the rows, commits before
-entries; then the raw documents, to which no row points any more; the pages last, when nothing could be rendered again.
-Repeated, a purge finishes what is left of it.
+entries; then the raw documents, to which no row points any more; then the pages, when nothing could be rendered again;
+last what killed processes left half written. Repeated, a purge finishes what is left of it.
 """
 
 from __future__ import annotations
@@ -116,6 +116,7 @@ def purge(
         done.copied = sorted(copied, key=lambda key: key != keys.COPY_MADE)
     for key in (*done.raw_keys, *done.copied, *done.pages):
         target.store.delete(key)
+    target.store.sweep()
     return done
 
 
