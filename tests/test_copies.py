@@ -171,6 +171,12 @@ def test_a_strangers_file_in_its_folder_stays(filled: Lake, clock: Clock) -> Non
     assert list(filled.store.list("warehouse/")) == ["warehouse/notes.txt"]
 
 
+def test_a_purge_knows_the_shelves_of_a_million_lists() -> None:
+    assert keys.is_copied(keys.copied("runs", 0))
+    assert keys.is_copied(keys.copied("runs", 20_000))
+    assert not keys.is_copied("warehouse/runs/mine.parquet")
+
+
 def test_the_lists_of_a_track_are_all_that_any_answer_needs(filled: Lake, clock: Clock) -> None:
     def told(text: str) -> list[Row]:
         return sorted((charts.history(one).to_json() for one in charts.find_tracks(text)), key=str)

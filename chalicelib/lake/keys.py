@@ -191,7 +191,7 @@ def copied(table: str, shelf: int) -> str:
 
 def is_copied(key: str) -> bool:
     """Whether it belongs to the copy."""
-    return key == COPY_MADE or re.fullmatch(rf"{COPY}[a-z_]+/shelf=\d{{4}}/[^/]+\.parquet", key) is not None
+    return key == COPY_MADE or re.fullmatch(rf"{COPY}[a-z_]+/shelf=\d{{4,}}/[^/]+\.parquet", key) is not None
 
 
 def told(channel: str) -> str:
