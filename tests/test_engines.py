@@ -3,10 +3,7 @@ rows by way of DuckDB, and to what Athena documents."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -31,6 +28,7 @@ from deploy.athena import QUESTIONS
 from simulator import Simulator
 from tests.conftest import Clock
 from tests.lake_model import Row, Views, assert_equal, by, in_order, invented
+from tests.spark_session import local_spark
 from tests.test_extract import Rig
 from tests.test_imports import write
 
@@ -97,44 +95,10 @@ def folder(lake: Lake, table: str) -> str:
 # Spark.
 
 
-def java_is_there() -> bool:
-    home = os.environ.get("JAVA_HOME")
-    java = shutil.which("java", path=f"{home}/bin" if home else None)
-    if java is None:
-        return False
-    version = subprocess.run([java, "-version"], capture_output=True, text=True, check=True).stderr
-    major = re.search(r'version "(\d+)', version)
-    return major is not None and int(major[1]) >= 17
-
-
 @pytest.fixture(scope="module")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    if not java_is_there():
-        reason = "Spark needs Java 17 or newer (Debian: apt-get install openjdk-17-jre-headless)"
-        assert os.environ.get("CI") != "true", reason
-        pytest.skip(reason)
-    from pyspark.sql import SparkSession
-
-    quiet = tmp_path_factory.mktemp("spark") / "log4j2.properties"
-    quiet.write_text("rootLogger.level = off\n")
-    options = {
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.memory": "2g",
-        # Views lie ten deep in each other; a stack that is too small for one ends the whole process.
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={quiet} -XX:TieredStopAtLevel=1 -Xss4m",
-        "spark.sql.session.timeZone": "UTC",
-        # Each view is a few hundred rows: one task is faster than many, and code need not be compiled for them.
-        "spark.sql.shuffle.partitions": "1",
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-        "spark.sql.warehouse.dir": str(quiet.parent),
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-    }
-    session = SparkSession.builder.master("local[1]").config(map=options).getOrCreate()
-    yield session
-    session.stop()
+    with local_spark(tmp_path_factory.mktemp("spark")) as session:
+        yield session
 
 
 @pytest.fixture(scope="module")
