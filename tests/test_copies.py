@@ -28,7 +28,7 @@ TODAY = date(2026, 1, 20)
 
 @pytest.fixture(autouse=True)
 def small_shelves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copies, "_LISTS_A_SHELF", 2)
+    monkeypatch.setattr(copies, "LISTS_A_SHELF", 2)
 
 
 @pytest.fixture

@@ -4,6 +4,10 @@ rows by way of DuckDB, and to what Athena documents."""
 from __future__ import annotations
 
 import re
+import runpy
+import shutil
+import sys
+import zlib
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -16,7 +20,7 @@ from py4j.protocol import Py4JError
 from sqlglot import exp, parse_one, transpile
 
 from chalicelib.analysis.charts import open_charts
-from chalicelib.analysis.copies import TABLES, make_copy
+from chalicelib.analysis.copies import SHELF, TABLES, drop_copy, make_copy, open_copy, read_copy
 from chalicelib.analysis.views import VIEWS, view_sql
 from chalicelib.cli.view_dialects import DIALECTS, create_statements, translated
 from chalicelib.history.importing import import_path
@@ -24,6 +28,7 @@ from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake, rank
 from chalicelib.lake.schema import ENTRIES, PUBLISHED, SNAPSHOTS
 from chalicelib.lake.tables import to_json
+from deploy import warehouse
 from deploy.athena import QUESTIONS
 from simulator import Simulator
 from tests.conftest import Clock
@@ -148,6 +153,57 @@ def test_spark_reads_the_copy_as_it_stands(spark: SparkSession, lake: Lake, told
     make_copy(lake, Clock().world(), TODAY)
     rows = spark.read.parquet(lake.store.locate(f"warehouse/{table}")).drop("shelf").collect()
     assert in_order([row.asDict(recursive=True) for row in rows]) == in_order(told[table])
+
+
+@pytest.fixture(scope="module")
+def copied_by_spark(spark: SparkSession, lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake whose copy the job made, as it is printed, in the place of the one that chartlake made."""
+    root = tmp_path_factory.mktemp("copied") / "lake"
+    shutil.copytree(lake.store.locate(""), root)
+    world = Clock().world()
+    found = Lake(open_store(str(root), world), world)
+    make_copy(found, world, TODAY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(warehouse, "LISTS_A_SHELF", 3)
+        (root.parent / "job.py").write_text(warehouse.job())
+        patch.setattr(sys, "argv", ["job.py", "--lake", str(root), "--JOB_NAME", "of Glue"])
+        runpy.run_path(str(root.parent / "job.py"))
+    return found
+
+
+@pytest.mark.parametrize("table", SHELF)
+def test_the_job_of_spark_makes_the_copy_that_chartlake_makes(copied_by_spark: Lake, lake: Lake, table: str) -> None:
+    with open_charts(lake, TODAY) as charts:
+        wanted = charts.warehouse.read(SHELF[table][0])
+        charts.warehouse.define_own("made", [path.read_bytes() for path in shelves_of(copied_by_spark, table)])
+        found = charts.warehouse.read("SELECT * FROM made")
+    assert wanted
+    assert in_order(found) == in_order(wanted)
+
+
+def shelves_of(lake: Lake, table: str) -> list[Path]:
+    return sorted(Path(lake.store.locate(f"warehouse/{table}")).glob("shelf=*/*.parquet"))
+
+
+def test_the_job_puts_each_list_on_the_shelf_on_which_chartlake_looks(copied_by_spark: Lake, lake: Lake) -> None:
+    lists = {playlist_id for playlist_id, _ in lake.tried()}
+    count = -(-len(lists) // 3)
+    found = {}
+    for path in shelves_of(copied_by_spark, "known_days"):
+        told = duckdb.sql(f"SELECT DISTINCT playlist_id FROM read_parquet('{path}', hive_partitioning = false)")
+        found |= {playlist_id: path.parent.name for (playlist_id,) in told.fetchall()}
+    assert len(set(found.values())) > 1
+    assert found == {one: f"shelf={zlib.crc32(one.encode()) % count:04d}" for one in found}
+
+
+def test_of_the_job_no_shelf_is_trusted_and_nothing_stays_beside_another_copy(copied_by_spark: Lake) -> None:
+    copy = read_copy(copied_by_spark)
+    assert copy is not None
+    with open_copy(copied_by_spark, TODAY, copy, {"runs"}):
+        assert copy.shelves == {}
+    assert all(shelves_of(copied_by_spark, table) for table in SHELF)
+    drop_copy(copied_by_spark)
+    assert not any(shelves_of(copied_by_spark, table) for table in SHELF)
 
 
 @pytest.mark.parametrize("view", VIEWS)
