@@ -157,6 +157,10 @@ def test_what_others_wrote_in_its_place_is_no_copy(filled: Lake, clock: Clock, n
 
 
 def test_a_purge_reaches_it(filled: Lake, clock: Clock) -> None:
+    filled.store.create(f"{keys.ICEBERG}runs/metadata/1.metadata.json", b"of Athena")
+    make_copy(filled, clock.world(), TODAY)
+    drop_copy(filled)
+    assert list(filled.store.list(keys.COPY)) == [f"{keys.ICEBERG}runs/metadata/1.metadata.json"]
     make_copy(filled, clock.world(), TODAY)
     purged = purge(filled, clock.world(), Wish(TODAY + timedelta(days=1), "1" * 22), dry_run=False)
     assert purged.copied

@@ -28,7 +28,7 @@ from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake, rank
 from chalicelib.lake.schema import ENTRIES, PUBLISHED, SNAPSHOTS
 from chalicelib.lake.tables import to_json
-from deploy import warehouse
+from deploy import iceberg, warehouse
 from deploy.athena import QUESTIONS
 from simulator import Simulator
 from tests.conftest import Clock
@@ -340,6 +340,40 @@ def test_no_name_is_a_word_that_athena_reserves(name: str) -> None:
     assert not names & set(_RESERVED.split())
     # The names of views: https://docs.aws.amazon.com/athena/latest/ug/considerations-limitations-views.html
     assert re.fullmatch(r"[a-z_]+", name)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_athena_makes_a_table_of_all_that_the_view_says(table: str, told: Views) -> None:
+    made = parse_one(iceberg.create_statements("s3://charts/prefix/")[table], read="athena")
+    assert isinstance(made, exp.Create)
+    assert made.this.name == f"copied_{table}"
+    # https://docs.aws.amazon.com/athena/latest/ug/create-table-as.html#ctas-table-properties
+    assert made.args["properties"].sql("athena") == (
+        "WITH (table_type='ICEBERG', is_external=FALSE, format='PARQUET', "
+        f"location='s3://charts/prefix/warehouse/iceberg/{table}/')"
+    )
+    assert made.expression.sql("athena") == f"SELECT {', '.join(told[table][0])} FROM {table}"
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_athena_renews_a_table_to_what_the_view_says_now(table: str, lake: Lake, told: Views) -> None:
+    merge = iceberg.renew_statements()[table]
+    assert isinstance(parse_one(merge, read="athena"), exp.Merge)
+    with open_charts(lake, TODAY) as charts, duckdb.connect() as engine:
+        rows = charts.warehouse.save(f"SELECT * FROM {table}", "parquet")
+        engine.execute(f"CREATE TABLE {table} AS SELECT * FROM '{rows}'")
+        # What was told before: fewer days, others than now, and of a list that is gone.
+        engine.execute(f"CREATE TABLE copied_{table} AS SELECT * FROM {table} WHERE hash(*COLUMNS(*)) % 3 > 0")
+        engine.execute(f"UPDATE copied_{table} SET {iceberg.columns(table)[-1]} = NULL WHERE hash(playlist_id) % 2 = 0")
+        engine.execute(
+            f"INSERT INTO copied_{table} SELECT * REPLACE ('gone ' || playlist_id AS playlist_id) FROM {table}"
+        )
+        engine.execute(transpile(merge, read="trino", write="duckdb")[0])
+        one, other = f"SELECT * FROM {table}", f"SELECT * FROM copied_{table}"
+        differing = engine.execute(f"({one} EXCEPT ALL {other}) UNION ALL ({other} EXCEPT ALL {one})").fetchall()
+        count = engine.execute(f"SELECT count(*) FROM copied_{table}").fetchone()
+    assert differing == []
+    assert count == (len(told[table]),)
 
 
 def test_the_partition_column_of_athena_changes_no_view(lake: Lake, told: Views) -> None:

@@ -34,6 +34,8 @@ RUNS = "state/runs/"
 TOLD = "state/told/"
 COPY = "warehouse/"
 COPY_MADE = "warehouse/_made.json"
+# The files of tables that Athena makes (`deploy/iceberg.py`).
+ICEBERG = "warehouse/iceberg/"
 IMPORTS = "imports/"
 KEPT_IMPORTS = "raw/imports/"
 # Of a long name its beginning is enough: the digest before it tells which file it is.

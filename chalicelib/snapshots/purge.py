@@ -111,9 +111,7 @@ def purge(
     if asked.playlist_id is not None or asked.user_id is not None:
         # All of them: the index names every playlist and owner, and the next run renders it again.
         done.pages = _pages(target, asked)
-        # What says that the copy holds goes first; it is made again without what is gone.
-        copied = filter(keys.is_copied, target.store.list(keys.COPY))
-        done.copied = sorted(copied, key=lambda key: key != keys.COPY_MADE)
+        done.copied = _copied(target)
     for key in (*done.raw_keys, *done.copied, *done.pages):
         target.store.delete(key)
     target.store.sweep()
@@ -144,6 +142,12 @@ def _raw_to_go(lake: Lake, asked: Wish, progress: Callable[[str], None]) -> list
         if asked.user_id in users_of(from_raw(lake.read_raw(key), lake.store.locate(key))):
             naming.append(key)
     return naming
+
+
+def _copied(lake: Lake) -> list[str]:
+    """The copies of all lists, which are made again without what is gone. What says that one holds goes first."""
+    found = (key for key in lake.store.list(keys.COPY) if keys.is_copied(key) or key.startswith(keys.ICEBERG))
+    return sorted(found, key=lambda key: key != keys.COPY_MADE)
 
 
 def _pages(lake: Lake, asked: Wish) -> list[str]:
