@@ -160,6 +160,7 @@ def copied_by_spark(spark: SparkSession, lake: Lake, tmp_path_factory: pytest.Te
     """A lake whose copy the job made, as it is printed, in the place of the one that chartlake made."""
     root = tmp_path_factory.mktemp("copied") / "lake"
     shutil.copytree(lake.store.locate(""), root)
+    without_a_column(min(root.glob("tables/entries/*/*.parquet")), "reported_days")
     world = Clock().world()
     found = Lake(open_store(str(root), world), world)
     make_copy(found, world, TODAY)
@@ -171,9 +172,17 @@ def copied_by_spark(spark: SparkSession, lake: Lake, tmp_path_factory: pytest.Te
     return found
 
 
+def without_a_column(path: Path, name: str) -> None:
+    """Let the file be one of a chartlake that did not know that column."""
+    older = path.with_suffix(".older")
+    rows = f"SELECT * EXCLUDE ({name}) FROM read_parquet('{path}', hive_partitioning = false)"
+    duckdb.sql(f"COPY ({rows}) TO '{older}' (FORMAT parquet)")
+    older.replace(path)
+
+
 @pytest.mark.parametrize("table", SHELF)
-def test_the_job_of_spark_makes_the_copy_that_chartlake_makes(copied_by_spark: Lake, lake: Lake, table: str) -> None:
-    with open_charts(lake, TODAY) as charts:
+def test_the_job_of_spark_makes_the_copy_that_chartlake_makes(copied_by_spark: Lake, table: str) -> None:
+    with open_charts(copied_by_spark, TODAY) as charts:
         wanted = charts.warehouse.read(SHELF[table][0])
         charts.warehouse.define_own("made", [path.read_bytes() for path in shelves_of(copied_by_spark, table)])
         found = charts.warehouse.read("SELECT * FROM made")
