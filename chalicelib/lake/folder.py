@@ -107,11 +107,12 @@ class FolderStore:
 
     def sweep(self) -> None:
         with self._explained(""):
-            if not self._root.is_dir():
+            found = [path for path in self._below("") if is_unfinished(path.rpartition("/")[2])]
+            if not found:
                 return
-            # Whoever writes holds the lock, so what is found unfinished is left for ever.
+            # Whoever writes holds the lock, so what is there now nobody goes on with.
             with self._one_writer():
-                for path in [path for path in self._below("") if is_unfinished(path.rpartition("/")[2])]:
+                for path in found:
                     self._unlink(path)
 
     def list(self, prefix: str) -> Iterator[str]:
