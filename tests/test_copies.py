@@ -19,6 +19,7 @@ from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake, rank
 from chalicelib.lake.schema import PUBLISHED
 from chalicelib.lake.tables import to_json
+from chalicelib.lake.warehouse import open_empty
 from chalicelib.snapshots.purge import Wish, purge
 from tests.conftest import Clock, Killed, Mortal
 from tests.lake_model import Row, by, in_order, invented
@@ -173,6 +174,43 @@ def test_a_strangers_file_in_its_folder_stays(filled: Lake, clock: Clock) -> Non
     make_copy(filled, clock.world(), TODAY)
     drop_copy(filled)
     assert list(filled.store.list("warehouse/")) == ["warehouse/notes.txt"]
+
+
+class Purging:
+    """A store in which a list is purged, from first to last, before anything of a shelf is written."""
+
+    def __init__(self, lake: Lake, playlist_id: str, shelf: int) -> None:
+        self._lake, self._asked = lake, [Wish(TODAY + timedelta(days=1), playlist_id)]
+        self._key = keys.copied("runs", shelf)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lake.store, name)
+
+    def create(self, key: str, data: bytes) -> None:
+        if key == self._key and self._asked:
+            purge(self._lake, Clock().world(), self._asked.pop(), dry_run=False)
+        self._lake.store.create(key, data)
+
+
+def test_what_is_purged_while_the_copy_is_made_is_not_in_it(filled: Lake, clock: Clock) -> None:
+    gone = "1" * 22
+    make_copy(filled, clock.world(), TODAY)
+    copy = read_copy(filled)
+    assert copy is not None
+    (shelf,) = (shelf for shelf, lists in copy.lists.items() if gone in lists)
+    drop_copy(filled)
+    make_copy(Lake(Purging(filled, gone, shelf), clock.world()), clock.world(), TODAY)
+    shelves = {key for key in filled.store.list(keys.COPY) if key.endswith(".parquet")}
+    assert shelves
+    for key in shelves:
+        stored = filled.store.get(key)
+        assert stored is not None
+        with open_empty() as warehouse:
+            warehouse.define_own("copied", [stored.data])
+            assert {"playlist_id": gone} not in warehouse.read("SELECT DISTINCT playlist_id FROM copied"), key
+    assert told_by_the_copy(filled) == told_by_the_lake(filled)
+    make_copy(filled, clock.world(), TODAY)
+    assert told_by_the_copy(filled) == told_by_the_lake(filled)
 
 
 def test_a_purge_knows_the_shelves_of_a_million_lists() -> None:

@@ -23,6 +23,7 @@ from .. import __version__
 from ..errors import DamagedFile
 from ..lake import keys
 from ..lake.lake import Lake
+from ..lake.tombstones import read_tombstones
 from ..lake.warehouse import Warehouse, open_empty, open_warehouse
 from ..text import counted, printable
 from ..time_and_chance import World
@@ -109,7 +110,18 @@ def make_copy(
                 lake.update_state(keys.COPY_MADE, partial(_with_shelf, state, shelf, made))
         progress(number, len(by_shelf))
     _remove_others(lake, state["shelves"])
+    _remove_purged(lake, by_shelf, commits)
     return Made(len(by_shelf) - kept - len(failed), kept, len(commits), tuple(failed))
+
+
+def _remove_purged(lake: Lake, by_shelf: Mapping[int, set[str]], commits: Mapping[str, _Commits]) -> None:
+    """Delete the shelves with lists that a purge reached since their commits were listed: it may have looked for the
+    copy before their rows were written. A later purge finds them."""
+    now, purged = _commits_by_list(lake), read_tombstones(lake)
+    for shelf, lists in by_shelf.items():
+        if any(now.get(one) != commits[one] and purged.covers(one, date.min) for one in lists):
+            for table in SHELF:
+                lake.store.delete(keys.copied(table, shelf))
 
 
 def drop_copy(lake: Lake) -> int:
