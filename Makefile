@@ -23,7 +23,7 @@ MUTATIONS = 10000
 EVENTS = 60x365
 MINUTES = 70
 
-.PHONY: run demo test bench prove prove-mutants prove-mutation prove-kills prove-events lint audit docs site local wheel clean lock deploy undeploy
+.PHONY: run demo test bench prove prove-mutants prove-mutation prove-kills prove-events prove-copy lint audit docs site local wheel clean lock deploy undeploy
 
 run: .venv/ready
 	@.venv/bin/chartlake extract
@@ -59,6 +59,9 @@ prove-kills: .venv/ready-for-tests
 
 prove-events: .venv/ready-for-tests
 	CHARTLAKE_EVENTS=500x365 .venv/bin/python -m pytest -s tests/prove/test_true_events.py
+
+prove-copy: .venv/ready-for-tests
+	CHARTLAKE_COPY=2000x60 .venv/bin/python -m pytest -s tests/prove/test_copy_at_size.py
 
 lint: .venv/ready-for-tests
 	.venv/bin/ruff check .

@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
 _CHUNK = 1 << 20
+_UNFINISHED = ".unfinished"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # A pipe that nobody writes to would be waited for.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -115,7 +116,7 @@ def write_file(folder: int, name: str, data: bytes) -> None:
 def copy_file(folder: int, name: str, source: BinaryIO) -> None:
     """Do `write_file` with all that is left in a stream."""
     # One name for each place, so that what a killed process leaves is replaced by the next, not added to.
-    unfinished = f".{name}.unfinished"
+    unfinished = f".{name}{_UNFINISHED}"
     try:
         with os.fdopen(_open_anew(folder, unfinished), "wb") as file:
             shutil.copyfileobj(source, file, _CHUNK)
@@ -126,6 +127,11 @@ def copy_file(folder: int, name: str, source: BinaryIO) -> None:
         with suppress(OSError):
             os.unlink(unfinished, dir_fd=folder)
         raise
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a file of that name is what a write left that was killed; or one that is still under way."""
+    return name.startswith(".") and name.endswith(_UNFINISHED)
 
 
 def _open_anew(folder: int, name: str) -> int:

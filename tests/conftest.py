@@ -63,6 +63,7 @@ def pytest_configure() -> None:
 _LONG = (
     *("test_wheel.py", "test_stack.py", "test_bundle.py", "test_report.py", "test_processes.py", "test_api_fuzz.py"),
     *("test_simulation.py", "test_engines.py", "test_answers.py", "test_history.py", "test_views.py", "test_charts.py"),
+    "test_copy_at_size.py",
 )
 
 

@@ -19,6 +19,7 @@ from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake, rank
 from chalicelib.lake.schema import PUBLISHED
 from chalicelib.lake.tables import to_json
+from chalicelib.lake.warehouse import open_empty
 from chalicelib.snapshots.purge import Wish, purge
 from tests.conftest import Clock, Killed, Mortal
 from tests.lake_model import Row, by, in_order, invented
@@ -28,7 +29,7 @@ TODAY = date(2026, 1, 20)
 
 @pytest.fixture(autouse=True)
 def small_shelves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copies, "_LISTS_A_SHELF", 2)
+    monkeypatch.setattr(copies, "LISTS_A_SHELF", 2)
 
 
 @pytest.fixture
@@ -157,6 +158,10 @@ def test_what_others_wrote_in_its_place_is_no_copy(filled: Lake, clock: Clock, n
 
 
 def test_a_purge_reaches_it(filled: Lake, clock: Clock) -> None:
+    filled.store.create(f"{keys.ICEBERG}runs/metadata/1.metadata.json", b"of Athena")
+    make_copy(filled, clock.world(), TODAY)
+    drop_copy(filled)
+    assert list(filled.store.list(keys.COPY)) == [f"{keys.ICEBERG}runs/metadata/1.metadata.json"]
     make_copy(filled, clock.world(), TODAY)
     purged = purge(filled, clock.world(), Wish(TODAY + timedelta(days=1), "1" * 22), dry_run=False)
     assert purged.copied
@@ -169,6 +174,49 @@ def test_a_strangers_file_in_its_folder_stays(filled: Lake, clock: Clock) -> Non
     make_copy(filled, clock.world(), TODAY)
     drop_copy(filled)
     assert list(filled.store.list("warehouse/")) == ["warehouse/notes.txt"]
+
+
+class Purging:
+    """A store in which a list is purged, from first to last, before anything of a shelf is written."""
+
+    def __init__(self, lake: Lake, playlist_id: str, shelf: int) -> None:
+        self._lake, self._asked = lake, [Wish(TODAY + timedelta(days=1), playlist_id)]
+        self._key = keys.copied("runs", shelf)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lake.store, name)
+
+    def create(self, key: str, data: bytes) -> None:
+        if key == self._key and self._asked:
+            purge(self._lake, Clock().world(), self._asked.pop(), dry_run=False)
+        self._lake.store.create(key, data)
+
+
+def test_what_is_purged_while_the_copy_is_made_is_not_in_it(filled: Lake, clock: Clock) -> None:
+    gone = "1" * 22
+    make_copy(filled, clock.world(), TODAY)
+    copy = read_copy(filled)
+    assert copy is not None
+    (shelf,) = (shelf for shelf, lists in copy.lists.items() if gone in lists)
+    drop_copy(filled)
+    make_copy(Lake(Purging(filled, gone, shelf), clock.world()), clock.world(), TODAY)
+    shelves = {key for key in filled.store.list(keys.COPY) if key.endswith(".parquet")}
+    assert shelves
+    for key in shelves:
+        stored = filled.store.get(key)
+        assert stored is not None
+        with open_empty() as warehouse:
+            warehouse.define_own("copied", [stored.data])
+            assert {"playlist_id": gone} not in warehouse.read("SELECT DISTINCT playlist_id FROM copied"), key
+    assert told_by_the_copy(filled) == told_by_the_lake(filled)
+    make_copy(filled, clock.world(), TODAY)
+    assert told_by_the_copy(filled) == told_by_the_lake(filled)
+
+
+def test_a_purge_knows_the_shelves_of_a_million_lists() -> None:
+    assert keys.is_copied(keys.copied("runs", 0))
+    assert keys.is_copied(keys.copied("runs", 20_000))
+    assert not keys.is_copied("warehouse/runs/mine.parquet")
 
 
 def test_the_lists_of_a_track_are_all_that_any_answer_needs(filled: Lake, clock: Clock) -> None:

@@ -3,10 +3,11 @@ rows by way of DuckDB, and to what Athena documents."""
 
 from __future__ import annotations
 
-import os
 import re
+import runpy
 import shutil
-import subprocess
+import sys
+import zlib
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from py4j.protocol import Py4JError
 from sqlglot import exp, parse_one, transpile
 
 from chalicelib.analysis.charts import open_charts
-from chalicelib.analysis.copies import TABLES, make_copy
+from chalicelib.analysis.copies import SHELF, TABLES, drop_copy, make_copy, open_copy, read_copy
 from chalicelib.analysis.views import VIEWS, view_sql
 from chalicelib.cli.view_dialects import DIALECTS, create_statements, translated
 from chalicelib.history.importing import import_path
@@ -27,10 +28,12 @@ from chalicelib.lake.address import open_store
 from chalicelib.lake.lake import Lake, rank
 from chalicelib.lake.schema import ENTRIES, PUBLISHED, SNAPSHOTS
 from chalicelib.lake.tables import to_json
+from deploy import iceberg, warehouse
 from deploy.athena import QUESTIONS
 from simulator import Simulator
 from tests.conftest import Clock
 from tests.lake_model import Row, Views, assert_equal, by, in_order, invented
+from tests.spark_session import local_spark
 from tests.test_extract import Rig
 from tests.test_imports import write
 
@@ -97,44 +100,10 @@ def folder(lake: Lake, table: str) -> str:
 # Spark.
 
 
-def java_is_there() -> bool:
-    home = os.environ.get("JAVA_HOME")
-    java = shutil.which("java", path=f"{home}/bin" if home else None)
-    if java is None:
-        return False
-    version = subprocess.run([java, "-version"], capture_output=True, text=True, check=True).stderr
-    major = re.search(r'version "(\d+)', version)
-    return major is not None and int(major[1]) >= 17
-
-
 @pytest.fixture(scope="module")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    if not java_is_there():
-        reason = "Spark needs Java 17 or newer (Debian: apt-get install openjdk-17-jre-headless)"
-        assert os.environ.get("CI") != "true", reason
-        pytest.skip(reason)
-    from pyspark.sql import SparkSession
-
-    quiet = tmp_path_factory.mktemp("spark") / "log4j2.properties"
-    quiet.write_text("rootLogger.level = off\n")
-    options = {
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.memory": "2g",
-        # Views lie ten deep in each other; a stack that is too small for one ends the whole process.
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={quiet} -XX:TieredStopAtLevel=1 -Xss4m",
-        "spark.sql.session.timeZone": "UTC",
-        # Each view is a few hundred rows: one task is faster than many, and code need not be compiled for them.
-        "spark.sql.shuffle.partitions": "1",
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-        "spark.sql.warehouse.dir": str(quiet.parent),
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-    }
-    session = SparkSession.builder.master("local[1]").config(map=options).getOrCreate()
-    yield session
-    session.stop()
+    with local_spark(tmp_path_factory.mktemp("spark")) as session:
+        yield session
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +153,66 @@ def test_spark_reads_the_copy_as_it_stands(spark: SparkSession, lake: Lake, told
     make_copy(lake, Clock().world(), TODAY)
     rows = spark.read.parquet(lake.store.locate(f"warehouse/{table}")).drop("shelf").collect()
     assert in_order([row.asDict(recursive=True) for row in rows]) == in_order(told[table])
+
+
+@pytest.fixture(scope="module")
+def copied_by_spark(spark: SparkSession, lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake whose copy the job made, as it is printed, in the place of the one that chartlake made."""
+    root = tmp_path_factory.mktemp("copied") / "lake"
+    shutil.copytree(lake.store.locate(""), root)
+    without_a_column(min(root.glob("tables/entries/*/*.parquet")), "reported_days")
+    world = Clock().world()
+    found = Lake(open_store(str(root), world), world)
+    make_copy(found, world, TODAY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(warehouse, "LISTS_A_SHELF", 3)
+        (root.parent / "job.py").write_text(warehouse.job())
+        patch.setattr(sys, "argv", ["job.py", "--lake", str(root), "--JOB_NAME", "of Glue"])
+        runpy.run_path(str(root.parent / "job.py"))
+    return found
+
+
+def without_a_column(path: Path, name: str) -> None:
+    """Let the file be one of a chartlake that did not know that column."""
+    older = path.with_suffix(".older")
+    rows = f"SELECT * EXCLUDE ({name}) FROM read_parquet('{path}', hive_partitioning = false)"
+    duckdb.sql(f"COPY ({rows}) TO '{older}' (FORMAT parquet)")
+    older.replace(path)
+
+
+@pytest.mark.parametrize("table", SHELF)
+def test_the_job_of_spark_makes_the_copy_that_chartlake_makes(copied_by_spark: Lake, table: str) -> None:
+    with open_charts(copied_by_spark, TODAY) as charts:
+        wanted = charts.warehouse.read(SHELF[table][0])
+        charts.warehouse.define_own("made", [path.read_bytes() for path in shelves_of(copied_by_spark, table)])
+        found = charts.warehouse.read("SELECT * FROM made")
+    assert wanted
+    assert in_order(found) == in_order(wanted)
+
+
+def shelves_of(lake: Lake, table: str) -> list[Path]:
+    return sorted(Path(lake.store.locate(f"warehouse/{table}")).glob("shelf=*/*.parquet"))
+
+
+def test_the_job_puts_each_list_on_the_shelf_on_which_chartlake_looks(copied_by_spark: Lake, lake: Lake) -> None:
+    lists = {playlist_id for playlist_id, _ in lake.tried()}
+    count = -(-len(lists) // 3)
+    found = {}
+    for path in shelves_of(copied_by_spark, "known_days"):
+        told = duckdb.sql(f"SELECT DISTINCT playlist_id FROM read_parquet('{path}', hive_partitioning = false)")
+        found |= {playlist_id: path.parent.name for (playlist_id,) in told.fetchall()}
+    assert len(set(found.values())) > 1
+    assert found == {one: f"shelf={zlib.crc32(one.encode()) % count:04d}" for one in found}
+
+
+def test_of_the_job_no_shelf_is_trusted_and_nothing_stays_beside_another_copy(copied_by_spark: Lake) -> None:
+    copy = read_copy(copied_by_spark)
+    assert copy is not None
+    with open_copy(copied_by_spark, TODAY, copy, {"runs"}):
+        assert copy.shelves == {}
+    assert all(shelves_of(copied_by_spark, table) for table in SHELF)
+    drop_copy(copied_by_spark)
+    assert not any(shelves_of(copied_by_spark, table) for table in SHELF)
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -320,6 +349,40 @@ def test_no_name_is_a_word_that_athena_reserves(name: str) -> None:
     assert not names & set(_RESERVED.split())
     # The names of views: https://docs.aws.amazon.com/athena/latest/ug/considerations-limitations-views.html
     assert re.fullmatch(r"[a-z_]+", name)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_athena_makes_a_table_of_all_that_the_view_says(table: str, told: Views) -> None:
+    made = parse_one(iceberg.create_statements("s3://charts/prefix/")[table], read="athena")
+    assert isinstance(made, exp.Create)
+    assert made.this.name == f"copied_{table}"
+    # https://docs.aws.amazon.com/athena/latest/ug/create-table-as.html#ctas-table-properties
+    assert made.args["properties"].sql("athena") == (
+        "WITH (table_type='ICEBERG', is_external=FALSE, format='PARQUET', "
+        f"location='s3://charts/prefix/warehouse/iceberg/{table}/')"
+    )
+    assert made.expression.sql("athena") == f"SELECT {', '.join(told[table][0])} FROM {table}"
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_athena_renews_a_table_to_what_the_view_says_now(table: str, lake: Lake, told: Views) -> None:
+    merge = iceberg.renew_statements()[table]
+    assert isinstance(parse_one(merge, read="athena"), exp.Merge)
+    with open_charts(lake, TODAY) as charts, duckdb.connect() as engine:
+        rows = charts.warehouse.save(f"SELECT * FROM {table}", "parquet")
+        engine.execute(f"CREATE TABLE {table} AS SELECT * FROM '{rows}'")
+        # What was told before: fewer days, others than now, and of a list that is gone.
+        engine.execute(f"CREATE TABLE copied_{table} AS SELECT * FROM {table} WHERE hash(*COLUMNS(*)) % 3 > 0")
+        engine.execute(f"UPDATE copied_{table} SET {iceberg.columns(table)[-1]} = NULL WHERE hash(playlist_id) % 2 = 0")
+        engine.execute(
+            f"INSERT INTO copied_{table} SELECT * REPLACE ('gone ' || playlist_id AS playlist_id) FROM {table}"
+        )
+        engine.execute(transpile(merge, read="trino", write="duckdb")[0])
+        one, other = f"SELECT * FROM {table}", f"SELECT * FROM copied_{table}"
+        differing = engine.execute(f"({one} EXCEPT ALL {other}) UNION ALL ({other} EXCEPT ALL {one})").fetchall()
+        count = engine.execute(f"SELECT count(*) FROM copied_{table}").fetchone()
+    assert differing == []
+    assert count == (len(told[table]),)
 
 
 def test_the_partition_column_of_athena_changes_no_view(lake: Lake, told: Views) -> None:

@@ -85,6 +85,19 @@ def test_a_purged_playlist_is_gone_and_the_others_are_proven(rig: Rig) -> None:
     assert (verdict.days, verdict.findings) == (6, ())
 
 
+def test_what_a_killed_process_left_of_a_purged_playlist_goes_too(lake: Lake, clock: Clock, tmp_path: Path) -> None:
+    only(import_path(lake, write(tmp_path)))
+    root = Path(lake.store.locate(""))
+    half = root / "raw" / f"playlist_id={CHART.replace(':', '%3A')}" / f"date={DAY}" / ".1.json.gz.unfinished"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b"half a document")
+    asked = Wish(DAY + timedelta(days=1), playlist_id=CHART)
+    purge(lake, clock.world(), asked)
+    assert half.exists()
+    purge(lake, clock.world(), asked, dry_run=False)
+    assert not half.exists()
+
+
 def test_replay_does_not_bring_purged_days_back(rig: Rig) -> None:
     lived_days(rig)
     raw = {key: rig.lake.read_raw(key) for _, _, key in rig.lake.raw_keys(rig.id("top-50"))}

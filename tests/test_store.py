@@ -245,6 +245,21 @@ def test_an_unfinished_file_of_a_killed_process_is_nobodys_object(tmp_path: Path
     assert [path.name for path in (tmp_path / "t").iterdir() if "unfinished" in path.name] == []
 
 
+def test_what_killed_processes_left_is_swept_away_with_its_folders_and_nothing_else(tmp_path: Path) -> None:
+    store = FolderStore(str(tmp_path / "lake"))
+    store.sweep()
+    assert not (tmp_path / "lake").exists()
+    store.create("t/a.parquet", b"whole")
+    (tmp_path / "lake" / "t" / ".mine").write_bytes(b"a stranger's")
+    for left in ("t/.a.parquet.unfinished", "raw/x/.1.json.gz.unfinished"):
+        path = tmp_path / "lake" / left
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+    store.sweep()
+    found = sorted(str(path.relative_to(tmp_path / "lake")) for path in (tmp_path / "lake").rglob("*"))
+    assert found == [".lock", "t", "t/.mine", "t/a.parquet"]
+
+
 @pytest.mark.parametrize(
     ("region", "bucket", "start"),
     [

@@ -28,11 +28,9 @@ class AskedViews:
 
     def hold(self, *names: str) -> None:
         """Have these views, and those that they are made of: of `HELD` their rows as they are now."""
-        needed = {one for name in names for one in _made_of(name)}
         with self.as_they_are():
-            for name in VIEWS:
-                if name in needed:
-                    self._make(name)
+            for name in in_order(*names):
+                self._make(name)
 
     def _expect(self, text: str) -> None:
         self.hold(*_words(text))
@@ -51,6 +49,12 @@ class AskedViews:
             self._made.add(name)
             make = self._warehouse.hold if name in HELD else self._warehouse.define
             make(name, view_sql(name).replace("CURRENT_DATE", f"DATE '{self._today}'"))
+
+
+def in_order(*names: str) -> list[str]:
+    """These views and those that they are made of, each after all that it needs."""
+    needed = {one for name in names for one in _made_of(name)}
+    return [name for name in VIEWS if name in needed]
 
 
 @cache

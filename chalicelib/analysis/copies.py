@@ -23,6 +23,7 @@ from .. import __version__
 from ..errors import DamagedFile
 from ..lake import keys
 from ..lake.lake import Lake
+from ..lake.tombstones import read_tombstones
 from ..lake.warehouse import Warehouse, open_empty, open_warehouse
 from ..text import counted, printable
 from ..time_and_chance import World
@@ -43,8 +44,11 @@ SELECT DISTINCT playlist_id, track_key, uri, item_id, UPPER(REPLACE(isrc, '-', '
 FROM standings WHERE track_key IS NOT NULL
 """
 _ORDER_OF_SONGS = "track_key, playlist_id, uri, item_id, isrc, name, artist"
+# Each table of a shelf: its SELECT over the views, in DuckDB's SQL, and the order of its rows.
+SHELF = {table: (f"SELECT * FROM {table}", order) for table, order in TABLES.items()}
+SHELF[SONGS] = (_SONGS, _ORDER_OF_SONGS)
 # A shelf of a year of Top 50s has about a million places.
-_LISTS_A_SHELF = 50
+LISTS_A_SHELF = 50
 # With more songs than this in question nearly every list has one.
 _MANY = 5_000
 _AT_ONCE = 8
@@ -106,7 +110,18 @@ def make_copy(
                 lake.update_state(keys.COPY_MADE, partial(_with_shelf, state, shelf, made))
         progress(number, len(by_shelf))
     _remove_others(lake, state["shelves"])
+    _remove_purged(lake, by_shelf, commits)
     return Made(len(by_shelf) - kept - len(failed), kept, len(commits), tuple(failed))
+
+
+def _remove_purged(lake: Lake, by_shelf: Mapping[int, set[str]], commits: Mapping[str, _Commits]) -> None:
+    """Delete the shelves with lists that a purge reached since their commits were listed: it may have looked for the
+    copy before their rows were written. A later purge finds them."""
+    now, purged = _commits_by_list(lake), read_tombstones(lake)
+    for shelf, lists in by_shelf.items():
+        if any(now.get(one) != commits[one] and purged.covers(one, date.min) for one in lists):
+            for table in SHELF:
+                lake.store.delete(keys.copied(table, shelf))
 
 
 def drop_copy(lake: Lake) -> int:
@@ -194,12 +209,10 @@ def _lists_with(warehouse: Warehouse, text: str) -> set[str] | None:
 
 def _make_shelf(lake: Lake, today: date, shelf: int, lists: set[str]) -> dict[str, str]:
     """Write a shelf's tables; gives the SHA-256 of each."""
-    queries = {table: f"SELECT * FROM {table} ORDER BY {order}" for table, order in TABLES.items()}
-    queries[SONGS] = f"SELECT * FROM ({_SONGS}) ORDER BY {_ORDER_OF_SONGS}"
     digests = {}
     with open_charts(lake, today, sorted(lists)) as charts:
-        for table, query in queries.items():
-            data = charts.warehouse.save(query, "parquet").read_bytes()
+        for table, (select, order) in SHELF.items():
+            data = charts.warehouse.save(f"FROM ({select}) ORDER BY {order}", "parquet").read_bytes()
             lake.write_over(keys.copied(table, shelf), data)
             digests[table] = hashlib.sha256(data).hexdigest()
     return digests
@@ -290,7 +303,7 @@ def _by_shelf(lists: Mapping[str, Any], count: int) -> dict[int, set[str]]:
 
 def _shelf_count(lists: int, state: Mapping[str, Any]) -> int:
     """As many as there are, until they are far too full: other shelves mean that everything is made anew."""
-    needed, standing = max(1, -(-lists // _LISTS_A_SHELF)), int(state.get("shelves", 0))
+    needed, standing = max(1, -(-lists // LISTS_A_SHELF)), int(state.get("shelves", 0))
     return standing if standing and needed <= 2 * standing else needed
 
 
@@ -302,7 +315,7 @@ def _views_digest() -> str:
 
 def _remove_others(lake: Lake, count: int) -> None:
     """Delete what belongs to shelves that are no more."""
-    own = {keys.copied(table, shelf) for table in (*TABLES, SONGS) for shelf in range(count)} | {keys.COPY_MADE}
+    own = {keys.copied(table, shelf) for table in SHELF for shelf in range(count)} | {keys.COPY_MADE}
     for key in filter(keys.is_copied, lake.store.list(keys.COPY)):
         if key not in own:
             lake.store.delete(key)

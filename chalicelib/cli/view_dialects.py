@@ -13,8 +13,13 @@ DIALECTS = tuple(_DIALECTS)
 
 def translated(name: str, dialect: str) -> str:
     """The SELECT behind a view for `duckdb`, `athena` or `spark`. Raises where a construct has no equal there."""
+    return translated_sql(view_sql(name), dialect)
+
+
+def translated_sql(sql: str, dialect: str) -> str:
+    """The same of any SELECT over the views."""
     target = _DIALECTS[dialect]
-    return transpile(view_sql(name), read="duckdb", write=target, pretty=True, unsupported_level=ErrorLevel.RAISE)[0]
+    return transpile(sql, read="duckdb", write=target, pretty=True, unsupported_level=ErrorLevel.RAISE)[0]
 
 
 def create_statements(dialect: str) -> list[str]:

@@ -19,6 +19,7 @@ from ..safe_files import (
     LeadsAway,
     copy_file,
     files_below,
+    is_unfinished,
     open_file,
     open_folder,
     parts_of,
@@ -103,6 +104,16 @@ class FolderStore:
                 return
             with self._one_writer():
                 self._unlink(key)
+
+    def sweep(self) -> None:
+        with self._explained(""):
+            found = [path for path in self._below("") if is_unfinished(path.rpartition("/")[2])]
+            if not found:
+                return
+            # Whoever writes holds the lock, so what is there now nobody goes on with.
+            with self._one_writer():
+                for path in found:
+                    self._unlink(path)
 
     def list(self, prefix: str) -> Iterator[str]:
         folder = prefix.rpartition("/")[0]

@@ -34,6 +34,8 @@ RUNS = "state/runs/"
 TOLD = "state/told/"
 COPY = "warehouse/"
 COPY_MADE = "warehouse/_made.json"
+# The files of tables that Athena makes (`deploy/iceberg.py`).
+ICEBERG = "warehouse/iceberg/"
 IMPORTS = "imports/"
 KEPT_IMPORTS = "raw/imports/"
 # Of a long name its beginning is enough: the digest before it tells which file it is.
@@ -191,7 +193,7 @@ def copied(table: str, shelf: int) -> str:
 
 def is_copied(key: str) -> bool:
     """Whether it belongs to the copy."""
-    return key == COPY_MADE or re.fullmatch(rf"{COPY}[a-z_]+/shelf=\d{{4}}/[^/]+\.parquet", key) is not None
+    return key == COPY_MADE or re.fullmatch(rf"{COPY}[a-z_]+/shelf=\d{{4,}}/[^/]+\.parquet", key) is not None
 
 
 def told(channel: str) -> str:

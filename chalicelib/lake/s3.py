@@ -114,6 +114,9 @@ class S3Store:
         with self._explained(key):
             self._s3.delete_object(Bucket=self._bucket, Key=self._prefix + key)
 
+    def sweep(self) -> None:
+        pass
+
     def list(self, prefix: str) -> Iterator[str]:
         yield from (key for key, _ in self.versions(prefix))
 

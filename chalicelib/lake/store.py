@@ -56,6 +56,10 @@ class ObjectStore(Protocol):
     def delete(self, key: str) -> None:
         """Remove an object; one that is not there is success."""
 
+    def sweep(self) -> None:
+        """Remove what killed processes left of objects that they were writing: in a folder the bytes lie beside the
+        object's place, under no key. In S3 there is no such thing."""
+
     def list(self, prefix: str) -> Iterator[str]:
         """The keys that begin with `prefix`, sorted."""
 
@@ -113,6 +117,9 @@ class DryRun:
 
     def delete(self, key: str) -> None:
         self._written[key] = None
+
+    def sweep(self) -> None:
+        pass
 
     def list(self, prefix: str) -> Iterator[str]:
         found = {*self._store.list(prefix), *(key for key in self._written if key.startswith(prefix))}

@@ -1,8 +1,8 @@
 """Removing what must go: a playlist's past, a user's traces, old raw documents.
 
 The order makes a killed purge harmless: first the tombstone, so that nothing comes back; then the rows, commits before
-entries; then the raw documents, to which no row points any more; the pages last, when nothing could be rendered again.
-Repeated, a purge finishes what is left of it.
+entries; then the raw documents, to which no row points any more; then the pages, when nothing could be rendered again;
+last what killed processes left half written. Repeated, a purge finishes what is left of it.
 """
 
 from __future__ import annotations
@@ -111,11 +111,10 @@ def purge(
     if asked.playlist_id is not None or asked.user_id is not None:
         # All of them: the index names every playlist and owner, and the next run renders it again.
         done.pages = _pages(target, asked)
-        # What says that the copy holds goes first; it is made again without what is gone.
-        copied = filter(keys.is_copied, target.store.list(keys.COPY))
-        done.copied = sorted(copied, key=lambda key: key != keys.COPY_MADE)
+        done.copied = _copied(target)
     for key in (*done.raw_keys, *done.copied, *done.pages):
         target.store.delete(key)
+    target.store.sweep()
     return done
 
 
@@ -143,6 +142,12 @@ def _raw_to_go(lake: Lake, asked: Wish, progress: Callable[[str], None]) -> list
         if asked.user_id in users_of(from_raw(lake.read_raw(key), lake.store.locate(key))):
             naming.append(key)
     return naming
+
+
+def _copied(lake: Lake) -> list[str]:
+    """The copies of all lists, which are made again without what is gone. What says that one holds goes first."""
+    found = (key for key in lake.store.list(keys.COPY) if keys.is_copied(key) or key.startswith(keys.ICEBERG))
+    return sorted(found, key=lambda key: key != keys.COPY_MADE)
 
 
 def _pages(lake: Lake, asked: Wish) -> list[str]:
