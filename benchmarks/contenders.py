@@ -12,6 +12,7 @@ import venv
 from dataclasses import dataclass
 from pathlib import Path
 
+ROOT = Path(__file__).parents[1]
 # What a person installs to let dlt write Parquet into S3. It has a virtual environment of its own, since it brings
 # another botocore along than the one that chartlake is tested with.
 DLT = ("dlt[filesystem,parquet]==1.31.0", "s3fs==2026.9.0")
@@ -98,20 +99,23 @@ boto3.client("s3").put_object(Bucket="charts", Key=os.environ["INTO"] + "/pages.
 
 @dataclass(frozen=True)
 class Contender:
-    """A program, and the Python that runs it. `tables` is where below `INTO` its Parquet of the entries lies, one row
-    an entry; empty where it writes none."""
+    """A program, the Python that runs it, and the folder that it runs in. `tables` is where below `INTO` its Parquet of
+    the entries lies, one row an entry; empty where it writes none."""
 
     name: str
     program: str
     tables: str = ""
     python: str = sys.executable
+    root: Path = ROOT
 
 
-def contenders(folder: Path) -> list[Contender]:
-    """All of them, in the order in which they are told; dlt is installed into `folder`, and left out where it cannot
-    be, which is then printed."""
+def contenders(folder: Path, before: Path | None = None) -> list[Contender]:
+    """All of them, in the order in which they are told, with another checkout of chartlake, if there is one; dlt is
+    installed into `folder`, and left out where it cannot be, which is then printed."""
+    others = [Contender("chartlake before", _CHARTLAKE, "tables/entries/", root=before)] if before else []
     found = [
         Contender("chartlake", _CHARTLAKE, "tables/entries/"),
+        *others,
         Contender("the script of the tutorials", _SIGNED_IN + _TUTORIALS),
         Contender("bare GETs, four at once", _SIGNED_IN + _BARE),
     ]
@@ -122,7 +126,7 @@ def contenders(folder: Path) -> list[Contender]:
         print(f"dlt is left out, since it cannot be installed: {told[-1]}", flush=True)
         return found
     dlt = Contender("dlt, rest_api to Parquet", _SIGNED_IN + _IMPORTED + _DLT, "spotify/entries/", python)
-    return [*found[:2], dlt, *found[2:]]
+    return [*found[:-1], dlt, found[-1]]
 
 
 def _with_dlt(folder: Path) -> str:

@@ -1,12 +1,14 @@
 """One list into a real S3 server: chartlake beside what people use instead.
 
     .venv/bin/python -m benchmarks.reading [--entries 50 500 10000] [--latency 0 120] [--runs 3] [--json]
+        [--against ../before]
 
 Beside it: the script of the tutorials (spotipy's loop, a CSV file, one `put_object`), dlt (its `rest_api` source into
 Parquet, installed for this run into a folder that goes with it), and, as the limit, bare GETs of the same pages, four
 at once, whose bodies go into one object. Each runs as a process of its own, in turn, against the embedded simulator.
 Printed are the medians: seconds, seconds of the processor, largest memory, requests to Spotify, and what lies in S3
-afterwards. chartlake also proves that the pages belong together, keeps raw, and writes both tables.
+afterwards. chartlake also proves that the pages belong together, keeps raw, and writes both tables. `--against` lets
+another checkout of chartlake race, too, with the packages of this one.
 """
 
 from __future__ import annotations
@@ -38,7 +40,6 @@ from simulator.hashing import base62
 from simulator.playlists import Playlist
 from tests.conftest import S3Server
 
-ROOT = Path(__file__).parents[1]
 BUCKET = "charts"
 
 _MEMORY = """
@@ -82,7 +83,7 @@ class Place:
         began = time.perf_counter()
         command = [contender.python, "-c", _MEMORY + contender.program, playlist_id, str(entries)]
         environment = {**self.environment, "INTO": into}
-        found = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+        found = subprocess.run(command, env=environment, cwd=contender.root, capture_output=True, text=True)
         seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
         if found.returncode:
             sys.exit(f"{contender.name}\n{found.stdout}{found.stderr}")
@@ -168,9 +169,10 @@ def main() -> None:
     parser.add_argument("--latency", type=float, nargs="+", default=[0, 120], help="milliseconds an answer")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        racing = contenders(Path(name) / "dlt")
+        racing = contenders(Path(name) / "dlt", asked.against)
         with opened(Simulator(), Path(name) / "s3") as place:
             for entries, latency in product(asked.entries, asked.latency):
                 found = race(place, racing, entries, latency, asked.runs)

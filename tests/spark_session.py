@@ -41,9 +41,12 @@ def local_spark(folder: Path) -> Iterator[SparkSession]:
     options = {
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
-        "spark.driver.memory": "2g",
+        # 600 MB do. Two workers may have a session each, and what collects by many threads takes twice the memory.
+        "spark.driver.memory": "1g",
         # Views lie ten deep in each other; a stack that is too small for one ends the whole process.
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={quiet} -XX:TieredStopAtLevel=1 -Xss4m",
+        "spark.driver.extraJavaOptions": (
+            f"-Dlog4j2.configurationFile={quiet} -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xss4m"
+        ),
         "spark.sql.session.timeZone": "UTC",
         # Each view is a few hundred rows: one task is faster than many, and code need not be compiled for them.
         "spark.sql.shuffle.partitions": "1",

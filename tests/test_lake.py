@@ -84,7 +84,7 @@ def test_a_day_comes_back_as_it_was_put(lake: Lake) -> None:
 
 def test_a_long_day_whose_rows_are_read_some_at_a_time_comes_back_in_order(lake: Lake) -> None:
     rows = entries(count=5_100)
-    lake.put_entries(PLAYLIST, DAY, NOON, "spotify", rows[3_000:] + rows[:3_000])
+    put_entries(lake, PLAYLIST, DAY, NOON, "spotify", rows[3_000:] + rows[:3_000])
     found = lake.entries(PLAYLIST, DAY)
     assert [(one["position"], one["name"]) for one in found] == [(one["position"], one["name"]) for one in rows]
     # The next day is after all that is held, and its own rows are known to be there without being read.
