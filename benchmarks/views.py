@@ -81,6 +81,7 @@ def measure(folder: str, lists: int, days: int, memory: int) -> None:
     print(f"{lists * days * _ENTRIES:,} entries in {size / 1e6:.0f} MB of Parquet")
     one = f"{0:022d}"
     queries = {"entries as a file": f"SELECT {_WIDE} FROM entries"} | {name: f"SELECT * FROM {name}" for name in VIEWS}
+    queries["chart, counted"] = "SELECT change, count(*), max(peak_position), max(name) FROM chart GROUP BY change"
     queries["chart of one list"] = f"SELECT * FROM chart WHERE playlist_id = '{one}'"
     queries["runs of one list"] = f"SELECT * FROM runs WHERE playlist_id = '{one}'"
     for name, query in queries.items():
