@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-import platform
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -123,7 +123,7 @@ def refusal_of_host(host: str) -> Answer | None:
 
 def version() -> Answer:
     """Which chartlake this is, on which Python."""
-    return Answer(200, {"chartlake": __version__, "python": platform.python_version()})
+    return Answer(200, {"chartlake": __version__, "python": ".".join(map(str, sys.version_info[:3]))})
 
 
 def json_object(body: bytes) -> Mapping[str, Any]:
