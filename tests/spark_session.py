@@ -34,6 +34,7 @@ def local_spark(folder: Path) -> Iterator[SparkSession]:
         reason = "Spark needs Java 17 or newer (Debian: apt-get install openjdk-17-jre-headless)"
         assert os.environ.get("CI") != "true", reason
         pytest.skip(reason)
+    from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
     quiet = folder / "log4j2.properties"
@@ -61,3 +62,8 @@ def local_spark(folder: Path) -> Iterator[SparkSession]:
         yield session
     finally:
         session.stop()
+        # Else Java would keep its gigabyte until all tests are over.
+        gateway, SparkContext._gateway, SparkContext._jvm = SparkContext._gateway, None, None
+        gateway.shutdown()
+        gateway.proc.stdin.close()
+        gateway.proc.wait(60)
