@@ -168,3 +168,21 @@ def test_a_folder_without_rights_is_named(tmp_path: Path, clock: Clock, monkeypa
     with pytest.raises(LakeUnavailable, match=r"lake.*Permission denied") as caught:
         lake.update_state("state/x.json", lambda state: {"x": 1})
     assert "can be written" in caught.value.advice
+
+
+def test_a_machine_in_another_time_zone_tells_the_same(tmp_path: Path) -> None:
+    asked = "SELECT captured_at, CAST(captured_at AS DATE) AS day FROM entries WHERE position = 1"
+    script = f"""
+        chartlake extract
+        for zone in UTC Asia/Kolkata America/St_Johns; do
+            echo "in "
+            TZ=$zone chartlake query "{asked}" --csv
+            TZ=$zone chartlake query "{asked}" --json
+            TZ=$zone chartlake export {TOP_50} --format csv
+            TZ=$zone chartlake export {TOP_50} --format json
+        done
+        """
+    _, *told = run(script, tmp_path, CHARTLAKE_TIMEZONE="UTC").split("in \n")
+    assert told[0].count("exit 0") == 4
+    assert "+00:00" in told[0]
+    assert told == [told[0]] * 3

@@ -124,7 +124,8 @@ def locked(folder: Path, **limits: str) -> duckdb.DuckDBPyConnection:
         "python_enable_replacements": False,
     }
     connection = duckdb.connect(":memory:", config=settings | limits)
-    connection.execute("SET TimeZone = 'UTC'")
+    # Of all cursors: without GLOBAL it is this one's, and they have the machine's.
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
     connection.execute(f"SET allowed_directories = [{sql_text(folder)}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
