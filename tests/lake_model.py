@@ -4,7 +4,7 @@ docs/data.md. And invented tables that hold whatever a lake can hold."""
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -58,7 +58,9 @@ def reckoned(entries: list[Row], snapshots: list[Row], today: date) -> Views:
         "mixed_days": [],
         "recordings": told,
         "known_days": known,
+        "emptied": emptied(stood),
         "slots": slots(stood, known),
+        "moments": moments(entries, emptied(stood)),
         "placed": placed(stood, known),
         "keyed": keyed(stood),
         "standings": stood,
@@ -333,6 +335,22 @@ def keyed(stood: Iterable[Row]) -> list[Row]:
     return [{name: row[name] for name in names} for row in stood]
 
 
+def emptied(stood: Iterable[Row]) -> list[Row]:
+    names = ("playlist_id", "snapshot_date", "day_number", "position", "added_at")
+    return [{name: row[name] for name in names} for row in stood if row["track_key"] is None]
+
+
+def moments(entries: Iterable[Row], gone: Iterable[Row]) -> list[Row]:
+    asked = {(row["playlist_id"], row["added_at"]) for row in gone if row["added_at"]}
+    seen = Counter(
+        (row["playlist_id"], row["snapshot_date"], row["added_at"])
+        for row in entries
+        if (row["playlist_id"], row["added_at"]) in asked
+    )
+    names = ("playlist_id", "snapshot_date", "added_at")
+    return [dict(zip(names, one, strict=True)) | {"entries": number} for one, number in seen.items()]
+
+
 def slots(stood: Iterable[Row], known: list[Row]) -> list[Row]:
     numbers = {(row["playlist_id"], row["snapshot_date"]): row["day_number"] for row in known}
     beside = {(row["playlist_id"], row["snapshot_date"]): row for row in known}
@@ -340,6 +358,7 @@ def slots(stood: Iterable[Row], known: list[Row]) -> list[Row]:
     found = []
     for playlist_id, history in histories(stood, known).items():
         watch = Watch.over(history, lacking[playlist_id])
+        whole = [day for day in watch.days if watch.slots[day] == 0]
         for day in watch.days:
             found.append(
                 {
@@ -349,6 +368,8 @@ def slots(stood: Iterable[Row], known: list[Row]) -> list[Row]:
                     "empty_slots": watch.slots[day],
                     "away_number": numbers.get((playlist_id, watch.away(day))),
                     "gone_number": numbers.get((playlist_id, watch.gone(day))),
+                    "whole_before": numbers.get((playlist_id, max((one for one in whole if one < day), default=None))),
+                    "whole_after": numbers.get((playlist_id, min((one for one in whole if one > day), default=None))),
                 }
             )
     return found

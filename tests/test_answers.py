@@ -53,7 +53,7 @@ def identity(title: str) -> str:
 def item(title: str | None, **facts: Any) -> dict[str, Any]:
     """A track of this title; None is an empty slot."""
     if title is None:
-        return {"item_type": "unavailable", "artists": [], "is_local": False}
+        return {"item_type": "unavailable", "artists": [], "is_local": False} | facts
     item_id = identity(title)
     return {
         "item_type": "track",
@@ -534,8 +534,8 @@ def test_numbers_that_json_does_not_have_are_null(story: Lake) -> None:
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_can_be_asked_and_is_named_in_the_help(story: Lake, view: str) -> None:
-    # What compares lists needs another one.
-    keep(story, MINE, {day(5): [A]})
+    # What compares lists needs another one, and what tells of moments that of an empty slot.
+    keep(story, MINE, {day(5): [A, item(None, added_at="2026-11-01T00:00:00Z")]})
     found = answer(story, "query", f"FROM {view}")
     # Only a run that died leaves a mixed day.
     assert bool(found) == (view != "mixed_days")

@@ -156,7 +156,10 @@ WEEKS = ("A", "ABC", "AB", "A")
 
 # The views.
 
-_NEEDED = ("mixed_days", "known_days", "recordings", "slots", "placed", "keyed", "moves", "playlists", "events", "runs")
+_NEEDED = (
+    *("mixed_days", "known_days", "recordings", "emptied", "slots", "moments", "placed", "keyed", "moves", "playlists"),
+    *("events", "runs"),
+)
 
 
 @pytest.fixture(scope="module")

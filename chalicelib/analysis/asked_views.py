@@ -13,7 +13,7 @@ from ..lake.warehouse import Warehouse
 from .views import VIEWS, view_sql
 
 # What most of the others are made of, some of it several times: narrow rows, computed once.
-HELD = ("mixed_days", "known_days", "recordings", "slots", "placed", "playlists")
+HELD = ("mixed_days", "known_days", "recordings", "emptied", "slots", "moments", "placed", "playlists")
 
 
 class AskedViews:

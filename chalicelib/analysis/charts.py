@@ -132,8 +132,6 @@ def open_charts(
     (`slots`), before each entry's key and moves are computed.
     """
     with open_warehouse(lake, playlist_ids, entries=entries, features=features, since=since) as warehouse:
-        # Most views read it, some of them several times, and each time would open a file a list anew.
-        warehouse.narrow("snapshots", "true", {})
         views = AskedViews(warehouse, today)
         if choose:
             views.hold("recordings", "slots")

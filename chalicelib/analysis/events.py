@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -14,9 +13,9 @@ from ..lake.warehouse import Warehouse, open_warehouse
 from .views import EVENT_KINDS, view_sql
 
 # The views of all days that `events` is made of, in their order.
-_OF_ALL_DAYS = ("mixed_days", "known_days", "recordings", "playlists")
-# What of `recordings` these views ask for; DuckDB leaves the rest uncomputed.
-_IDENTITY = "SELECT playlist_id, uri, track_key FROM ({})"
+_OF_ALL_DAYS = ("mixed_days", "known_days", "recordings", "playlists", "emptied", "slots", "moments")
+# What `events` asks of some of them; DuckDB leaves the rest uncomputed.
+_ASKED = {"recordings": "playlist_id, uri, track_key", "playlists": "playlist_id, name"}
 
 
 @dataclass(frozen=True)
@@ -127,11 +126,9 @@ def _newest_day(warehouse: Warehouse, lake: Lake) -> date:
 
 def _define_days(warehouse: Warehouse) -> None:
     """The views of all days. They are read many times, and each view's text would open all files anew."""
-    warehouse.hold("snapshots", f"SELECT {_OF_SNAPSHOTS} FROM snapshots")
     for name in _OF_ALL_DAYS:
-        warehouse.hold(name, _IDENTITY.format(view_sql(name)) if name == "recordings" else view_sql(name))
+        warehouse.hold(name, f"SELECT {_ASKED.get(name, '*')} FROM ({view_sql(name)})")
     _hold_unnamed(warehouse)
-    warehouse.hold("slots", view_sql("slots").replace("FROM entries", "FROM unnamed"))
 
 
 def _hold_unnamed(warehouse: Warehouse) -> None:
@@ -149,8 +146,7 @@ def _define_events(warehouse: Warehouse, today: date, since: date, until: date) 
     warehouse.hold("moves", f"SELECT {_OF_MOVES} FROM ({view_sql('moves')})")
     if first > date.min:
         warehouse.hold("moves", _NEAR_MOVES.format(first=first))
-    text = view_sql("events").replace("CURRENT_DATE", f"DATE '{today}'")
-    warehouse.define("events", text if first == date.min else _OWN_MOMENTS.sub("", text))
+    warehouse.define("events", view_sql("events").replace("CURRENT_DATE", f"DATE '{today}'"))
 
 
 def _narrow_entries(warehouse: Warehouse, since: date, until: date) -> date:
@@ -161,36 +157,25 @@ def _narrow_entries(warehouse: Warehouse, since: date, until: date) -> date:
     first: date = found["first"] or since
     warehouse.hold("near", _NEAR_ENTRIES.format(first=first, until=until))
     warehouse.hold("wanted", _WANTED)
-    warehouse.hold("moments", _MOMENTS)
     warehouse.hold("needed", _NEEDED.format(first=first))
     warehouse.define("entries", "SELECT * FROM needed")
     warehouse.hold("snapshots", _OF_NEAR_DAYS.format(first=first))
     return first
 
 
-# The columns of `snapshots` that the views and `events` ask for.
-_OF_SNAPSHOTS = (
-    "playlist_id, snapshot_date, name, description, owner_id, owner_name, followers, total, entry_count, status, "
-    "reason, replacing, position_quality, source"
-)
 # The columns of `entries` that the views of items and `events` ask for: most of what an entry holds is left unread.
 _OF_ENTRIES = "playlist_id, snapshot_date, position, uri, added_at, item_type, item_id, name, artists, isrc, label"
 _OF_UNNAMED = "playlist_id, snapshot_date, position, uri, added_at, item_type, item_id, name, isrc"
 # For each list the first day whose entries the days that are asked for may tell of: the known day before these, or an
 # earlier one, as long as an empty slot held what was seen on it after it, or might have.
 _STARTS = """
-WITH watched AS (
-  SELECT slots.*, min(CASE WHEN empty_slots = 0 THEN snapshot_date END) OVER (
-    PARTITION BY playlist_id ORDER BY day_number ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
-  ) AS whole_after
-  FROM slots
-)
 SELECT watched.playlist_id, min(watched.snapshot_date) AS day
-FROM watched LEFT JOIN known_days AS gone
-  ON watched.playlist_id = gone.playlist_id AND watched.gone_number = gone.day_number
+FROM slots AS watched
+LEFT JOIN slots AS gone ON watched.playlist_id = gone.playlist_id AND watched.gone_number = gone.day_number
+LEFT JOIN slots AS whole ON watched.playlist_id = whole.playlist_id AND watched.whole_after = whole.day_number
 WHERE watched.snapshot_date <= DATE '{until}' AND (
   watched.snapshot_date >= DATE '{since}' OR watched.next_date >= DATE '{since}' OR gone.snapshot_date >= DATE '{since}'
-  OR whole_after BETWEEN DATE '{since}' AND DATE '{until}'
+  OR whole.snapshot_date BETWEEN DATE '{since}' AND DATE '{until}'
 )
 GROUP BY watched.playlist_id
 """
@@ -245,15 +230,6 @@ UNION ALL BY NAME
 SELECT entries.playlist_id, entries.snapshot_date, entries.position, entries.uri, entries.added_at
 FROM entries JOIN wanted ON entries.playlist_id = wanted.playlist_id AND entries.uri = wanted.uri
 WHERE entries.snapshot_date < DATE '{first}'
-"""
-# The part of `events` that asks all entries for the moments at which they were put on a list. Where `entries` is
-# narrowed its rows are held instead, as far as a slot without an item has the same moment: it may be another item's.
-_OWN_MOMENTS = re.compile(r"moments AS \(.*?\n\),\n", re.DOTALL)
-_MOMENTS = """
-SELECT entries.playlist_id, entries.snapshot_date, entries.added_at, count(*) AS entries
-FROM entries JOIN (SELECT DISTINCT playlist_id, added_at FROM unnamed) AS slot
-  ON entries.playlist_id = slot.playlist_id AND entries.added_at = slot.added_at
-GROUP BY entries.playlist_id, entries.snapshot_date, entries.added_at
 """
 # What `events` asks of `moves`.
 _OF_MOVES = (

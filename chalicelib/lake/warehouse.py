@@ -110,6 +110,8 @@ def open_warehouse(
             return [key for key, found in objects.items() if found is None]
 
         define("snapshots", _snapshot_keys(lake.store, dict.fromkeys(playlist_ids)), SNAPSHOTS)
+        # Each question reads it, most of them several times, and each time would open a file a list anew.
+        scratch.narrow("snapshots", "true", {})
         segments = "SELECT DISTINCT entries_key FROM snapshots WHERE entries_key IS NOT NULL ORDER BY entries_key"
         gone = define("entries", [row["entries_key"] for row in scratch.read(segments)] if entries else [], ENTRIES)
         if gone:

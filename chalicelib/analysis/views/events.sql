@@ -18,13 +18,8 @@ WITH known AS (
     COALESCE(snapshots.owner_name, snapshots.owner_id) AS owner_name,
     snapshots.followers,
     COALESCE(snapshots.source, '') NOT LIKE 'import:%' AS captured,
-    -- The nearest known days on which each place was seen to be held.
-    MAX(CASE WHEN slots.empty_slots = 0 THEN known_days.day_number END) OVER (
-      PARTITION BY known_days.playlist_id ORDER BY known_days.day_number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS whole_before,
-    MIN(CASE WHEN slots.empty_slots = 0 THEN known_days.day_number END) OVER (
-      PARTITION BY known_days.playlist_id ORDER BY known_days.day_number ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
-    ) AS whole_after
+    slots.whole_before,
+    slots.whole_after
   FROM known_days
   JOIN snapshots
     ON known_days.playlist_id = snapshots.playlist_id AND known_days.snapshot_date = snapshots.snapshot_date
@@ -95,42 +90,34 @@ of_items AS (
       OR (before.entry_count = 0 AND before.missing_places = 0)
     )
 ),
--- The moments at which entries of a day were put on the list. Those of several tell none of these from another.
-moments AS (
-  SELECT playlist_id, snapshot_date, added_at, COUNT(*) AS entries
-  FROM entries
-  WHERE added_at IS NOT NULL
-  GROUP BY playlist_id, snapshot_date, added_at
-),
-emptied AS (
+-- Of several that were put on the list at one moment, none is told from another.
+vacant AS (
   SELECT
-    entries.playlist_id,
-    known_days.day_number,
-    entries.position,
-    entries.added_at,
-    entries.added_at IS NULL OR moments.entries > 1 AS is_nameless
-  FROM entries
-  JOIN known_days ON entries.playlist_id = known_days.playlist_id AND entries.snapshot_date = known_days.snapshot_date
+    emptied.playlist_id,
+    emptied.day_number,
+    emptied.position,
+    emptied.added_at,
+    emptied.added_at IS NULL OR moments.entries > 1 AS is_nameless
+  FROM emptied
   LEFT JOIN moments
-    ON entries.playlist_id = moments.playlist_id
-    AND entries.snapshot_date = moments.snapshot_date
-    AND entries.added_at = moments.added_at
-  WHERE uri IS NULL AND item_id IS NULL AND isrc IS NULL AND COALESCE(name, '') = ''
+    ON emptied.playlist_id = moments.playlist_id
+    AND emptied.snapshot_date = moments.snapshot_date
+    AND emptied.added_at = moments.added_at
 ),
 -- The best place at which an empty slot may have held an item: before it was seen here, or after it was seen before. What
 -- was put on the list at the moment of something that stands there on either day, and at another moment than the item's on
 -- both days, is another's.
 hidden AS (
-  SELECT beside.playlist_id, beside.track_key, beside.day_number, MIN(emptied.position) AS position
+  SELECT beside.playlist_id, beside.track_key, beside.day_number, MIN(vacant.position) AS position
   FROM beside
   LEFT JOIN known AS earlier ON beside.playlist_id = earlier.playlist_id AND beside.last_number = earlier.day_number
-  JOIN emptied
-    ON beside.playlist_id = emptied.playlist_id
-    AND emptied.day_number > COALESCE(beside.last_number, 0)
-    AND emptied.day_number < beside.day_number
+  JOIN vacant
+    ON beside.playlist_id = vacant.playlist_id
+    AND vacant.day_number > COALESCE(beside.last_number, 0)
+    AND vacant.day_number < beside.day_number
     AND (
-      emptied.day_number > COALESCE(beside.away_number, 0)
-      OR (beside.last_number > 0 AND emptied.day_number < COALESCE(earlier.whole_after, beside.day_number))
+      vacant.day_number > COALESCE(beside.away_number, 0)
+      OR (beside.last_number > 0 AND vacant.day_number < COALESCE(earlier.whole_after, beside.day_number))
     )
   JOIN entries
     ON beside.playlist_id = entries.playlist_id
@@ -143,11 +130,11 @@ hidden AS (
   LEFT JOIN moments AS moment_here
     ON beside.playlist_id = moment_here.playlist_id
     AND beside.snapshot_date = moment_here.snapshot_date
-    AND emptied.added_at = moment_here.added_at
+    AND vacant.added_at = moment_here.added_at
   LEFT JOIN moments AS moment_before
     ON beside.playlist_id = moment_before.playlist_id
     AND beside.last_seen_on = moment_before.snapshot_date
-    AND emptied.added_at = moment_before.added_at
+    AND vacant.added_at = moment_before.added_at
   WHERE
     (
       COALESCE(beside.away_number, 0) < beside.day_number - 1
@@ -155,7 +142,7 @@ hidden AS (
     )
     AND NOT COALESCE(
       COALESCE(moment_here.added_at, moment_before.added_at) <> entries.added_at
-      AND (beside.last_number IS NULL OR emptied.added_at <> before.added_at),
+      AND (beside.last_number IS NULL OR vacant.added_at <> before.added_at),
       FALSE
     )
   GROUP BY beside.playlist_id, beside.track_key, beside.day_number
@@ -169,20 +156,20 @@ doubted AS (
     ON of_items.playlist_id = entries.playlist_id
     AND of_items.seen_on = entries.snapshot_date
     AND of_items.seen_at = entries.position
-  JOIN emptied
-    ON of_items.playlist_id = emptied.playlist_id
-    AND CASE WHEN of_items.kind = 'left' THEN of_items.day_number ELSE of_items.after_number END = emptied.day_number
+  JOIN vacant
+    ON of_items.playlist_id = vacant.playlist_id
+    AND CASE WHEN of_items.kind = 'left' THEN of_items.day_number ELSE of_items.after_number END = vacant.day_number
   LEFT JOIN entries AS same
     ON of_items.playlist_id = same.playlist_id
     AND of_items.seen_on = same.snapshot_date
-    AND emptied.added_at = same.added_at
-    AND emptied.added_at <> entries.added_at
+    AND vacant.added_at = same.added_at
+    AND vacant.added_at <> entries.added_at
   -- Where no moment tells, a slot that is empty at the same place on both days is the same one.
-  LEFT JOIN emptied AS stayed
+  LEFT JOIN vacant AS stayed
     ON of_items.playlist_id = stayed.playlist_id
     AND CASE WHEN of_items.kind = 'left' THEN of_items.after_number ELSE of_items.day_number END = stayed.day_number
-    AND emptied.position = stayed.position
-    AND emptied.is_nameless
+    AND vacant.position = stayed.position
+    AND vacant.is_nameless
     AND stayed.is_nameless
   WHERE
     of_items.kind IN ('entered', 're-entered', 'left') AND same.playlist_id IS NULL AND stayed.playlist_id IS NULL

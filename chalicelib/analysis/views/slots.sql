@@ -1,12 +1,6 @@
 -- How many places of a known day nobody is seen to hold: slots that Spotify emptied, places that an imported day lacks.
 -- Who was seen the day before may stand in such a slot, as long as there are more of them than on that day.
-WITH emptied AS (
-  SELECT playlist_id, snapshot_date, COUNT(*) AS slots
-  FROM entries
-  WHERE uri IS NULL AND item_id IS NULL AND isrc IS NULL AND COALESCE(name, '') = ''
-  GROUP BY playlist_id, snapshot_date
-),
-counted AS (
+WITH counted AS (
   SELECT
     known_days.playlist_id,
     known_days.snapshot_date,
@@ -14,16 +8,22 @@ counted AS (
     known_days.previous_date,
     known_days.next_date,
     known_days.cadence_days,
-    COALESCE(emptied.slots, 0) + known_days.missing_places AS empty_slots
+    COALESCE(held.slots, 0) + known_days.missing_places AS empty_slots
   FROM known_days
-  LEFT JOIN emptied
-    ON known_days.playlist_id = emptied.playlist_id AND known_days.snapshot_date = emptied.snapshot_date
+  LEFT JOIN (SELECT playlist_id, day_number, COUNT(*) AS slots FROM emptied GROUP BY playlist_id, day_number) AS held
+    ON known_days.playlist_id = held.playlist_id AND known_days.day_number = held.day_number
 ),
 neighbours AS (
   SELECT
     counted.*,
     LAG(empty_slots) OVER (PARTITION BY playlist_id ORDER BY day_number) AS slots_before,
-    LEAD(empty_slots) OVER (PARTITION BY playlist_id ORDER BY day_number) AS slots_after
+    LEAD(empty_slots) OVER (PARTITION BY playlist_id ORDER BY day_number) AS slots_after,
+    MAX(CASE WHEN empty_slots = 0 THEN day_number END) OVER (
+      PARTITION BY playlist_id ORDER BY day_number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ) AS whole_before,
+    MIN(CASE WHEN empty_slots = 0 THEN day_number END) OVER (
+      PARTITION BY playlist_id ORDER BY day_number ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+    ) AS whole_after
   FROM counted
 ),
 -- Seldom needed: only beside days with more empty slots.
@@ -57,6 +57,9 @@ SELECT
     WHEN neighbours.slots_after IS NULL THEN NULL
     WHEN neighbours.slots_after > neighbours.empty_slots THEN beside.gone_number
     ELSE neighbours.day_number + 1
-  END AS gone_number
+  END AS gone_number,
+  -- The nearest known days on which each place was seen to be held.
+  neighbours.whole_before,
+  neighbours.whole_after
 FROM neighbours
 LEFT JOIN beside ON neighbours.playlist_id = beside.playlist_id AND neighbours.day_number = beside.day_number

@@ -36,9 +36,9 @@ def query(sql: str, playlists: tuple[str, ...], as_csv: bool, parquet: IO[bytes]
     """Answer a question in SQL over the tables and views.
 
     DuckDB's SQL. The tables: audio_features, entries, snapshots. The views: albums, artists, chart, coverage, credits,
-    events, freshness, keyed, known_days, lead_lag, mixed_days, moves, overlap, placed, playlists, reach, recordings,
-    runs, shares, slots, standings, tracks, turnover. `DESCRIBE chart` shows one's columns. A - reads SQL from stdin. On
-    a terminal the first 50 rows are shown.
+    emptied, events, freshness, keyed, known_days, lead_lag, mixed_days, moments, moves, overlap, placed, playlists,
+    reach, recordings, runs, shares, slots, standings, tracks, turnover. `DESCRIBE chart` shows one's columns. A - reads
+    SQL from stdin. On a terminal the first 50 rows are shown.
 
     The question is asked of copies, so no SQL changes the lake. An S3 lake is downloaded for it whole; with
     --playlist only that list's files are. Instants are UTC.
