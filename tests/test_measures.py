@@ -1,24 +1,24 @@
 """Measures of lists: what they mean, beside tests/test_views.py, where the views equal an independent reckoning on any
-tables. Neither lifelines nor scipy is among the test libraries: survival is held here to a published table, and to the
-definition in exact fractions, tried with every choice that open ends leave."""
+tables. Survival is held here to a published table, to scipy, and to the definition in exact fractions, tried with every
+choice that open ends leave."""
 
 from __future__ import annotations
 
 import itertools
 import json
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
-from math import exp, log, sqrt
 from pathlib import Path
 from random import Random
-from statistics import NormalDist
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner
+from scipy.stats import CensoredData, ecdf
 
 from chalicelib import cli
 from chalicelib.analysis.asked_views import HELD
@@ -116,6 +116,36 @@ def test_the_true_survival_lies_within_the_bounds_whatever_days_are_lost(seed: i
     assert found.still_there == len(watched)
     for point in found.points:
         assert point.least - 1e-12 <= kaplan_meier(point.days, ended, watched) <= point.most + 1e-12
+
+
+class Estimate(NamedTuple):
+    share: float
+    low: float
+    high: float
+
+
+def scipys(days: int, ended: list[int], watched: list[int]) -> Estimate:
+    """The estimate of Kaplan and Meier after so many days, and its 95 % interval on the scale log(-log)."""
+    survival = ecdf(CensoredData(uncensored=ended, right=watched)).sf
+    with warnings.catch_warnings():
+        # Where nobody is left.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        interval = survival.confidence_interval(0.95, method="log-log")
+    return Estimate(*(float(one.evaluate(days)) for one in (survival, interval.low, interval.high)))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_survival_and_its_interval_equal_scipys(seed: int) -> None:
+    random = Random(seed)
+    ended = random.choices(range(1, 40), k=random.randint(2, 60))
+    watched = random.choices(range(45), k=random.randint(0, 30))
+    found = survival([*(Stay(end, end) for end in ended), *(Stay(end, None) for end in watched)])
+    assert [one.days for one in found] == sorted(set(ended))
+    for one in found:
+        expected = scipys(one.days, ended, watched)
+        assert (one.least, one.most) == pytest.approx((expected.share, expected.share), abs=1e-12)
+        if expected.share:
+            assert (one.low, one.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
 def told_tenure(story: Story, *days: str | None) -> Tenure:
@@ -447,8 +477,8 @@ def test_the_tenure_of_real_lists_with_many_gaps_equals_its_definition(
 
 
 def assert_tenure_equals_its_definition(charts: Charts, playlist_id: str) -> Tenure:
-    """The bounds are those of the choices of open ends that docs/measures.md names, and every other one, by lot, lies
-    within; the interval is Greenwood's on the scale log(-log), factor by factor."""
+    """The bounds and their interval are those that scipy tells of the choices of open ends that docs/measures.md names,
+    and every other choice, by lot, lies within."""
     found = tenure(charts, playlist_id)
     runs = charts.warehouse.read(
         f"SELECT * FROM runs WHERE playlist_id = '{playlist_id}' AND entered_after IS NOT NULL"
@@ -468,25 +498,18 @@ def assert_tenure_equals_its_definition(charts: Charts, playlist_id: str) -> Ten
         days = point.days
         late = [min(last, max(first, days)) for first, last in ends]
         early = [first if last <= days else last for first, last in ends]
-        for share, limit, choice, side in ((point.least, point.low, late, 1), (point.most, point.high, early, -1)):
-            assert share == pytest.approx(float(kaplan_meier(days, choice, watched)), abs=1e-12)
-            # Where nobody is left, no formula tells the upper end.
-            if share or side == 1:
-                assert limit == pytest.approx(greenwood(days, choice, watched, side), abs=1e-9)
+        for share, limit, choice, side in (
+            (point.least, point.low, late, "low"),
+            (point.most, point.high, early, "high"),
+        ):
+            expected = scipys(days, choice, watched)
+            assert share == pytest.approx(expected.share, abs=1e-12)
+            # Where nobody is left, no formula tells the interval.
+            if share:
+                assert limit == pytest.approx(expected.low if side == "low" else expected.high, abs=1e-9)
         for lot in lots:
             assert point.least - 1e-12 <= float(kaplan_meier(days, lot, watched)) <= point.most + 1e-12
     return found
-
-
-def greenwood(days: int, ended: list[int], watched: list[int], side: int) -> float:
-    """An end of the 95 % interval, as Kalbfleisch and Prentice write it."""
-    share, spread = float(kaplan_meier(days, ended, watched)), Fraction(0)
-    if share in (0.0, 1.0):
-        return share
-    for end in {end for end in ended if end <= days}:
-        at_risk, leaving = sum(one >= end for one in ended + watched), ended.count(end)
-        spread += Fraction(leaving, at_risk * (at_risk - leaving))
-    return float(share ** exp(side * NormalDist().inv_cdf(0.975) * sqrt(spread) / -log(share)))
 
 
 # The commands.
