@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -186,3 +187,29 @@ def test_a_machine_in_another_time_zone_tells_the_same(tmp_path: Path) -> None:
     assert told[0].count("exit 0") == 4
     assert "+00:00" in told[0]
     assert told == [told[0]] * 3
+
+
+@pytest.mark.parametrize("name", ["playlist_id=x", "snapshot_date=2020-01-01", "position=7", "a [1] * ? 'b'"])
+def test_no_name_of_the_folder_for_temporary_files_becomes_a_value(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    rows = [
+        f"{place},Song {place},Ann,{1000 - place},https://open.spotify.com/track/{place:022d}" for place in (1, 2, 3)
+    ]
+    chart = folder / "regional-us-daily-2020-03-01.csv"
+    chart.write_text("\n".join(["Position,Track Name,Artist,Streams,URL", *rows]))
+    asked = "SELECT playlist_id, snapshot_date, min(position), max(position) FROM entries GROUP BY ALL ORDER BY ALL"
+    taken, imported, told, proof = run(
+        f"""
+        chartlake extract
+        chartlake import "{chart}"
+        chartlake query "{asked}" --csv
+        chartlake verify
+        """,
+        tmp_path,
+        TMPDIR=str(folder),
+    ).split("exit 0")[:4]
+    assert "50 entries, ok" in taken
+    assert "1 day" in imported
+    assert re.fullmatch(rf".*\n{TOP_50},202[6-9]-..-..,1,50\nchart:regional-us-daily,2020-03-01,1,3\n", told.lstrip())
+    assert "2 kept, 53 entries" in proof

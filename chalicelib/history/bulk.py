@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 
 import duckdb
 
-from ..lake.tables import locked, sql_text
+from ..lake.tables import PLAIN, locked, sql_text
 from ..spotify.entries import Row
 from .day import NO_FACTS, Day
 from .table import Key, Table
@@ -177,7 +177,7 @@ class BulkReader:
         values = "".join(f', block."{name}"' for name in shape.values)
         self._run_sql(
             f"COPY (SELECT part, day.snapshot_date, position, item_id, name, artist{values} FROM block "
-            f"JOIN read_json({sql_text(path)}, format = 'newline_delimited', columns = {{{columns}}}) AS day "
+            f"JOIN read_json({sql_text(path)}, format = 'newline_delimited', columns = {{{columns}}}, {PLAIN}) AS day "
             f"USING ({', '.join(keys)})) TO {sql_text(target)} (FORMAT parquet, PARTITION_BY (part), "
             # A folder of a number is used again: to make and remove thousands takes a tenth of an import.
             f"OVERWRITE_OR_IGNORE, FILENAME_PATTERN '{path.stem}-{{i}}')"
@@ -277,7 +277,8 @@ def _read(path: Path, shape: _Shape) -> str:
     columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(shape.width))
     return (
         f"read_csv({sql_text(path)}, columns = {{{columns}}}, auto_detect = false, header = false, strict_mode = true, "
-        f"delim = {sql_text(shape.delimiter)}, quote = '\"', escape = '\"', new_line = '\\n', null_padding = false)"
+        f"delim = {sql_text(shape.delimiter)}, quote = '\"', escape = '\"', new_line = '\\n', null_padding = false, "
+        f"{PLAIN})"
     )
 
 

@@ -41,6 +41,8 @@ _QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.MULTI)
 _WORD = re.compile(rb"\w+")
 _WRITING = {b"COPY", b"INSERT", b"UPDATE", b"DELETE", b"MERGE"}
 _APOSTROPHE = r"\1'\2"
+# A folder of the path called `position=7`, as TMPDIR may be, would else take the place of that column.
+PLAIN = "hive_partitioning = false"
 # Of every row: a day, and the moment that ranks it, that somebody can have seen.
 _SPAN = f"BETWEEN DATE '{FIRST_DAY}' AND DATE '{LAST_DAY}'"
 _SOUND = f"CAST(snapshot_date AS DATE) {_SPAN} AND CAST(captured_at AS {_INSTANT}) {_SPAN}"
@@ -227,17 +229,18 @@ class Scratch:
 
     def own(self, files: Iterable[bytes]) -> str:
         """A relation over Parquet files, one at least, whose bytes are known to be those that chartlake wrote."""
-        return f"(FROM read_parquet([{', '.join(sql_text(self._write('parquet', [data])) for data in files)}]))"
+        listed = ", ".join(sql_text(self._write("parquet", [data])) for data in files)
+        return f"(FROM read_parquet([{listed}], {PLAIN}))"
 
     def own_files(self, paths: Iterable[Path]) -> str:
         """The same over files below a `folder`; a column that some of them lack is null there."""
         listed = ", ".join(map(sql_text, paths))
-        return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+        return f"read_parquet([{listed}], union_by_name = true, {PLAIN})"
 
     def foreign(self, name: str, path: Path, schema: Mapping[str, str], needed: Collection[str]) -> str:
         """A relation over a Parquet file below a `folder` that a person knows by that name, as `parquet`. The columns
         of it must be of the schema's own types, and the needed ones there: a cast could change a value unseen."""
-        held = self.columns(f"FROM read_parquet({sql_text(path)})")
+        held = self.columns(f"FROM read_parquet({sql_text(path)}, {PLAIN})")
         if missing := [column for column in schema if column in needed and column not in held]:
             raise duckdb.ConversionException(f"it lacks the columns {', '.join(missing)}")
         for column, kind in schema.items():
@@ -252,7 +255,7 @@ class Scratch:
         if not listed:
             nothing = ", ".join(f"CAST(NULL AS {kind}) AS {_quoted(name)}" for name, kind in schema.items())
             return f"(SELECT {nothing} WHERE false)"
-        file = f"read_parquet([{listed}], union_by_name = true)"
+        file = f"read_parquet([{listed}], union_by_name = true, {PLAIN})"
         relation = self._cursor.sql(f"FROM {file}")
         kinds = (str(kind).replace('"', "") for kind in relation.types)
         held = dict(zip(relation.columns, kinds, strict=True))
@@ -315,7 +318,7 @@ class Scratch:
         lines = [json.dumps(one).encode() + b"\n" for one in told]
         columns = ", ".join(f"'{name}': '{kind}'" for name, kind in schema.items())
         longest = max(_SMALL, *map(len, lines))
-        options = f"format='newline_delimited', columns={{{columns}}}, maximum_object_size={longest}"
+        options = f"format='newline_delimited', columns={{{columns}}}, maximum_object_size={longest}, {PLAIN}"
         relation = f"(FROM read_json({sql_text(self._write('ndjson', lines))}, {options}))"
         self._extents[relation] = len(rows), max(date.fromisoformat(str(row["snapshot_date"])) for row in rows)
         return relation
@@ -476,14 +479,14 @@ def _in_form(form: str, name: str, kind: str) -> str:
 def _casts(path: Path, schema: Mapping[str, str]) -> str:
     """The schema's columns of a file that has them all."""
     casts = ", ".join(f"CAST({_quoted(name)} AS {kind}) AS {_quoted(name)}" for name, kind in schema.items())
-    return f"(SELECT {casts} FROM read_parquet({sql_text(path)}))"
+    return f"(SELECT {casts} FROM read_parquet({sql_text(path)}, {PLAIN}))"
 
 
 def _unpacked(paths: Iterable[Path], schema: Mapping[str, str]) -> str:
     """A relation over what `packed` gave."""
     listed = ", ".join(map(sql_text, paths))
     columns = ", ".join(f"'{name}': '{kind}[]'" for name, kind in schema.items())
-    options = f"format='newline_delimited', columns={{{columns}}}, maximum_object_size={LONGEST_PACK}"
+    options = f"format='newline_delimited', columns={{{columns}}}, maximum_object_size={LONGEST_PACK}, {PLAIN}"
     lists = ", ".join(f'unnest("{name}") AS "{name}"' for name in schema)
     return f"(SELECT {lists} FROM read_json([{listed}], {options}))"
 
