@@ -150,14 +150,14 @@ def test_every_direct_dependency_has_an_exact_version() -> None:
 
 
 def test_what_is_installed_is_locked_with_hashes_and_names_no_registry() -> None:
-    constraints = dict(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / "constraints.txt").read_text().lower(), re.MULTILINE))
+    pinned = re.findall(r"^([\w.-]+)==(\S+)", (ROOT / "constraints.txt").read_text().lower(), re.MULTILINE)
     for name in ("run", "tests", "bundle"):
         text = (ROOT / "locked" / f"{name}.txt").read_text()
         assert "://" not in text
         packages = re.split(r"\n(?=\w)", text.strip())
         assert all(re.match(r"[\w.-]+==\S+", one) and "--hash=sha256:" in one for one in packages)
         for package, version in re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE):
-            assert constraints.get(package, constraints.get(package.replace("-", "_"), version)) == version
+            assert (package, version) in pinned or package not in dict(pinned)
     made = (ROOT / "Makefile").read_text()
     assert all(f"--require-hashes --no-deps -r locked/{name}.txt" in made for name in ("run", "tests"))
 
