@@ -189,6 +189,19 @@ def test_a_machine_in_another_time_zone_tells_the_same(tmp_path: Path) -> None:
     assert told == [told[0]] * 3
 
 
+def test_a_locale_without_most_letters_loses_none(tmp_path: Path) -> None:
+    other = tmp_path / "regional-us-daily-2020-03-01.csv"
+    other.write_text(
+        f"Position,Track Name,Artist,Streams,URL\n1,夜に駆ける,YOASOBI,9,https://open.spotify.com/track/{1:022d}"
+    )
+    script = (
+        f'chartlake import "{other}"; chartlake charts us; chartlake coverage --json; chartlake query "FROM tracks"'
+    )
+    told = run(script, tmp_path, PYTHONIOENCODING="latin-1")
+    assert told.count("exit 0") == 4
+    assert told.count("夜に駆ける") == 2
+
+
 @pytest.mark.parametrize("name", ["playlist_id=x", "snapshot_date=2020-01-01", "position=7", "a [1] * ? 'b'"])
 def test_no_name_of_the_folder_for_temporary_files_becomes_a_value(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name

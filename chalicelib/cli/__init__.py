@@ -67,6 +67,10 @@ class _Commands(click.Group):
         command: click.Command = getattr(room, "import_" if cmd_name == "import" else cmd_name)
         return command
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        _speak_utf8()
+        return super().main(*args, **kwargs)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         # What is wrong with the options is told as JSON, too, though they are not understood then.
         ctx.ensure_object(dict)["as_json"] = "--json" in args
@@ -101,6 +105,15 @@ class _Commands(click.Group):
             # Else Python would try once more to write what is left, when it ends.
             sys.stdout = io.StringIO()
             raise CannotPrint(error) from None
+
+
+def _speak_utf8() -> None:
+    """Files and programs get UTF-8 whatever the locale, which on Windows is another one; a terminal that lacks a letter
+    shows a question mark."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            errors = "replace" if stream.errors == "strict" else stream.errors
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors=errors)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

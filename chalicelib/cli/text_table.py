@@ -54,7 +54,8 @@ def draw(console: Console, columns: Sequence[Column]) -> None:
             segments.append(Segment("\n" if last else gap))
 
     put([(column.header, "bold") for column in kept])
-    segments.append(Segment("─" * (sum(sizes) + len(gap) * (len(sizes) - 1)) + "\n"))
+    line = "-" if console.options.ascii_only else "─"
+    segments.append(Segment(line * (sum(sizes) + len(gap) * (len(sizes) - 1)) + "\n"))
     for cells in zip(*(column.cells for column in kept), strict=True):
         put(cells)
     console.print(Segments(segments), end="", crop=console.is_terminal)
