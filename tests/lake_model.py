@@ -58,9 +58,9 @@ def reckoned(entries: list[Row], snapshots: list[Row], today: date) -> Views:
         "mixed_days": [],
         "recordings": told,
         "known_days": known,
-        "emptied": emptied(stood),
+        "emptied": emptied(entries),
         "slots": slots(stood, known),
-        "moments": moments(entries, emptied(stood)),
+        "moments": moments(entries, emptied(entries)),
         "placed": placed(stood, known),
         "keyed": keyed(stood),
         "standings": stood,
@@ -335,9 +335,10 @@ def keyed(stood: Iterable[Row]) -> list[Row]:
     return [{name: row[name] for name in names} for row in stood]
 
 
-def emptied(stood: Iterable[Row]) -> list[Row]:
-    names = ("playlist_id", "snapshot_date", "day_number", "position", "added_at")
-    return [{name: row[name] for name in names} for row in stood if row["track_key"] is None]
+def emptied(entries: Iterable[Row]) -> list[Row]:
+    names = ("playlist_id", "snapshot_date", "position", "added_at")
+    gone = [row for row in entries if row["uri"] is row["item_id"] is row["isrc"] is None and not row["name"]]
+    return [{name: row[name] for name in names} for row in gone]
 
 
 def moments(entries: Iterable[Row], gone: Iterable[Row]) -> list[Row]:

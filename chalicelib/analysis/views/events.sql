@@ -94,11 +94,12 @@ of_items AS (
 vacant AS (
   SELECT
     emptied.playlist_id,
-    emptied.day_number,
+    known_days.day_number,
     emptied.position,
     emptied.added_at,
     emptied.added_at IS NULL OR moments.entries > 1 AS is_nameless
   FROM emptied
+  JOIN known_days ON emptied.playlist_id = known_days.playlist_id AND emptied.snapshot_date = known_days.snapshot_date
   LEFT JOIN moments
     ON emptied.playlist_id = moments.playlist_id
     AND emptied.snapshot_date = moments.snapshot_date

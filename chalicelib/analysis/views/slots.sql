@@ -10,8 +10,10 @@ WITH counted AS (
     known_days.cadence_days,
     COALESCE(held.slots, 0) + known_days.missing_places AS empty_slots
   FROM known_days
-  LEFT JOIN (SELECT playlist_id, day_number, COUNT(*) AS slots FROM emptied GROUP BY playlist_id, day_number) AS held
-    ON known_days.playlist_id = held.playlist_id AND known_days.day_number = held.day_number
+  LEFT JOIN (
+    SELECT playlist_id, snapshot_date, COUNT(*) AS slots FROM emptied GROUP BY playlist_id, snapshot_date
+  ) AS held
+    ON known_days.playlist_id = held.playlist_id AND known_days.snapshot_date = held.snapshot_date
 ),
 neighbours AS (
   SELECT
