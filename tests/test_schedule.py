@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import plistlib
@@ -298,6 +299,36 @@ def test_a_crontab_that_cannot_be_read_is_never_written_over(machine: Machine) -
     assert not (machine.home / "lost").exists()
 
 
+def test_a_crontab_that_cannot_be_asked_for_is_not_taken_for_an_empty_one(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (machine.home / "crontab").write_text("@daily mine\n")
+
+    truly = subprocess.run
+
+    def run(command: list[str], **options: Any) -> Any:
+        if command[-1] == "-l":
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return truly(command, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("chalicelib.cli.schedules.cron.subprocess.run", run)
+        found = machine.run("schedule", "cron", "--yes")
+    assert (found.exit_code, "crontab cannot be run here: Resource temporarily" in found.stderr) == (1, True)
+    assert (machine.home / "crontab").read_text() == "@daily mine\n"
+
+
+def test_every_other_line_of_a_crontab_stays_byte_by_byte(machine: Machine) -> None:
+    mine = "# caf\xe9 \x85\r\n\n@daily a\x0cb".encode("latin-1")
+    (machine.home / "crontab").write_bytes(mine)
+    assert machine.run("schedule", "cron", "--yes").exit_code == 0
+    installed = (machine.home / "crontab").read_bytes()
+    assert installed.startswith(mine + b"\n")
+    assert installed.count(b"chartlake") >= 1
+    assert machine.run("schedule", "cron", "--remove", "--yes").exit_code == 0
+    assert (machine.home / "crontab").read_bytes() == mine + b"\n"
+
+
 def test_a_scheduler_that_refuses_is_told_in_its_own_words(machine: Machine) -> None:
     machine.stand_in("systemctl", '#!/bin/sh\necho "Failed to connect to bus" >&2\nexit 1\n')
     found = machine.run("schedule", "systemd", "--yes")
@@ -306,10 +337,11 @@ def test_a_scheduler_that_refuses_is_told_in_its_own_words(machine: Machine) -> 
 
 
 def test_two_folders_have_two_schedules(machine: Machine, tmp_path: Path) -> None:
-    machine.run("schedule", "cron", "--yes")
+    first = machine.run("schedule", "cron", "--yes")
     machine.folder = tmp_path / "other" / AWKWARD
     machine.folder.mkdir(parents=True)
-    machine.run("schedule", "cron", "--yes")
+    second = machine.run("schedule", "cron", "--yes")
+    assert (first.exit_code, second.exit_code) == (0, 0), first.stderr + second.stderr
     assert (machine.home / "crontab").read_text().count("\n") == 2
     machine.run("schedule", "cron", "--yes", "--remove")
     assert "other" not in (machine.home / "crontab").read_text()

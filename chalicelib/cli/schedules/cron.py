@@ -40,11 +40,15 @@ def _store(lines: list[str]) -> Run:
 
 
 def _crontab() -> list[str]:
-    """The lines that are there. Raises `SchedulerRefused` where they cannot be read, since they would be lost."""
+    """The lines that are there, in whatever encoding. Raises `SchedulerRefused` where they cannot be read, since they
+    would be lost."""
     try:
-        found = subprocess.run(["crontab", "-l"], capture_output=True, text=True, env=os.environ | {"LC_ALL": "C"})
-    except OSError:
+        found = subprocess.run(["crontab", "-l"], capture_output=True, env=os.environ | {"LC_ALL": "C"})
+    except FileNotFoundError:
         return []
-    if found.returncode and "no crontab" not in found.stderr:
-        raise SchedulerRefused(f"`crontab -l` failed: {found.stderr.strip()}")
-    return found.stdout.splitlines()
+    except OSError as error:
+        raise SchedulerRefused(f"crontab cannot be run here: {error.strerror}.") from None
+    if found.returncode and b"no crontab" not in found.stderr:
+        raise SchedulerRefused(f"`crontab -l` failed: {found.stderr.decode(errors='replace').strip()}")
+    text = found.stdout.decode("utf-8", "surrogateescape")
+    return text.removesuffix("\n").split("\n") if text else []

@@ -98,12 +98,15 @@ class Run:
         return f"{text}, which reads\n\n{_indented(self.stdin)}" if self.stdin is not None else f"{text}\n"
 
     def take(self) -> None:
+        # A person's own lines may be in any encoding.
+        told = self.stdin.encode("utf-8", "surrogateescape") if self.stdin is not None else None
         try:
-            done = subprocess.run(self.command, input=self.stdin, capture_output=True, text=True)
+            done = subprocess.run(self.command, input=told, capture_output=True)
         except OSError as error:
             raise SchedulerRefused(f"{self.command[0]} cannot be run here: {error.strerror}.") from None
         if done.returncode and not self.may_fail:
-            raise SchedulerRefused(f"`{' '.join(self.command)}` failed: {(done.stderr or done.stdout).strip()}")
+            words = (done.stderr or done.stdout).decode(errors="replace").strip()
+            raise SchedulerRefused(f"`{' '.join(self.command)}` failed: {words}")
 
 
 Step = Write | Delete | Run
