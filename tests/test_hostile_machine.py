@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -187,6 +188,22 @@ def test_a_machine_in_another_time_zone_tells_the_same(tmp_path: Path) -> None:
     assert told[0].count("exit 0") == 4
     assert "+00:00" in told[0]
     assert told == [told[0]] * 3
+
+
+def test_closed_streams_and_a_folder_that_is_gone_are_no_defects(tmp_path: Path) -> None:
+    taken, closed, gone = run(
+        """
+        "$PYTHON" -m chalicelib extract >&- 2>&- <&-; echo "exit $?"
+        chartlake coverage --json
+        mkdir "$DISK/gone"; cd "$DISK/gone"; rmdir "$DISK/gone"
+        chartlake coverage --json
+        """,
+        tmp_path,
+    ).split("exit ")[:3]
+    assert taken == ""
+    assert closed.startswith("0\n[")
+    assert '"ok"' in closed
+    assert "is gone" in json.loads(gone.partition("\n")[2])["message"]
 
 
 def test_a_locale_without_most_letters_loses_none(tmp_path: Path) -> None:

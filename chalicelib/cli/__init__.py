@@ -8,6 +8,7 @@ import json
 import logging
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -78,6 +79,7 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
+            _check_folder()
             return self._invoke_and_print(ctx)
         except click.UsageError as error:
             if not ctx.obj["as_json"]:
@@ -98,13 +100,21 @@ class _Commands(click.Group):
             try:
                 return super().invoke(ctx)
             finally:
-                sys.stdout.flush()
+                if sys.stdout:  # it may be closed
+                    sys.stdout.flush()
         except OSError as error:
             if error.errno not in _NO_ROOM or error.filename is not None:
                 raise
             # Else Python would try once more to write what is left, when it ends.
             sys.stdout = io.StringIO()
             raise CannotPrint(error) from None
+
+
+def _check_folder() -> None:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise BadSetting("The folder that this was started in is gone.", advice="Change into another one.") from None
 
 
 def _speak_utf8() -> None:
