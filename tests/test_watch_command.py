@@ -17,6 +17,7 @@ from chalicelib.analysis.events import read_events
 from chalicelib.analysis.watchlist import ALL
 from chalicelib.cli.demo_lake import take_days
 from chalicelib.handlers import invocation, scheduled
+from chalicelib.history.importing import import_path
 from chalicelib.lake import keys
 from chalicelib.lake.folder import FolderStore
 from chalicelib.lake.lake import Lake
@@ -80,6 +81,21 @@ def test_what_is_named_is_found_and_written_by_its_id(kept: Lake) -> None:
     call(kept, "remove", "all")
     assert lines(kept) == [track, of_list]
     assert "No artist" in call(kept, "remove", "artist", artist, code=1).output
+
+
+def test_a_name_with_a_bar_or_a_number_sign_is_watched_and_no_other(kept: Lake, tmp_path: Path) -> None:
+    chart = tmp_path / "regional-us-daily-2026-11-20.csv"
+    head = "rank,uri,artist_names,track_name,source,peak_rank,previous_rank,days_on_chart,streams"
+    labels = ["A|B", "X # One", "X"]
+    rows = [f"{n},spotify:track:{n:022d},Ann,Song {n},{label},1,-1,1,9" for n, label in enumerate(labels, start=1)]
+    chart.write_text("\n".join([head, *rows]))
+    assert [one.error for one in import_path(kept, chart)] == [None]
+    for name in labels[:2]:
+        call(kept, "add", "label", name)
+    assert json.loads(call(kept, "list", "--json").output)["watches"] == ['label "A|B"', 'label "X # One"']
+    call(kept, "remove", "label", "x # one")
+    assert lines(kept) == ['label "A|B"']
+    assert "Another name is watched by a line" in call(kept, "add", "label", "Nobody", code=1).output
 
 
 def test_a_name_that_several_have_is_asked_about(kept: Lake) -> None:

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from chalicelib.analysis.views import EVENT_KINDS as KINDS
-from chalicelib.analysis.watchlist import parse_line, parse_watchlist
+from chalicelib.analysis.watchlist import parse_line, parse_watchlist, written
 from chalicelib.report.event_words import sentence
 
 from .channels import LIST, TODAY, an_event
@@ -66,6 +66,21 @@ def test_an_event_of_a_whole_list_is_no_artists() -> None:
     renamed = an_event(kind="list_renamed", item_key=None, name=None, artist_names=None, artist_ids=None, label=None)
     assert not parse_watchlist("artist Anna\nlabel Small Records").wants(renamed)
     assert parse_watchlist(f"list {LIST}").wants(renamed)
+
+
+@pytest.mark.parametrize("name", ["A|B", "X # Label", "#1", '"Heroes"', 'The "A" | "B"', "Bros.", "entered, moved 10"])
+def test_a_name_is_read_as_it_was_written_whatever_it_holds(name: str) -> None:
+    line = f"label {written(name)} | entered  # a note"
+    (watch,) = parse_watchlist(line).watches
+    assert (watch.reference, watch.kinds, watch.note) == (name, {"entered": 0}, "a note")
+    assert str(watch) == line
+    assert watch.wants(an_event(kind="entered", label=name.upper()))
+    assert not watch.wants(an_event(kind="entered", label=name.split()[0] + " and others"))
+
+
+def test_a_name_that_begins_in_quotes_needs_no_more() -> None:
+    (watch,) = parse_watchlist('track "Heroes" by David Bowie').watches
+    assert watch.reference == '"Heroes" by David Bowie'
 
 
 def test_lines_read_as_they_were_written() -> None:

@@ -33,6 +33,9 @@ PRIVATE = "private"
 
 _EXAMPLE = "write for example: artist 6M2wZ9GZgrQXHCFfjv46we | entered, moved 10"
 _COMMENT = re.compile(r"(?:^|\s)#(.*)")
+# A name that holds what would end it stands in quotes, its own ones doubled.
+_QUOTED = re.compile(r'\s*(\w+)\s+"((?:[^"]|"")+)"(?=\s*(?:\||\s#|$))')
+_ENDS_A_NAME = re.compile(r'^"|\||(?:^|\s)#')
 _REFERENCE = re.compile(r"(?:spotify:|https?://open\.spotify\.com/(?:intl-\w+/)?)(\w+)[:/]([0-9A-Za-z]{22})(?:\?.*)?")
 
 
@@ -55,7 +58,7 @@ class Watch:
     def __str__(self) -> str:
         told = [name if not least else f"{name} {least}" for name, least in (self.kinds or {}).items()]
         kinds = f" | {', '.join(told)}" if told else ""
-        return f"{self.subject} {self.reference}".strip() + kinds + (f"  # {self.note}" if self.note else "")
+        return f"{self.subject} {written(self.reference)}".strip() + kinds + (f"  # {self.note}" if self.note else "")
 
 
 ALL = Watch("all")
@@ -113,21 +116,42 @@ def parse_watchlist(text: str) -> Watchlist:
 
 def parse_line(line: str) -> Watch | Channel | None:
     """What one line says; None for one that is empty or a comment. Raises `BadSetting`."""
-    comment = _COMMENT.search(line)
-    said = line[: comment.start()] if comment else line
-    note = comment[1].strip() if comment else ""
-    subject, _, rest = said.strip().partition(" ")
-    if not subject:
+    said, note = _without_comment(line)
+    words = said.split()
+    if not words:
         return None
-    if subject == "tell":
-        return _channel(rest.split())
-    reference, bar, kinds = rest.partition("|") if "|" in rest else (rest, "", "")
+    if words[0] == "tell":
+        return _channel(words[1:])
+    subject, reference, kinds = _taken_apart(said)
     if subject not in SUBJECTS:
         raise BadSetting(f"{subject!r} is none of {', '.join(SUBJECTS)}, tell: {_EXAMPLE}")
-    if (subject == "all") == bool(reference.strip()):
+    if (subject == "all") == bool(reference):
         wanted = "takes no name" if subject == "all" else "needs an id or a name"
         raise BadSetting(f"{subject!r} {wanted}: {_EXAMPLE}")
-    return Watch(subject, bare(subject, reference.strip()), parse_kinds(kinds) if bar else None, note)
+    return Watch(subject, bare(subject, reference), None if kinds is None else parse_kinds(kinds), note)
+
+
+def _without_comment(line: str) -> tuple[str, str]:
+    """What comes before the comment, and what the comment says."""
+    quoted = _QUOTED.match(line)
+    comment = _COMMENT.search(line, quoted.end() if quoted else 0)
+    return (line[: comment.start()], comment[1].strip()) if comment else (line, "")
+
+
+def _taken_apart(said: str) -> tuple[str, str, str | None]:
+    """The subject, its id or name, and what stands after the bar (None: there is no bar)."""
+    if quoted := _QUOTED.match(said):
+        _, bar, kinds = said[quoted.end() :].partition("|")
+        return quoted[1], quoted[2].replace('""', '"'), kinds if bar else None
+    subject, _, rest = said.strip().partition(" ")
+    reference, bar, kinds = rest.partition("|")
+    return subject, reference.strip(), kinds if bar else None
+
+
+def written(reference: str) -> str:
+    """An id or a name as it stands in a line."""
+    doubled = reference.replace('"', '""')
+    return f'"{doubled}"' if _ENDS_A_NAME.search(reference) else reference
 
 
 def parse_kinds(text: str) -> dict[str, int]:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ...analysis.artists import find_artists
-from ...analysis.watchlist import CHANNELS, SUBJECTS, Channel, Watch, bare, parse_line, parse_watchlist
+from ...analysis.watchlist import CHANNELS, SUBJECTS, Channel, Watch, bare, parse_line, parse_watchlist, written
 from ...errors import BadSetting, ChartlakeError, NotKept
 from ...handlers.telling import Account, name_of, tell_all
 from ...handlers.told import is_dead
@@ -59,7 +59,7 @@ def add(subject: str, name: str, only: str, as_json: bool) -> None:
       chartlake watch add track "Blinding Lights" --only "entered, left, new_peak"
     """
     reference, note = _found(subject, bare(subject, name.strip()))
-    line = f"{subject} {reference}".strip() + (f" | {only}" if only else "") + (f"  # {note}" if note else "")
+    line = f"{subject} {written(reference)}".strip() + (f" | {only}" if only else "") + (f"  # {note}" if note else "")
     _add(line)
     _say(as_json, {"added": line}, f"Watched from now on: {printable(line)}")
 
@@ -225,16 +225,15 @@ def _only(found: list[Row], subject: str, name: str) -> tuple[str, str]:
 def _named(row: Row) -> tuple[str, str]:
     """An artist without an id, as files of others have them, is watched by name."""
     if row["id"] in (None, "", row["name"]):
-        return row["name"], ""
+        return " ".join(row["name"].split()), ""
     return row["id"], _note(row["name"])
 
 
 def _none_or_several(found: list[Row], subject: str, name: str) -> ChartlakeError:
     if not found:
-        return NotKept(
-            f"No {subject} in the lake is called {name!r}.",
-            advice=f"An id or a link of Spotify's is watched by a line in {keys.WATCH}: {subject} and the id.",
-        )
+        others = "Another name" if subject == "label" else "An id or a link of Spotify's"
+        advice = f"{others} is watched by a line in {keys.WATCH}: {subject} and the {others.split()[1]}."
+        return NotKept(f"No {subject} in the lake is called {name!r}.", advice=advice)
     lines = [f"  {row['id'] or ''}  {printable(row['name'])}, on {counted(row['lists'], 'list')}" for row in found]
     more = [f"  … and {len(lines) - _CANDIDATES} more"] if len(lines) > _CANDIDATES else []
     return BadSetting(
