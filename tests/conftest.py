@@ -14,6 +14,7 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -224,17 +225,14 @@ def s3_server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def _free_port() -> int:
-    # The server also takes each port + 10000.
+    # The server also takes each port + 10000. Both lie below those that the system gives to whoever connects, who could
+    # have them when the server comes back.
     while True:
-        with socket.socket() as one, socket.socket() as two:
-            one.bind(("127.0.0.1", 0))
-            port: int = one.getsockname()[1]
-            if port < 55_000:
-                try:
-                    two.bind(("127.0.0.1", port + 10_000))
-                except OSError:
-                    continue
-                return port
+        port = random.SystemRandom().randrange(11_000, 22_000)
+        with socket.socket() as one, socket.socket() as two, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            two.bind(("127.0.0.1", port + 10_000))
+            return port
 
 
 def _wait_until_it_writes(url: str, process: subprocess.Popen[bytes]) -> None:
