@@ -231,8 +231,9 @@ def _named(row: Row) -> tuple[str, str]:
 
 def _none_or_several(found: list[Row], subject: str, name: str) -> ChartlakeError:
     if not found:
-        others = "Another name" if subject == "label" else "An id or a link of Spotify's"
-        advice = f"{others} is watched by a line in {keys.WATCH}: {subject} and the {others.split()[1]}."
+        advice = f"An id or a link of Spotify's is watched by a line in {keys.WATCH}: {subject} and the id."
+        if subject == "label":
+            advice = f"Another name is watched by a line in {keys.WATCH}: label and the name."
         return NotKept(f"No {subject} in the lake is called {name!r}.", advice=advice)
     lines = [f"  {row['id'] or ''}  {printable(row['name'])}, on {counted(row['lists'], 'list')}" for row in found]
     more = [f"  … and {len(lines) - _CANDIDATES} more"] if len(lines) > _CANDIDATES else []
