@@ -13,6 +13,7 @@ from chalicelib.report.event_words import sentence
 from .channels import LIST, TODAY, an_event
 
 ARTIST, TRACK = f"{2:022d}", f"{7:022d}"
+WEEKLY = "chart:regional-us-weekly"
 GAP = {"after_date": TODAY - timedelta(days=3)}
 
 
@@ -163,7 +164,15 @@ ITEM = "“Song 0” by Anna, Bert"
         ({"kind": "number_one"}, f"{ITEM} became number one of Top 50 on 23 November 2026."),
         (
             {"kind": "milestone", "number": 100},
-            f"{ITEM} has been on Top 50 for 100 days, on 23 November 2026.",
+            f"{ITEM} has been on Top 50 for 100 days in all, on 23 November 2026.",
+        ),
+        (
+            {"kind": "milestone", "number": 7, "playlist_id": WEEKLY},
+            f"{ITEM} has been on Top 50 for 7 weeks in all, on 23 November 2026.",
+        ),
+        (
+            {"kind": "gap_ended", "number": 1, "playlist_id": WEEKLY},
+            "Top 50 is known again since 23 November 2026; 1 week before that will stay unknown.",
         ),
         (
             {"kind": "list_renamed", "was": "Top", "became": "Top 50"},

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from ..analysis.events import Event
 from ..text import counted
-from .phrases import clean, list_name, spotify_path, untitled
+from .phrases import clean, list_name, spotify_path, unit_of, untitled
 
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July"),
@@ -140,9 +140,14 @@ def _left(event: Event, name: str) -> str:
     return f"{_song(event)} left{name and f' {name}'}{place} {_when(event)}"
 
 
+def _long(event: Event) -> str:
+    """So many days; of a weekly chart, weeks."""
+    return counted(event.number or 0, unit_of(event.playlist_id))
+
+
 def _milestone(event: Event, name: str) -> str:
     where = _at("on", name) or " here"
-    return f"{_song(event)} has been{where} for {counted(event.number or 0, 'day')}, {_when(event)}"
+    return f"{_song(event)} has been{where} for {_long(event)} in all, {_when(event)}"
 
 
 def _peaked(event: Event, name: str) -> str:
@@ -161,9 +166,8 @@ def _owned(event: Event, name: str) -> str:
 
 
 def _known_again(event: Event, name: str) -> str:
-    unknown = counted(event.number or 0, "day")
     day = full_day(event.snapshot_date)
-    return f"{name or 'The list'} is known again since {day}; {unknown} before that will stay unknown"
+    return f"{name or 'The list'} is known again since {day}; {_long(event)} before that will stay unknown"
 
 
 _HAPPENED: dict[str, Callable[[Event, str], str]] = {
